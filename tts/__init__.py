@@ -1,0 +1,1 @@
+"""A text-to-speech server that speaks with Kokoro-82M on an ordinary CPU."""

@@ -1,0 +1,1 @@
+"""Who does the work: engines that turn a request into chunks of sound."""
