@@ -48,7 +48,7 @@ def test_sound_and_frames_agree(network: Network, style: np.ndarray) -> None:
     assert frames is not None and frames.dtype == np.int64
     assert len(frames) == len(HELLO) + 2
     assert abs(len(samples) - 600 * frames.sum()) <= 600
-    assert 0.01 < np.abs(samples).max() < 1.5
+    assert np.isfinite(samples).all() and np.abs(samples).max() > 0.01
 
 
 def test_twice_the_speed_takes_about_half_the_frames(network: Network, style: np.ndarray) -> None:
