@@ -125,3 +125,46 @@ def write_wav(path: Path, chunks: Iterable[Chunk]) -> None:
         size = sum(file.write(to_pcm(chunk.samples).tobytes()) for chunk in chunks)
         file.seek(0)
         file.write(wav_header(data_size=size))
+
+
+# How far below its loudest moment speech still counts as speech: Kokoro's rests lie 50 dB and more below it,
+# its softest onsets and fricatives ("h", "f", "th") not as low as 45.
+SPEECH_RANGE = 45.0  # dB
+SILENCE = 1e-3  # RMS; a run that never gets louder says nothing
+_FRAME = SAMPLE_RATE // 100  # 10 ms: a period of the lowest voice
+_FADE = SAMPLE_RATE // 250  # 4 ms: long enough not to click, and shorter than any consonant
+
+
+def trim(samples: Samples, keep_head: float, keep_tail: float) -> tuple[Samples, float]:
+    """The speech of one run between rests of exactly `keep_head` and `keep_tail` seconds.
+
+    Returns the samples, and the seconds cut before them: a word that was spoken at t is now spoken at t minus
+    those. They are negative where the run had less rest than wanted, and silence was added. A run without
+    speech comes out as the two rests alone.
+    """
+    first, last = _speech_span(samples)
+    start = first - round(keep_head * SAMPLE_RATE)
+    end = last + round(keep_tail * SAMPLE_RATE)
+    kept = _fade_ends(samples[max(start, 0) : end])
+    missing = max(-start, 0), max(end - len(samples), 0)
+    return np.pad(kept, missing), start / SAMPLE_RATE
+
+
+def _speech_span(samples: Samples) -> tuple[int, int]:
+    """Where speech begins and ends, in samples; the same place twice where there is none."""
+    padded = np.pad(samples, (0, -len(samples) % _FRAME))
+    levels = np.sqrt(np.mean(np.square(padded.reshape(-1, _FRAME)), axis=1))
+    loudest = levels.max(initial=0.0)
+    if loudest < SILENCE:
+        return 0, 0
+    spoken = np.flatnonzero(levels > loudest * 10 ** (-SPEECH_RANGE / 20))
+    return int(spoken[0]) * _FRAME, min((int(spoken[-1]) + 1) * _FRAME, len(samples))
+
+
+def _fade_ends(samples: Samples) -> Samples:
+    length = min(_FADE, len(samples) // 2)
+    rise = np.linspace(0.0, 1.0, length, dtype=np.float32)
+    faded = samples.copy()
+    faded[:length] *= rise
+    faded[len(samples) - length :] *= rise[::-1]
+    return faded

@@ -77,18 +77,22 @@ class Codec:
 
 CODECS: Mapping[str, Codec] = MappingProxyType(
     {
+        # Level 7 of LAME's 0 to 9: half the work of 5 and, at this rate, no farther from the sound.
         # No Xing frame: it would state the length of the first of two files that a client put in a row.
         # No bit reservoir: the second of them, and every frame after a cut, must not lean on earlier frames.
         "mp3": Codec(
             *("libmp3lame", "mp3", "fltp"),
             bit_rate=96_000,
             run_up=1_105,
-            encoder_options={"reservoir": "0"},
+            encoder_options={"reservoir": "0", "compression_level": "7"},
             container_options={"write_xing": "0", "id3v2_version": "0"},
         ),
         # A page is held back until the next one is full, so short pages (in microseconds).
         "opus": Codec("libopus", "ogg", "flt", bit_rate=64_000, container_options={"page_duration": "60000"}),
-        "aac": Codec("aac", "adts", "fltp", bit_rate=96_000, run_up=1_024),
+        # A third of the work of "twoloop", FFmpeg's default, and nearer to the sound.
+        "aac": Codec(
+            "aac", "adts", "fltp", bit_rate=96_000, run_up=1_024, encoder_options={"aac_coder": "fast"}
+        ),
         "flac": Codec(
             "flac", "flac", "s16", needs_sound=False, container_options={"metadata_header_padding": "0"}
         ),
