@@ -135,6 +135,11 @@ class Config:
         except BadRequest as exc:
             raise ConfigError(exc.message) from exc
 
+    @property
+    def graphs(self) -> Path:
+        """Folder of the network's graphs as they were prepared for this machine."""
+        return self.MODEL_DIR / "graphs"
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Config:
         """The settings that KOKORO_<NAME> variables give, defaults for the rest. Raises ConfigError."""

@@ -76,7 +76,7 @@ def worker_command(config: Config) -> list[str]:
             "--voices",
             str(assets.voices),
         ),
-        *("--cache", str(config.MODEL_DIR / "graphs"), "--device", config.DEVICE),
+        *("--cache", str(config.graphs), "--device", config.DEVICE),
         *("--threads", str(config.THREADS), "--log-level", config.LOG_LEVEL),
     ]
 

@@ -44,6 +44,7 @@ class Child:
         self._command = list(command)
         self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
+        self._loaded = False
         self._serial = 0
         self._failures = 0
         self._retry_at = 0.0
@@ -52,7 +53,7 @@ class Child:
     @property
     def ready(self) -> bool:
         process = self._process
-        return process is not None and process.poll() is None
+        return self._loaded and process is not None and process.poll() is None
 
     def start(self) -> None:
         """Start the process and wait until it has loaded. Raises WorkerUnavailable, at once when the last start failed
@@ -84,6 +85,7 @@ class Child:
         if header["kind"] != "ready":
             self.close()
             raise WorkerUnavailable(f"A worker could not start: {header.get('message', header['kind'])}")
+        self._loaded = True
         log.info("Worker %d is ready: %s", process.pid, header.get("message", ""))
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
@@ -112,6 +114,7 @@ class Child:
 
     def close(self) -> None:
         process = self._process
+        self._loaded = False
         if process is None:
             return
         self._process = None

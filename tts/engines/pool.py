@@ -97,13 +97,13 @@ class Driver(threading.Thread):
         self._worker = worker
         self._line = line
         self._threads = threads
-        self._started = threading.Event()
+        self._tried = threading.Event()
         self._error: WorkerUnavailable | None = None
         self._task: Task | None = None
 
     def wait(self) -> WorkerUnavailable | None:
         """Wait until the worker is ready, or say why it will not be."""
-        self._started.wait()
+        self._tried.wait()
         return self._error
 
     @property
@@ -122,7 +122,7 @@ class Driver(threading.Thread):
             except WorkerUnavailable as exc:
                 log.error("%s: %s", self.name, exc)
                 self._error = exc
-            self._started.set()
+            self._tried.set()
             while taken := self._line.take():
                 self._task, sharing = taken
                 self._speak(self._task, max(1, self._threads // sharing))

@@ -41,7 +41,7 @@ class Speaker:
         with ThreadPoolExecutor(1) as other:
             phonemizer = other.submit(Phonemizer, "a")
             self._network = Network(assets.model, cache, threads, device)
-            self._phonemize = phonemizer.result()
+            self._phonemizer = phonemizer.result()
         self.description = f"{assets.model.name} on {device}, up to {threads} threads"
 
     def speak(self, utterance: Utterance, threads: int, stop: threading.Event | None = None) -> Iterator[Chunk]:
@@ -57,7 +57,7 @@ class Speaker:
         """What will be spoken, word by word, with the characters of the utterance's text that each comes from."""
         if utterance.phonemes:
             return [Spoken(utterance.text, 0, len(utterance.text))]
-        return self._phonemize(utterance.text, utterance.language)
+        return self._phonemizer(utterance.text, utterance.language)
 
     def cancel(self) -> None:
         """Make the network's run under way, if any, raise Cancelled; called from another thread."""
