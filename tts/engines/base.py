@@ -1,0 +1,78 @@
+"""What an engine is: something that turns a request into chunks of sound, for a listener who may leave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from tts.speech.audio import Chunk
+from tts.speech.errors import ClientGone, TimedOut
+from tts.speech.request import SpeechRequest
+from tts.speech.text import Utterance
+
+ROOT = Path(__file__).parents[2]
+"""Where `python -m tts...` is found from, whatever folder the server was started in."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who waits for the sound: until when (seconds of time.monotonic()), and whether they have gone."""
+
+    deadline: float = float("inf")
+    has_gone: Callable[[], bool] = field(default=_never)
+
+    def check(self) -> None:
+        """Raise ClientGone or TimedOut when there is no use in going on."""
+        if self.has_gone():
+            raise ClientGone("The client left before its answer was made.")
+        if time.monotonic() > self.deadline:
+            raise TimedOut("The request's time limit was hit before its answer was made.")
+
+
+class Engine(Protocol):
+    """Who does the work. Methods may be called from any thread."""
+
+    def start(self) -> None:
+        """Be ready to speak. Raises WorkerUnavailable, with one clear line, when that can't be."""
+
+    def plan(self, request: SpeechRequest) -> list[Utterance]:
+        """The utterances that the request will be spoken in."""
+
+    def synthesize(self, request: SpeechRequest, listener: Listener) -> Generator[Chunk, None, None]:
+        """The request's sound, in order and complete; closing the iterator gives up the rest at once.
+
+        Raises Busy at once, and SynthesisFailed, WorkerUnavailable, TimedOut or ClientGone while it is iterated.
+        """
+
+    def status(self) -> dict[str, Any]:
+        """What GET /health tells: JSON values."""
+
+    def close(self) -> None:
+        """Stop every child; whatever is under way fails."""
+
+
+class Worker(Protocol):
+    """One who speaks one utterance at a time; an engine owns several. All but cancel() are called from one thread."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether speak() could begin at once."""
+
+    def start(self) -> None:
+        """Be ready to speak. Raises WorkerUnavailable."""
+
+    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
+        """The utterance's sound. Raises SynthesisFailed, TimedOut or WorkerUnavailable; then the next may come."""
+
+    def cancel(self) -> None:
+        """Make a speak() under way end soon, by any error; called from another thread."""
+
+    def close(self) -> None:
+        """End every process behind it."""

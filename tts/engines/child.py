@@ -1,0 +1,194 @@
+"""The owner's side of a warm worker process: starts it, hands it utterances, stops or replaces it."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+
+from tts.engines.base import ROOT
+from tts.engines.protocol import BadFrame, read_frame, write_frame
+from tts.speech.audio import Chunk, Word
+from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.text import Utterance
+
+log = logging.getLogger(__name__)
+
+LOAD_TIMEOUT = 300.0
+"""Seconds until a worker must be ready: the first one after an install prepares the graph and may be on a slow disk."""
+STOP_TIMEOUT = 0.5
+"""Seconds that a worker gets to give up an utterance before it is killed and replaced."""
+
+Frame = tuple[dict[str, Any], bytes]
+
+
+@dataclass(frozen=True)
+class _Cancel:
+    """Wakes the driver that waits for frames of its `serial`-th utterance."""
+
+    serial: int
+
+
+class Child:
+    """One worker process, started on demand and again after it died."""
+
+    def __init__(self, command: Sequence[str], timeout: float) -> None:
+        self._command = list(command)
+        self._timeout = timeout
+        self._process: subprocess.Popen[bytes] | None = None
+        self._loaded = False
+        self._serial = 0
+        self._failures = 0
+        self._retry_at = 0.0
+        self._inbox: queue.SimpleQueue[Frame | BadFrame | _Cancel | None] = queue.SimpleQueue()
+
+    @property
+    def ready(self) -> bool:
+        process = self._process
+        return self._loaded and process is not None and process.poll() is None
+
+    def start(self) -> None:
+        """Start the process and wait until it has loaded. Raises WorkerUnavailable, at once when the last start failed
+        a moment ago: a model that can't be loaded is not tried again for every request."""
+        wait = self._retry_at - time.monotonic()
+        if wait > 0:
+            raise WorkerUnavailable(f"A worker could not start; the next try is in {wait:.0f} seconds.")
+        try:
+            self._start()
+        except WorkerUnavailable:
+            self._failures += 1
+            self._retry_at = time.monotonic() + min(60.0, 2.0**self._failures)
+            raise
+        self._failures = 0
+
+    def _start(self) -> None:
+        self._inbox = queue.SimpleQueue()
+        process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+        self._process = process
+        assert process.stdout is not None
+        threading.Thread(
+            target=_read_frames, args=(process.stdout, self._inbox), name=f"worker-{process.pid}", daemon=True
+        ).start()
+        try:
+            header, _ = self._receive(time.monotonic() + LOAD_TIMEOUT)
+        except (SynthesisFailed, TimedOut) as exc:
+            self.close()
+            raise WorkerUnavailable(f"A worker could not start (exit code {process.returncode}): {exc}") from exc
+        if header["kind"] != "ready":
+            self.close()
+            raise WorkerUnavailable(f"A worker could not start: {header.get('message', header['kind'])}")
+        self._loaded = True
+        log.info("Worker %d is ready: %s", process.pid, header.get("message", ""))
+
+    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
+        if not self.ready:
+            self._replace()
+        self._serial += 1
+        deadline = time.monotonic() + self._timeout
+        whole = False
+        try:
+            self._send({"kind": "speak", "utterance": dataclasses.asdict(utterance), "threads": threads})
+            while True:
+                header, payload = self._receive(deadline)
+                if header["kind"] == "done":
+                    whole = True
+                    return
+                if header["kind"] == "error":
+                    whole = True
+                    raise SynthesisFailed(str(header.get("message")))
+                yield _chunk(header, payload)
+        finally:
+            if not whole:
+                self._give_up()
+
+    def cancel(self) -> None:
+        self._inbox.put(_Cancel(self._serial))
+
+    def close(self) -> None:
+        process = self._process
+        self._loaded = False
+        if process is None:
+            return
+        self._process = None
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            _close_quietly(pipe)
+
+    def _replace(self) -> None:
+        if self._process is not None:
+            log.warning(
+                "Worker %d ended with exit code %s; starting another",
+                self._process.pid,
+                self._process.returncode,
+            )
+        self.close()
+        self.start()
+
+    def _give_up(self) -> None:
+        """Have the rest of an utterance given up: ask, wait a little, then kill; the next speak() starts another."""
+        try:
+            self._send({"kind": "cancel"})
+            deadline = time.monotonic() + STOP_TIMEOUT
+            while self._receive(deadline, deaf=True)[0]["kind"] not in ("done", "error"):
+                pass
+        except (SynthesisFailed, TimedOut) as exc:
+            log.warning("A worker is replaced: %s", exc)
+            self.close()
+
+    def _send(self, header: dict[str, Any]) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            write_frame(self._process.stdin, header)
+        except OSError as exc:
+            raise SynthesisFailed("The speech worker ended unexpectedly.") from exc
+
+    def _receive(self, deadline: float, deaf: bool = False) -> Frame:
+        """The next frame. Raises TimedOut, SynthesisFailed when the process ended, ClientGone (unless `deaf`)."""
+        while True:
+            try:
+                item = self._inbox.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty as exc:
+                raise TimedOut(f"The speech worker did not answer within {self._timeout:g} seconds.") from exc
+            if item is None:
+                raise SynthesisFailed("The speech worker ended unexpectedly.")
+            if isinstance(item, BadFrame):
+                raise SynthesisFailed("The speech worker sent something that is not sound.") from item
+            if not isinstance(item, _Cancel):
+                return item
+            if item.serial == self._serial and not deaf:
+                raise ClientGone("The client left.")
+
+
+def _chunk(header: dict[str, Any], payload: bytes) -> Chunk:
+    if header["kind"] != "chunk":
+        raise SynthesisFailed(f"The speech worker sent {header['kind']!r} instead of sound.")
+    return Chunk(np.frombuffer(payload, dtype="<f4"), tuple(Word(*fields) for fields in header["words"]))
+
+
+def _read_frames(pipe: IO[bytes], inbox: queue.SimpleQueue[Any]) -> None:
+    """Put every frame into `inbox`, then None: a thread of its own, since pipes have no timeouts on Windows."""
+    try:
+        while frame := read_frame(pipe):
+            inbox.put(frame)
+    except BadFrame as exc:
+        inbox.put(exc)
+    except (OSError, ValueError):
+        pass  # closed while it was read: the end, as below
+    inbox.put(None)
+
+
+def _close_quietly(pipe: IO[bytes] | None) -> None:
+    try:
+        if pipe is not None:
+            pipe.close()
+    except OSError:
+        pass  # what was still to be written has no reader any more

