@@ -140,8 +140,11 @@ def trim(samples: Samples, keep_head: float, keep_tail: float) -> tuple[Samples,
 
     Returns the samples, and the seconds cut before them: a word that was spoken at t is now spoken at t minus
     those. They are negative where the run had less rest than wanted, and silence was added. A run without
-    speech comes out as the two rests alone.
+    speech comes out as the two rests alone. Raises ValueError for samples that are no numbers: such a run has
+    failed, and must not pass for silence.
     """
+    if not np.isfinite(samples).all():
+        raise ValueError("the network made samples that are not finite numbers")
     first, last = _speech_span(samples)
     start = first - round(keep_head * SAMPLE_RATE)
     end = last + round(keep_tail * SAMPLE_RATE)
