@@ -14,9 +14,7 @@ from benchmarks.run import Plan, carry_out
 
 def main() -> None:
     options = parse(sys.argv[1:])
-    plan = Plan(
-        options.rounds, options.long_rounds, options.clients, options.voice, options.seed, options.minutes
-    )
+    plan = Plan(options.rounds, options.long_rounds, options.clients, options.voice, options.seed, options.minutes)
     with tempfile.TemporaryDirectory(prefix="kokoro-benchmarks-") as folder:
         speakers = [COMPETITORS[name](Path(folder), options.workers) for name in options.targets]
         results = carry_out(plan, speakers, instant())

@@ -48,9 +48,7 @@ def hexgrad(scratch: Path, workers: int) -> Speaker:
 
 def instant() -> Speaker:
     """This server on an engine that takes no time."""
-    return Server(
-        "instant", [sys.executable, "-m", "benchmarks.instant"], "/synthesize/stream", native_body, {}, ROOT
-    )
+    return Server("instant", [sys.executable, "-m", "benchmarks.instant"], "/synthesize/stream", native_body, {}, ROOT)
 
 
 COMPETITORS: dict[str, Callable[[Path, int], Speaker]] = {

@@ -71,9 +71,7 @@ def overhead(speaker: Speaker, rng: random.Random, voice: str) -> float:
         running.callback(speaker.close)
         speaker.start()
         warm_up([speaker], rng, voice)
-        return statistics.median(
-            speaker.speak(texts.short(rng), voice).total for _ in range(OVERHEAD_REQUESTS)
-        )
+        return statistics.median(speaker.speak(texts.short(rng), voice).total for _ in range(OVERHEAD_REQUESTS))
 
 
 def machine() -> dict[str, Any]:
