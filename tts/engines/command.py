@@ -54,8 +54,6 @@ class Command:
             raise WorkerUnavailable(f"{self._shown} --help exited with {code}: {_tail(stderr) or 'it said nothing'}")
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
-        if len(utterance.voice.parts) > 1:
-            raise SynthesisFailed("This server's engine is a command, which cannot blend voices.")
         self._cancelled.clear()
         with tempfile.TemporaryDirectory(prefix=RUN_PREFIX, dir=self._folder) as folder:
             text, sound = Path(folder, "text.txt"), Path(folder, "sound.wav")

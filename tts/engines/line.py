@@ -7,8 +7,10 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
+import numpy as np
+
 from tts.engines.base import Listener, Worker
-from tts.speech.audio import Chunk
+from tts.speech.audio import SAMPLE_RATE, Chunk
 from tts.speech.errors import Busy, SpeechError, WorkerUnavailable
 from tts.speech.text import Utterance
 
@@ -36,7 +38,7 @@ class Task:
                 return
             self._worker = worker
         try:
-            for chunk in worker.speak(self.utterance, threads):
+            for chunk in _said(self.utterance, worker, threads):
                 self._answers.put(chunk)
         finally:
             with self._lock:
@@ -66,6 +68,15 @@ class Task:
             if isinstance(answer, SpeechError):
                 raise answer
             yield answer
+
+
+def _said(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Chunk]:
+    """The utterance's sound, as loud as it wants; a pause needs no worker."""
+    if not utterance.text.strip():
+        yield Chunk(np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32))
+        return
+    for chunk in worker.speak(utterance, threads):
+        yield chunk if utterance.gain == 1.0 else Chunk(chunk.samples * np.float32(utterance.gain), chunk.words)
 
 
 class Line:

@@ -232,6 +232,6 @@ def _read_voice(path: Path) -> NDArray[np.float32]:
     return np.fromfile(path, dtype="<f4").reshape(STYLE_SHAPE)
 
 
-def _bar(what: str, total: int, unit: str) -> "tqdm[Never]":
+def _bar(what: str, total: int, unit: str) -> tqdm[Never]:
     """A progress bar on a terminal, nothing in a log file."""
     return tqdm(total=total, desc=what, unit=unit, disable=None, leave=False)
