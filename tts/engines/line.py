@@ -31,12 +31,13 @@ class Task:
 
     def speak(self, worker: Worker, threads: int) -> None:
         """Have `worker` speak the utterance. Raises what the worker raises."""
-        with self._lock:
-            if self.cancelled:
-                return
-            self._worker = worker
         try:
-            for chunk in worker.speak(self.utterance, threads):
+            with self._lock:  # a cancel comes before this, or reaches the worker
+                if self.cancelled:
+                    return
+                self._worker = worker
+                chunks = worker.speak(self.utterance, threads)
+            for chunk in chunks:
                 self._answers.put(chunk)
         finally:
             with self._lock:
@@ -111,12 +112,15 @@ class Line:
             if place in self._turns:
                 self._turns.remove(place)
 
-    def take(self) -> tuple[Task, int] | None:
-        """The next task, and how many tasks share the cores now; waits for one. None when the line is closed."""
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def take(self, seconds: float) -> tuple[Task, int] | None:
+        """The next task, and how many tasks share the cores now; None when none came within `seconds`, or ever will."""
         with self._changed:
-            while not self._turns and not self._closed:
-                self._changed.wait()
-            if self._closed:
+            self._changed.wait_for(lambda: self._turns or self._closed, seconds)
+            if self._closed or not self._turns:
                 return None
             place = self._turns.popleft()
             self._waiting.discard(place)

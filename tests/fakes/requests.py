@@ -1,0 +1,20 @@
+"""Requests as the tests ask for them."""
+
+from __future__ import annotations
+
+from tts.speech.request import SpeechRequest
+from tts.speech.text import Utterance
+from tts.speech.voices import find_voice
+
+HEART = find_voice("af_heart")
+LONG = "This is a sentence of a long text. " * 60
+
+
+def asking(
+    text: str = "Hello there.", voice: str = "af_heart", language: str = "a", speed: float = 1.0
+) -> SpeechRequest:
+    return SpeechRequest(text, find_voice(voice), language, speed)
+
+
+def utterance(text: str = "Hello there.", voice: str = "af_heart") -> Utterance:
+    return Utterance(text, find_voice(voice), "a")
