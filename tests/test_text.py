@@ -80,8 +80,8 @@ def test_a_short_text_is_one_utterance_without_rest(text: str) -> None:
 
 
 def test_rests_follow_the_marks_and_the_speed() -> None:
-    text = "One paragraph is here, long enough to stand.\n\nAnother one is here, long enough to stand too. And then more."
-    slow = utterances(asking(text, speed=0.5), Sizes(first=59, longest=59))
+    text = "One paragraph is here, long enough to be.\n\nAnother one is here, long enough to stand. And then more."
+    slow = utterances(asking(text, speed=0.5), Sizes(first=50, longest=50))
     assert [round(each.rest / 2, 3) for each in slow] == [0.5, 0.3, 0.0]
     assert sorted(RESTS.values()) == [RESTS[strength] for strength in sorted(RESTS)]
 
