@@ -99,6 +99,7 @@ _DATE_COMMA = re.compile(r"\d{1,2}(?:st|nd|rd|th)?,$")
 _YEAR = re.compile(r"[12]\d{3}\b")
 _LINE_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|\d{1,3}[.)]|[A-Za-z][.)]|#{1,6}|>)[ \t]|\|")
 _HEADING = re.compile(r"(?:^|\n)[ \t]{0,3}#{1,6}[ \t][^\n]*$")
+_NUMERAL = re.compile(r"[+#]?\d|(?!I\b)[IVXLC]{1,6}\b")
 _SHORT_LINE = 50
 
 _WIDE = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0002fa1f"
@@ -225,7 +226,7 @@ def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
     folded = token.casefold()
     if _is_title(token) or folded in _NEVER_LAST or _is_list_marker(before, token):
         return Strength.WORD
-    if folded in _BEFORE_NUMBER and ahead[:1].isdigit():
+    if folded in _BEFORE_NUMBER and _NUMERAL.match(ahead):
         return Strength.WORD
     if _is_unit(before, token) and (word[:1].islower() or word[:1].isdigit()):
         return Strength.WORD
@@ -239,8 +240,9 @@ def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
 
 def _is_unit(before: str, token: str) -> bool:
     """A unit behind a number, or a short word such as temp. that the sentence goes on after."""
-    counted = before[: -len(token)].rstrip()[-1:].isdigit()
-    return token in _SHORT_WORDS or (token in _UNITS and counted)
+    unit = token.lstrip("0123456789.,-")
+    counted = unit != token or before[: -len(token)].rstrip()[-1:].isdigit()
+    return token in _SHORT_WORDS or (unit in _UNITS and counted)
 
 
 def _is_title(token: str) -> bool:

@@ -150,12 +150,15 @@ _WITHOUT_STOP = table("""
     Lt Lieutenant
     Sgt Sergeant
 """)
+_LIFE = {"b": "born", "d": "died"}
 _FIXED_CASE = {"Ms", "Mr", "Mrs", "Dr", "Prof", "Jr", "Blvd", "Ave", "Lt", "Sgt"}
 _TITLE_CASE = words("""
     mr mrs ms messrs prof hon lt sgt capt cmdr maj gov sen rep pres supt jr sr esq tues thurs thur weds wed
     ave blvd rd ln hwy pkwy inc ltd corp bros assn univ max min avg temp est
 """)
-_STREET_STARTERS = words("the of and in at on to from by near for a an is was")
+# Acronyms when in capitals, at the end of a sentence perhaps: EST.
+_CAPITALS = words("EST MIN MAX SEN REP GOV TEMP AVG")
+_NUMERAL = re.compile(r"[ \u00a0]?(?:[+#]?\d|(?!I\b)[IVXLC]{1,6}\b)")
 
 
 def _restore(found: re.Match[str], passage: Passage, spoken: str) -> str:
@@ -172,13 +175,17 @@ def _restore(found: re.Match[str], passage: Passage, spoken: str) -> str:
 def _with_stop(found: re.Match[str], passage: Passage) -> Said:
     written = found["name"]
     key = written.lower()
-    before_number = passage.text[found.end() : found.end() + 2].strip()[:1].isdigit()
+    before_number = _NUMERAL.match(passage.text, found.end()) is not None
+    if key in ("b", "d"):
+        return _LIFE[key] if before_number and passage.before(found.start()) == "(" else None
     if key in _BEFORE_NUMBER and before_number:
         return _restore(found, passage, _BEFORE_NUMBER[key])
     if written in ("St", "Dr"):
         return _saint_or_street(found, passage)
     if written in _TITLES and not passage.ends_sentence(found.end()):
         return _TITLES[written]
+    if written.isupper() and written in _CAPITALS:
+        return None
     if key not in _WITH_STOP or (key == "v" and passage.word_after(found.end()).islower()):
         return None
     if _is_a_word(written, found, passage):
@@ -245,7 +252,9 @@ def _without_stop(found: re.Match[str], passage: Passage) -> Said:
     return None
 
 
-_NAMES = sorted({*_WITH_STOP, *map(str.lower, _TITLES), *_BEFORE_NUMBER, "st", "dr"}, key=len, reverse=True)
+_NAMES = sorted(
+    {*_WITH_STOP, *map(str.lower, _TITLES), *_BEFORE_NUMBER, *_LIFE, "st", "dr"}, key=len, reverse=True
+)
 _OTHERS = sorted((*_WITHOUT_STOP, "N/A", "He/she", "He/She", "And/or", "S/he"), key=len, reverse=True)
 LETTER_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<name>{'|'.join(map(re.escape, _NAMES))})\.(?![\w])", _with_stop, re.IGNORECASE),

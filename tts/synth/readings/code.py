@@ -61,6 +61,8 @@ def _camel(found: re.Match[str], passage: Passage) -> Said:
     humps = _HUMP.findall(found[0])
     if len(humps) < 2 or _PLURAL_ACRONYM.fullmatch(found[0]):
         return None
+    if max(map(len, humps)) < 3:
+        return None
     if (
         humps[0] in _NAME_PREFIXES
         or found[0] in _SAID_WHOLE

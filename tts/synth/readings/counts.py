@@ -132,6 +132,12 @@ def _range(found: re.Match[str], passage: Passage) -> Said:
     return f"{amount(first, passage.british)} to {amount(last, passage.british)}"
 
 
+def _hundreds(found: re.Match[str], passage: Passage) -> Said:
+    """100s, 1,000s, 10,000s of things."""
+    names = {2: "hundreds", 3: "thousands", 4: "tens of thousands", 5: "hundreds of thousands", 6: "millions"}
+    return names.get(found["noughts"].count("0"))
+
+
 def _ratio(found: re.Match[str], passage: Passage) -> Said:
     to = "" if passage.word_before(found.start()).lower() in _SCRIPTURES else "to "
     first, last = (
@@ -181,7 +187,9 @@ def _vulgar(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _many(found: re.Match[str], passage: Passage) -> Said:
-    """5M users, 2.5bn people."""
+    """5M users, 2.5bn people; but 12B alone is a name."""
+    if len(found["magnitude"]) == 1 and "." not in found["number"] and not found["noun"]:
+        return None
     return f"{amount(found['number'], passage.british)} {_MAGNITUDES[found['magnitude']]}"
 
 
@@ -234,6 +242,7 @@ def _negative(found: re.Match[str], passage: Passage) -> Said:
 
 DIGIT_RULES_FIRST: tuple[Rule, ...] = (
     rule(r"\d{16,}", _long_run),
+    rule(r"1(?P<noughts>0{2,3}|0{0,2},000(?:,000)?)s\b", _hundreds),
     rule(r"0[xX](?P<digits>[0-9a-fA-F]{1,16})\b", _hexadecimal),
     rule(r"(\d{1,3}(?:\.\d{1,3}){3})(?:/(?P<bits>\d{1,2})\b)?(?::(?P<port>\d{1,5})\b)?(?![\d.]\d)", _address),
     rule(r"(?:1[-. ])?(?:\(\d{3}\) ?|[2-9]\d{2}[-. ])\d{3}[-.]\d{4}(?![-\d])", _telephone),
@@ -256,7 +265,7 @@ DIGIT_RULES: tuple[Rule, ...] = (
     rule(r"(?P<above>\d{1,3})[/⁄](?P<below>[1-9]\d{0,3})(?![\d/]|\.\d| ?[=+*])", _fraction),
     rule(r"(?P<first>\d{1,3}):(?P<last>\d{1,3})(?![\d:])", _ratio),
     rule(rf"(?P<first>{NUMBER})(?:-|–|—| – )(?P<last>{NUMBER})(?![\w]|[-–]\d| ?[=+*])", _range),
-    rule(rf"(?P<number>{NUMBER})(?P<magnitude>[MBT]|bn|mn)(?![\w])", _many),
+    rule(rf"(?P<number>{NUMBER})(?P<magnitude>[MBT]|bn|mn)(?![\w])(?=(?P<noun> [a-z])?)", _many),
     rule(rf"(?P<number>{NUMBER})\+(?![\w+=]| ?\d)", _over),
     rule(rf"(?P<number>{NUMBER})(?P<power>[²³]|\^[23](?!\d))", _powered),
     _NAMED,

@@ -131,13 +131,21 @@ def _slashed(found: re.Match[str], passage: Passage) -> Said:
 
 def _month_and_day(found: re.Match[str], passage: Passage) -> Said:
     """3/14 is a date after a word such as `on`."""
-    if passage.word_before(found.start()).lower() not in _BEFORE_DATE:
+    introduced = passage.word_before(found.start()).lower() in _BEFORE_DATE
+    if not introduced and not _looks_like_a_date(found, passage):
         return None
     first, second = int(found["first"]), int(found["second"])
     month, day = (second, first) if passage.british and second <= 12 else (first, second)
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return None
     return _in_order(_MONTHS[month - 1], str(day), passage)
+
+
+def _looks_like_a_date(found: re.Match[str], passage: Passage) -> bool:
+    """10/31 can hardly be a fraction."""
+    first, second = int(found["first"]), int(found["second"])
+    month, day = (second, first) if passage.british else (first, second)
+    return month <= 12 and 12 < day <= 31 and second not in (16, 20)
 
 
 def _year_and_month(found: re.Match[str], passage: Passage) -> Said:
@@ -230,7 +238,7 @@ def _decade(found: re.Match[str], passage: Passage) -> Said:
     number = int(found["number"])
     if number < 100 and (number < 20 or number % 10):
         return None
-    if number >= 100 and number % 10:
+    if number >= 100 and (number % 10 or number == 1000):
         return None
     return decade(number, passage.british)
 
@@ -263,10 +271,14 @@ def _plain_year(found: re.Match[str], passage: Passage) -> Said:
     before = passage.word_before(found.start()).lower()
     if before in _BEFORE_NUMBER:
         return None
-    following = passage.word_after(found.end()).lower()
-    counts = following in _AFTER_NO_YEAR or (
-        following.endswith("s") and following not in _NO_PLURALS and len(following) > 2
+    following = passage.word_after(found.end())
+    plural = (
+        following.islower()
+        and following.endswith("s")
+        and len(following) > 2
+        and following not in _NO_PLURALS
     )
+    counts = plural or following in _AFTER_NO_YEAR
     if before not in _BEFORE_YEAR and (counts or not 1100 <= number < 2100):
         return None
     if counts and before in ("the", "and", "around", "between", "by", "of", "from", "to", "until", "after"):

@@ -80,6 +80,7 @@ _SIGNS = {
     "♭": "flat",
     "²": "squared",
     "³": "cubed",
+    "♥": "heart",
     "★": "star",
     "☆": "star",
     "✓": "check",

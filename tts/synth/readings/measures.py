@@ -135,6 +135,7 @@ _HOLDERS = words(
     "bag bottle jar box tank can bar drive disk run race walk hike radius lens note bill jug pack roll"
 )
 _FRACTION_BEHIND = re.compile(r"(?P<whole>\d[ -])?(?:\d/\d{1,2}) $|(?P<whole2>\d)?[½⅓⅔¼¾⅛⅜⅝⅞] ?$")
+_SIZES = words("tall long wide high deep thick across")
 _SPACED_ONLY = frozenset({"K"})
 _ADJECTIVES = {"²": "square", "^2": "square", "2": "square", "³": "cubic", "^3": "cubic", "3": "cubic"}
 
@@ -198,7 +199,8 @@ def _fraction_of(found: re.Match[str], passage: Passage) -> Said:
 def _quantity(found: re.Match[str], passage: Passage) -> Said:
     unit, gap = found["unit"], found["gap"]
     dot = found["dot"] or ""
-    if unit in _ATTACHED_ONLY and gap and not (dot or found["power"] or found["per"]):
+    sized = unit == "in" and passage.word_after(found.end()) in _SIZES
+    if unit in _ATTACHED_ONLY and gap and not (dot or found["power"] or found["per"] or sized):
         return None
     if not gap and unit in _SPACED_ONLY:
         return None
@@ -306,6 +308,10 @@ DIGIT_RULES: tuple[Rule, ...] = (
     rule(
         rf"(?P<number>{NUMBER})(?: ?[x×] ?)(?P<to>{NUMBER})(?: ?[x×] ?(?P<third>{NUMBER}))?(?![\w=])(?! ?[=+])",
         lambda found, passage: None if " × " in found[0] else _dimensions(found, passage),
+    ),
+    rule(
+        rf"(?P<number>{NUMBER})[x×](?=\d)",
+        lambda found, passage: amount(found["number"], passage.british) + " by ",
     ),
     rule(rf"(?P<number>{NUMBER})[x×](?![\w]| ?[-+=−] ?\w)", _times),
     rule(

@@ -177,7 +177,7 @@ def _english_mark(passage: Passage, first: str, at: int) -> _Found:
     ):
         said = _AT_POINT.said(passage, at)
     if said is None and (first not in ".,;:!?()'\"" or passage.after(at + 1) == "="):
-        said = _emoji(passage, first, at) if first > "\u2122" else None
+        said = _emoji(passage, first, at) if first > "\u2122" and first != "♥" else None
         said = said or _ENGLISH_MARK.said(passage, at)
     return said
 
