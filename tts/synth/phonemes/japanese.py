@@ -65,8 +65,10 @@ _REWRITES = (
     (re.compile(r"(?<=\d)\s?([$€£])"), lambda f: _CURRENCIES[f[1]]),
     (re.compile(r"(?<=\d)\s?(km/h|km|kg|cm|mm|ml|GB|MB|°C|℃|m|g|L|%)(?![A-Za-z])"), lambda f: _UNITS[f[1]]),
     (re.compile(r"\s?[~〜～]\s?(?=\d)"), lambda _: "から"),
+    (re.compile(r"(?<=\d)\s+(?=\d)"), lambda _: "、"),  # OpenJTalk would take 1 0 for ten
     (re.compile(r"[&+=@°×÷]"), lambda f: _SAID[f[0]]),
 )
+_AS_OPENJTALK = str.maketrans({"-": "−", '"': "”", "'": "’"})
 _DIGITS = re.compile(r"\d[\d.,]*")
 _NEAR = 40  # characters; a morpheme is looked for no further ahead
 _NUMERALS = frozenset("零〇一二三四五六七八九十百千万億兆京点・.．0123456789")
@@ -106,9 +108,10 @@ class Japanese:
     def _nodes(self, found: re.Match[str]) -> list[_Node]:
         if not found[0].strip():
             return []
+        text = found[0].translate(_AS_OPENJTALK)
         with self._lock:
-            features = pyopenjtalk.run_frontend(found[0], use_sudachi_kanji_yomi=False)
-        return list(_placed(features, found[0], found.start()))
+            features = pyopenjtalk.run_frontend(text, use_sudachi_kanji_yomi=False)
+        return list(_placed(features, text, found.start()))
 
     def _grouped(self, nodes: Sequence[_Node]) -> list[_Node]:
         """Morphemes that make up one word of the word list (会い-ましょ-う) as one."""
@@ -135,24 +138,26 @@ class Japanese:
 
 def _placed(features: Iterable[NJDFeature], text: str, offset: int) -> Iterator[_Node]:
     """OpenJTalk's morphemes with their places in `text`; all of 千-二-百 stand where the text has 1200."""
-    at = 0
+    at = said = 0  # all up to `at` is placed; the digits up to `said` are being said
     for feature in features:
         surface = unicodedata.normalize("NFKC", feature["string"]).strip()
-        while text[at : at + 1].isspace():
-            at += 1
+        at += len(text[at:]) - len(text[at:].lstrip())
         number = _DIGITS.match(text, at)
         if number and not text.startswith(surface, at) and _NUMERALS.issuperset(surface):
             start, end = number.span()
+            said = end
         else:
-            start, end = _found(surface, text, at)
+            start, end = _found(surface, text, max(at, said))
             at = end
         yield _Node(surface, offset + start, offset + end, _reading(feature, surface))
 
 
 def _found(surface: str, text: str, at: int) -> tuple[int, int]:
-    """The span of the next `surface`; one that was rewritten beyond recognition joins the character before it."""
+    """The span of the next `surface`; of a mark that OpenJTalk wrote another way, the mark that stands there."""
     place = text.find(surface, at, at + _NEAR + len(surface)) if surface else -1
-    return (place, place + len(surface)) if place >= 0 else (max(at - 1, 0), max(at, 1))
+    if place >= 0:
+        return place, place + len(surface)
+    return (at, at + 1) if at < len(text) and not text[at].isalnum() else (max(at - 1, 0), max(at, 1))
 
 
 def _reading(feature: NJDFeature, surface: str) -> str:
