@@ -1,6 +1,7 @@
 """Japanese: OpenJTalk's readings (numbers with their counters among them), as Kokoro's phonemes."""
 
 import importlib.resources
+import logging
 import re
 import threading
 import unicodedata
@@ -14,6 +15,8 @@ from pyopenjtalk.types import NJDFeature
 from tts.synth.phonemes.marks import CLOSING, OPENING, known_mark
 from tts.synth.phonemes.spoken import Spoken
 from tts.synth.phonemes.traced import Traced
+
+log = logging.getLogger(__name__)
 
 _STRETCH = re.compile(r"[^。！？!?\n]{0,300}[。！？!?\n]*", re.DOTALL)  # OpenJTalk's buffer holds some thousand bytes
 _LONGEST_WORD = 24  # characters; the word list has none longer
@@ -103,14 +106,14 @@ class Japanese:
         for pattern, replace in _REWRITES:
             traced = traced.sub(pattern, replace)
         nodes = [node for found in _STRETCH.finditer(traced.text) for node in self._nodes(found)]
-        return traced.back(_spaced(self._grouped(nodes)))
+        return _covered(traced.back(_spaced(self._grouped(nodes))), text)
 
     def _nodes(self, found: re.Match[str]) -> list[_Node]:
         if not found[0].strip():
             return []
         text = found[0].translate(_AS_OPENJTALK)
         with self._lock:
-            features = pyopenjtalk.run_frontend(text, use_sudachi_kanji_yomi=False)
+            features = _features(text)
         return list(_placed(features, text, found.start()))
 
     def _grouped(self, nodes: Sequence[_Node]) -> list[_Node]:
@@ -134,6 +137,15 @@ class Japanese:
             if surface in self._words:
                 best = count
         return best
+
+
+def _features(text: str) -> list[NJDFeature]:
+    """OpenJTalk's morphemes. For kanji that it cannot read it asks sudachidict_core, 190 MB that need not be there."""
+    try:
+        return pyopenjtalk.run_frontend(text, use_sudachi_kanji_yomi=False)
+    except ModuleNotFoundError:
+        log.warning("some rare kanji stay unread: sudachidict_core is not installed")
+        return pyopenjtalk.run_frontend(text, use_vanilla=True)
 
 
 def _placed(features: Iterable[NJDFeature], text: str, offset: int) -> Iterator[_Node]:
@@ -204,6 +216,20 @@ def _spaced(nodes: Sequence[_Node]) -> list[Spoken]:
         if first not in CLOSING and first != "ʔ" and last not in OPENING and last not in "ʔ ":
             sounds[this] += " "
     return [Spoken(sound, node.start, node.end) for node, sound in zip(nodes, sounds, strict=True)]
+
+
+def _covered(spoken: Sequence[Spoken], text: str) -> list[Spoken]:
+    """`spoken`, with a silent word for letters that OpenJTalk passed over, such as ones it has no code for."""
+    out: list[Spoken] = []
+    at = 0
+    for word in (*spoken, Spoken("", len(text), len(text))):
+        missed = text[at : word.start]
+        if any(map(str.isalnum, missed)):
+            log.warning("left out %d characters that have no reading", len(missed.strip()))
+            out.append(Spoken("", word.start - len(missed.lstrip()), at + len(missed.rstrip())))
+        out.append(word)
+        at = word.end
+    return out[:-1]
 
 
 def _marks(surface: str) -> str:
