@@ -61,10 +61,10 @@ def test_the_defaults_that_the_documentation_promises() -> None:
     config = Config.from_environment({"PATH": "/bin", "KOKOROS": "x", "PORT": "1"})
     assert (config.HOST, config.PORT, config.ENGINE) == ("0.0.0.0", 9880, "pool")
     assert (config.MAX_TEXT_LENGTH, config.DEFAULT_VOICE, config.TIMEOUT) == (10_000, "af_heart", 60)
-    assert (config.TEMP_DIR, config.CLEANUP_FILES) == (Path("output_temp"), True)
+    assert (Path("output_temp"), True) == (config.TEMP_DIR, config.CLEANUP_FILES)
     assert set(config.ALLOWED_VOICES) <= set(VOICES)
     assert config.WORKERS == config.THREADS == usable_cores() >= 1
-    assert config.KOKORO_COMMAND == (sys.executable, "-m", "tts.synth.cli")
+    assert (sys.executable, "-m", "tts.synth.cli") == config.KOKORO_COMMAND
     assert config.graphs.parent == config.MODEL_DIR
 
 
@@ -83,7 +83,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize(("value", "words"), COMMANDS)
 def test_a_command_is_split_into_words(value: str, words: tuple[str, ...]) -> None:
-    assert Config.from_environment({"KOKORO_COMMAND": value}).KOKORO_COMMAND == words
+    assert words == Config.from_environment({"KOKORO_COMMAND": value}).KOKORO_COMMAND
 
 
 WRONG = [
