@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -141,19 +142,19 @@ def serve(config: Config) -> None:
         engine.close()
 
 
-def settings(arguments: list[str]) -> Config:
+def settings(arguments: list[str], environment: Mapping[str, str]) -> Config:
     """The settings from the environment, overruled by `--name value` arguments. Raises ConfigError."""
-    parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__)
+    parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__, allow_abbrev=False)
     for each in fields(Config):
         flag = "--" + each.name.lower().replace("_", "-")
         parser.add_argument(flag, dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
-    return Config.from_environment({**os.environ, **given})
+    return Config.from_environment({**environment, **given})
 
 
 def main() -> None:
     try:
-        config = settings(sys.argv[1:])
+        config = settings(sys.argv[1:], os.environ)
         logging.basicConfig(level=config.LOG_LEVEL, format="%(asctime)s %(levelname)s %(message)s")
         serve(config)
     except (ConfigError, StartFailed) as exc:
