@@ -50,7 +50,7 @@ class Pool:
         return utterances(request, self._sizes)
 
     def synthesize(self, request: SpeechRequest, listener: Listener) -> Generator[Chunk, None, None]:
-        place = self._line.enter(len(request.text))
+        place = self._line.enter(len(request.text), request.background)
         waiting = iter(self.plan(request))
         under_way: deque[Task] = deque()
 

@@ -28,6 +28,15 @@ class SpeechRequest:
     """Read numbers, dates, abbreviations and marks as a person would, rather than letter by letter."""
     phonemes: bool = False
     """`text` is phonemes already."""
+    rest: float = 0.0
+    """Seconds of rest after the last word, for a text that goes on in another request; 0 is the usual short end."""
+    background: bool = False
+    """Nobody listens while it is made: those who do go first, and no first utterance is short to be heard soon."""
+
+
+def printable(text: str) -> str:
+    """`text` without the characters that `check_text` refuses."""
+    return _UNSPEAKABLE.sub("", text)
 
 
 def check_text(text: str, longest: int, field: str = "text") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tts.speech.request import SpeechRequest
@@ -55,6 +55,8 @@ class Utterance:
 def utterances(request: SpeechRequest, sizes: Sizes) -> list[Utterance]:
     """The request's text in order, nothing dropped, cut at the best boundaries that `sizes` allow."""
     text = request.text
+    if request.background:
+        sizes = replace(sizes, first=sizes.longest)
     return [
         Utterance(
             text=text[start : boundary.end],
@@ -62,7 +64,7 @@ def utterances(request: SpeechRequest, sizes: Sizes) -> list[Utterance]:
             language=request.language,
             start=start,
             speed=request.speed,
-            rest=RESTS[boundary.strength] / request.speed if boundary.end < len(text) else 0.0,
+            rest=RESTS[boundary.strength] / request.speed if boundary.end < len(text) else request.rest,
             normalize=request.normalize,
             phonemes=request.phonemes,
         )
