@@ -10,7 +10,7 @@ from tests.fakes.requests import utterance
 from tests.fakes.worker import FakeWorker
 from tests.waiting import until
 from tts.engines.base import Listener
-from tts.engines.line import Line, Place, Task
+from tts.engines.line import Line, Place, Task, speak
 from tts.speech.errors import Busy, ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
 
 
@@ -127,7 +127,7 @@ def test_closing_ends_what_waits_and_refuses_what_comes() -> None:
     task = place.submit(utterance("a1"))
     line.close()
     with pytest.raises(WorkerUnavailable):
-        next(task.chunks(Listener()))
+        next(task.answers(Listener()))
     with pytest.raises(WorkerUnavailable):
         line.enter(1)
     with pytest.raises(WorkerUnavailable):
@@ -136,10 +136,10 @@ def test_closing_ends_what_waits_and_refuses_what_comes() -> None:
 
 
 def test_a_task_hands_on_chunks_then_its_error() -> None:
-    task = Task(utterance("four words are here"))
+    task = Task(utterance("four words are here"), speak)
     task.speak(FakeWorker(pieces=3), 1)
     task.end(SynthesisFailed("it broke"))
-    chunks = task.chunks(Listener())
+    chunks = task.answers(Listener())
     assert [len(next(chunks).samples) > 0 for _ in range(3)] == [True] * 3
     with pytest.raises(SynthesisFailed, match="it broke"):
         next(chunks)
@@ -147,16 +147,17 @@ def test_a_task_hands_on_chunks_then_its_error() -> None:
 
 def test_a_cancelled_task_is_never_begun() -> None:
     worker = FakeWorker()
-    task = Task(utterance())
+    task = Task(utterance(), speak)
     task.cancel()
-    task.speak(worker, 1)
+    with pytest.raises(ClientGone):
+        task.speak(worker, 1)
     assert worker.begun == []
     assert worker.cancelled == 0
 
 
 def test_a_cancel_reaches_the_worker_only_while_it_speaks() -> None:
     worker = FakeWorker(gate=threading.Semaphore(0))
-    task = Task(utterance())
+    task = Task(utterance(), speak)
     caught: list[Exception] = []
     speaking = threading.Thread(target=lambda: caught.append(raised(task, worker)))
     speaking.start()
@@ -183,7 +184,7 @@ class Refusing(FakeWorker):
 
 def test_a_cancel_does_not_reach_a_worker_that_refused() -> None:
     worker = Refusing()
-    task = Task(utterance())
+    task = Task(utterance(), speak)
     with pytest.raises(SynthesisFailed):
         task.speak(worker, 1)  # type: ignore[arg-type]
     task.cancel()
@@ -196,4 +197,4 @@ def test_a_cancel_does_not_reach_a_worker_that_refused() -> None:
 )
 def test_nobody_waits_for_nothing(listener: Listener, error: type[Exception]) -> None:
     with pytest.raises(error):
-        next(Task(utterance()).chunks(listener))
+        next(Task(utterance(), speak).answers(listener))

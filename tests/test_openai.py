@@ -58,7 +58,8 @@ def test_every_format_decodes_to_what_was_spoken(client: FlaskClient, format: st
     assert answer.content_type == FORMATS[format].content_type
     samples, found = decoded(answer.data, format, rate)
     spoken = len(client.application.extensions["engine"].plan(client.application.extensions["engine"].requests[0]))
-    assert len(samples) / found == pytest.approx(0.1 * spoken, abs=0.1)  # a run-up of two frames, where the sound begins at once
+    run_up = 0.1  # two frames, where the sound begins at once
+    assert len(samples) / found == pytest.approx(0.1 * spoken, abs=run_up)
     assert np.abs(samples).max() == pytest.approx(0.5, abs=0.1)
 
 

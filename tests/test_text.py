@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.requests import LONG, asking, utterance
+from tts.speech.request import LAST_REST
 from tts.speech.sentences import boundaries
-from tts.speech.text import DENSITY, LAST_REST, RESTS, Sizes, Utterance, utterances
+from tts.speech.text import DENSITY, RESTS, Sizes, Utterance, utterances
 
 ALPHABETS = [
     "abc ABC.,;!? \n'\"-",

@@ -10,6 +10,7 @@ import numpy as np
 
 from tts.speech.audio import SAMPLE_RATE, Chunk, Word
 from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, WorkerUnavailable
+from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
 PATIENCE = 20.0
@@ -75,6 +76,9 @@ class FakeWorker:
             if error is not None:
                 raise error
             yield tone(utterance, self._ms / self._pieces, words=piece == 0)
+
+    def phonemize(self, utterance: Utterance) -> Pronunciation:
+        return Pronunciation(utterance.text.lower(), (0, *range(1, len(utterance.text) + 1), 0))
 
     def cancel(self) -> None:
         self.cancelled += 1

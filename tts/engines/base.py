@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from tts.speech.audio import Chunk
 from tts.speech.errors import ClientGone, TimedOut
-from tts.speech.request import SpeechRequest
+from tts.speech.request import Pronunciation, SpeechRequest
 from tts.speech.text import Utterance
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +61,9 @@ class Engine(Protocol):
         Raises Busy at once, and SynthesisFailed, WorkerUnavailable, TimedOut or ClientGone while it is iterated.
         """
 
+    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+        """How `text` is read in the language with that letter. Raises what synthesize() raises, and Unsupported."""
+
     def status(self) -> dict[str, Any]:
         """What GET /health tells: JSON values."""
 
@@ -86,6 +89,9 @@ class Worker(Protocol):
 
         Raises SynthesisFailed, TimedOut, WorkerUnavailable or, when cancelled, ClientGone; then the next may come.
         """
+
+    def phonemize(self, utterance: Utterance) -> Pronunciation:
+        """How the utterance is read. Raises what speak() raises, and Unsupported."""
 
     def cancel(self) -> None:
         """Make the last speak() end soon when it is still under way."""

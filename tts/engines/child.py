@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import queue
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tts.engines.base import OUT_OF_REACH, ROOT
 from tts.engines.protocol import BadFrame, read_frame, write_frame
 from tts.speech.audio import Chunk, Word
 from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
 log = logging.getLogger(__name__)
@@ -99,15 +101,27 @@ class Child:
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
         self._serial += 1
-        return self._speak(utterance, threads)
+        frames = self._answers({"kind": "speak", "utterance": dataclasses.asdict(utterance), "threads": threads})
+        return self._chunks(frames)
 
-    def _speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
+    def _chunks(self, frames: Generator[Frame, None, None]) -> Iterator[Chunk]:
+        with contextlib.closing(frames):
+            for header, payload in frames:
+                yield _chunk(header, payload)
+
+    def phonemize(self, utterance: Utterance) -> Pronunciation:
+        self._serial += 1
+        ((header, _),) = self._answers({"kind": "phonemize", "utterance": dataclasses.asdict(utterance)})
+        return Pronunciation(header["phonemes"], tuple(header["tokens"]))
+
+    def _answers(self, order: dict[str, Any]) -> Generator[Frame, None, None]:
+        """The frames that answer an order, up to the one that says that it is done."""
         if not self.ready:
             self._replace()
         deadline = time.monotonic() + self._timeout
         whole = False
         try:
-            self._send({"kind": "speak", "utterance": dataclasses.asdict(utterance), "threads": threads})
+            self._send(order)
             while True:
                 header, payload = self._receive(deadline)
                 if header["kind"] == "done":
@@ -116,7 +130,7 @@ class Child:
                 if header["kind"] == "error":
                     whole = True
                     raise SynthesisFailed(str(header.get("message")))
-                yield _chunk(header, payload)
+                yield header, payload
         finally:
             if not whole:
                 self._give_up()

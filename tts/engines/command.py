@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from tts.engines.base import OUT_OF_REACH, ROOT
 from tts.speech.audio import SAMPLE_RATE, Chunk
-from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, Unsupported, WorkerUnavailable
+from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,9 @@ class Command:
             samples = _read(sound, stderr)
         rest = np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32)
         yield Chunk(np.concatenate([samples, rest]))
+
+    def phonemize(self, utterance: Utterance) -> Pronunciation:
+        raise Unsupported("This server's engine is a command, which does not tell how it reads.")
 
     def cancel(self) -> None:
         self._cancelled.set()

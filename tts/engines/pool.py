@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from tts.engines.base import Listener, Worker
-from tts.engines.line import Line, Task
+from tts.engines.line import Line, Task, read
 from tts.speech.audio import Chunk
 from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, WorkerUnavailable
-from tts.speech.request import SpeechRequest
+from tts.speech.request import Pronunciation, Run, SpeechRequest
 from tts.speech.text import Sizes, Utterance, utterances
+from tts.speech.voices import find_voice
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Pool:
         return utterances(request, self._sizes)
 
     def synthesize(self, request: SpeechRequest, listener: Listener) -> Generator[Chunk, None, None]:
-        place = self._line.enter(len(request.text))
+        place = self._line.enter(len(request.text), request.background)
         waiting = iter(self.plan(request))
         under_way: deque[Task] = deque()
 
@@ -67,12 +68,21 @@ class Pool:
             look_ahead(1)
             spoken = 0
             while under_way:
-                for chunk in under_way[0].chunks(listener):
+                for chunk in under_way[0].answers(listener):
                     look_ahead(2 if spoken < ALONE - 1 else len(self._drivers) + 1)
                     yield _written(chunk, request.text)
                 under_way.popleft()
                 spoken += 1
                 look_ahead(1)
+        finally:
+            place.leave()
+
+    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+        utterance = Utterance((Run(text, 0, len(text)),), find_voice("af_heart"), language)
+        place = self._line.enter(len(text))
+        try:
+            found: Pronunciation = next(place.submit(utterance, read).answers(listener))
+            return found
         finally:
             place.leave()
 

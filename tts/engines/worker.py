@@ -23,6 +23,7 @@ from tts.speech.request import Run
 from tts.speech.text import Utterance
 from tts.speech.voices import find_voice
 from tts.synth.assets import Assets
+from tts.synth.phonemes import tokens
 from tts.synth.speaker import Cancelled, Speaker
 
 log = logging.getLogger("tts.worker")
@@ -59,7 +60,7 @@ class Desk:
         threading.Thread(target=self._listen, args=(orders,), daemon=True).start()
         while True:
             order, stop = self._orders.get()
-            self._speak(Utterance.from_json(order["utterance"]), order["threads"], stop)
+            self._obey(order, Utterance.from_json(order["utterance"]), stop)
 
     def _listen(self, orders: IO[bytes]) -> None:
         stop = threading.Event()
@@ -73,11 +74,16 @@ class Desk:
                 self._orders.put((header, stop))
         os._exit(0)  # the owner has gone; whatever is being spoken is for nobody
 
-    def _speak(self, utterance: Utterance, threads: int, stop: threading.Event) -> None:
+    def _obey(self, order: dict[str, Any], utterance: Utterance, stop: threading.Event) -> None:
         answer: dict[str, Any] = {"kind": "done"}
         try:
-            for chunk in self._speaker.speak(utterance, threads, stop):
-                self._send(chunk)
+            if order["kind"] == "phonemize":
+                phonemes = self._speaker.phonemes(utterance)
+                found = {"kind": "phonemes", "phonemes": phonemes, "tokens": [0, *tokens(phonemes), 0]}
+                write_frame(self._frames, found)
+            else:
+                for chunk in self._speaker.speak(utterance, order["threads"], stop):
+                    self._send(chunk)
         except Cancelled:
             pass
         except Exception as exc:  # one utterance's edge: the owner hears of it, the next one may be fine

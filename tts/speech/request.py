@@ -11,6 +11,9 @@ from tts.speech.voices import Voice
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
 """OpenAI's range, as a factor of the voice's own pace."""
 
+LAST_REST = 0.1
+"""Seconds of rest after the last word of a request."""
+
 # C0 and C1 controls other than tab, line feed, form feed and carriage return, and lone surrogates: no text has a
 # reason to hold them, and some of what lies behind (files, C strings) breaks on them.
 _UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -77,6 +80,10 @@ class SpeechRequest:
     pronunciations: tuple[tuple[str, str], ...] = ()
     """Written words and what to say for them: /phonemes/ or a respelling."""
     marked: tuple[Passage, ...] = ()
+    rest: float = LAST_REST
+    """Seconds of rest after the last word: more for a text that goes on in another request."""
+    background: bool = False
+    """Nobody listens while it is made: those who do go first, and no first utterance is short to be heard soon."""
 
     @property
     def passages(self) -> tuple[Passage, ...]:
@@ -90,6 +97,11 @@ class Pronunciation:
 
     phonemes: str
     tokens: tuple[int, ...]
+
+
+def printable(text: str) -> str:
+    """`text` without the characters that `check_text` refuses."""
+    return _UNSPEAKABLE.sub("", text)
 
 
 def check_text(text: str, longest: int, field: str = "text") -> str:

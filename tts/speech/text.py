@@ -18,8 +18,6 @@ RESTS = {
     Strength.LETTER: 0.0,
 }
 """Seconds of rest after an utterance at speed 1, by what it ends with: what the voices themselves leave inside one."""
-LAST_REST = 0.1
-"""Seconds of rest after the last utterance."""
 
 DENSITY = {"j": 2.5, "z": 3.5, "h": 1.3}
 """Phonemes a character beside English: a language that writes more with one gets fewer in an utterance."""
@@ -72,7 +70,7 @@ class Utterance:
 
 def utterances(request: SpeechRequest, sizes: Sizes) -> list[Utterance]:
     """The request's text in order, nothing dropped, cut at the best boundaries that `sizes` allow."""
-    limit = float(sizes.first)
+    limit = float(sizes.longest if request.background else sizes.first)
     made = []
     for number, passage in enumerate(request.passages, 1):
         last = number == len(request.passages)
@@ -81,7 +79,7 @@ def utterances(request: SpeechRequest, sizes: Sizes) -> list[Utterance]:
         start = 0
         for end, strength in pieces:
             at_end = end == len(passage.text)
-            rest = RESTS[strength] / request.speed if not at_end else _rest_after(passage, request.speed, last)
+            rest = RESTS[strength] / request.speed if not at_end else _rest_after(passage, request, last)
             made.append(_utterance(request, passage, start, end, rest))
             start = end
         if not pieces and passage.pause:
@@ -116,14 +114,14 @@ def _between(runs: Sequence[Run], start: int, end: int) -> Iterator[Run]:
         at += size
 
 
-def _rest_after(passage: Passage, speed: float, last: bool) -> float:
+def _rest_after(passage: Passage, request: SpeechRequest, last: bool) -> float:
     """Seconds after a passage: what its mark wants, or what its last sign does."""
     if passage.pause:
         return passage.pause
     if last:
-        return LAST_REST
+        return request.rest
     after = boundaries(passage.text.rstrip() + " A")
-    return RESTS[after[-2].strength if len(after) > 1 else Strength.WORD] / speed
+    return RESTS[after[-2].strength if len(after) > 1 else Strength.WORD] / request.speed
 
 
 def _cuts(text: str, sizes: Sizes, limit: float, density: float) -> Iterator[tuple[int, Strength]]:
