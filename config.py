@@ -129,6 +129,10 @@ class Config:
     )
     HUB: str = setting("https://huggingface.co", "Hub to fetch voices from where npm is missing.")
     DEVICE: str = setting("cpu", "What the network runs on: cpu, or what the runtime offers (gpu, cuda, directml).")
+    PRONUNCIATIONS: Path | None = setting(
+        None, "File of `word<TAB>respelling or /phonemes/` lines, or YAML's `word: …`; read again when it changes."
+    )
+    UNKNOWN_TAGS: str = setting("refuse", "What to do with SSML tags that are not known: refuse (400) or ignore.")
     API_KEY: tuple[str, ...] = setting(
         (), "Keys that may use the server (Bearer), separated by commas; none lets all in."
     )
@@ -140,6 +144,7 @@ class Config:
         for each in fields(self):
             _check_bounds(each.name, getattr(self, each.name), each.metadata["low"], each.metadata["high"])
         _check_choice("ENGINE", self.ENGINE, ("pool", "command"))
+        _check_choice("UNKNOWN_TAGS", self.UNKNOWN_TAGS, ("refuse", "ignore"))
         _check_choice("LOG_LEVEL", self.LOG_LEVEL, ("DEBUG", "INFO", "WARNING", "ERROR"))
         for name in self.ALLOWED_VOICES:
             _check_choice("ALLOWED_VOICES", name, VOICES)

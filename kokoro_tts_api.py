@@ -17,6 +17,7 @@ from flask import Flask
 from config import Config, ConfigError, variable
 from tts import __version__
 from tts.api import access, description, kokoro, native, openai, responses
+from tts.api.bodies import Limits
 from tts.api.cache import Answers
 from tts.api.serving import Address, Server
 from tts.engines.base import Engine, Worker
@@ -24,6 +25,7 @@ from tts.engines.child import Child
 from tts.engines.command import RUN_PREFIX, Command
 from tts.engines.pool import Pool
 from tts.speech.errors import WorkerUnavailable
+from tts.speech.pronunciations import BadDictionary, Dictionary
 from tts.speech.text import Sizes
 from tts.synth.assets import MODEL_NAME, MODEL_SHA256, Assets, AssetsMissing, ensure
 
@@ -47,12 +49,28 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     app.config.from_mapping(asdict(config), VERSION=__version__, MAX_CONTENT_LENGTH=body_limit(config))
     app.extensions["engine"] = engine or make_engine(config)
     app.extensions["answers"] = Answers(config.MODEL_DIR / "answers", config.CACHE_MB, made_by(config))
+    app.extensions["limits"] = limits(config)
     app.extensions["styles"] = Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").style
     responses.install(app)
     access.install(app)
     for routes in (native, openai, kokoro, description):
         app.register_blueprint(routes.blueprint)
     return app
+
+
+def limits(config: Config) -> Limits:
+    """What the settings allow in a request. Raises StartFailed when the dictionary can't be used."""
+    try:
+        dictionary = Dictionary(config.PRONUNCIATIONS)
+    except BadDictionary as exc:
+        raise StartFailed(str(exc)) from exc
+    return Limits(
+        config.MAX_TEXT_LENGTH,
+        config.ALLOWED_VOICES,
+        config.DEFAULT_VOICE,
+        dictionary.entries,
+        config.UNKNOWN_TAGS == "ignore",
+    )
 
 
 def made_by(config: Config) -> str:

@@ -12,10 +12,11 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from tts.api.bodies import Limits, Order, Speed, Strict, read_body, read_json
+from tts.api.captions import LINES, CaptionedSpeech, lines_with_times, whole_with_times
 from tts.api.description import AUDIO, BINARY, JSON, WAV, described
 from tts.api.downloads import find
-from tts.api.native import limits
-from tts.api.responses import engine, listener, sound
+from tts.api.openai import SpeechBody
+from tts.api.responses import engine, limits, listener, sound
 from tts.speech.audio import FORMATS
 from tts.speech.errors import BadRequest, Unsupported
 from tts.speech.request import SpeechRequest, check_speed, check_text
@@ -85,6 +86,14 @@ def combine() -> Response:
         return jsonify({"voice": voice.name, "voices": [name for name, _ in voice.parts]})
     headers = {"Content-Disposition": f'attachment; filename="{voice.name}.pt"'}
     return Response(to_pt(_table(voice)), mimetype=BINARY, headers=headers)
+
+
+@blueprint.post("/dev/captioned_speech")
+@described(body=SpeechBody, answer=(JSON, LINES), returns=CaptionedSpeech, speaks=True, statuses=(404,))
+def captioned_speech() -> Response:
+    """Speak, and tell when each word is spoken: a line of JSON a block of sound, or one object with stream=false."""
+    order = read_body(request, SpeechBody).order(limits())
+    return lines_with_times(order) if order.stream else whole_with_times(order)
 
 
 @blueprint.post("/dev/phonemize")

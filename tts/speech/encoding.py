@@ -16,9 +16,7 @@ QUIET = 0.01  # -40 dBFS: Kokoro is below -60 dBFS before it speaks
 NOTHING: Samples = np.zeros(0, np.float32)
 
 
-def encode(
-    chunks: Iterable[Chunk], format: str, sample_rate: int = SAMPLE_RATE
-) -> Generator[bytes, None, None]:
+def encode(chunks: Iterable[Chunk], format: str, sample_rate: int = SAMPLE_RATE) -> Generator[bytes, None, None]:
     """One container, its bytes leaving chunk by chunk; close it early and the encoder is freed.
 
     The rate (Hz) is the nearest one at or above `sample_rate` that the format can hold.
@@ -90,12 +88,8 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
         # A page is held back until the next one is full, so short pages (in microseconds).
         "opus": Codec("libopus", "ogg", "flt", bit_rate=64_000, container_options={"page_duration": "60000"}),
         # A third of the work of "twoloop", FFmpeg's default, and nearer to the sound.
-        "aac": Codec(
-            "aac", "adts", "fltp", bit_rate=96_000, run_up=1_024, encoder_options={"aac_coder": "fast"}
-        ),
-        "flac": Codec(
-            "flac", "flac", "s16", needs_sound=False, container_options={"metadata_header_padding": "0"}
-        ),
+        "aac": Codec("aac", "adts", "fltp", bit_rate=96_000, run_up=1_024, encoder_options={"aac_coder": "fast"}),
+        "flac": Codec("flac", "flac", "s16", needs_sound=False, container_options={"metadata_header_padding": "0"}),
     }
 )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 from tts.speech.errors import BadRequest
+
+log = logging.getLogger(__name__)
 
 Pronunciations = dict[str, str]
 
@@ -55,24 +58,26 @@ class Dictionary:
     """A file of `word<TAB>what to say` lines, or the same as `word: what to say` in YAML; # begins a comment."""
 
     def __init__(self, path: Path | None) -> None:
+        """Read the file. Raises BadDictionary."""
         self._path = path
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
-        self._entries: Pronunciations = {}
+        self._entries = parse_dictionary(path) if path else {}
 
     def entries(self) -> Pronunciations:
-        """What the file says now. Raises BadDictionary; an absent file has none."""
+        """What the file says now, or what it said before it was broken, which is logged."""
         if self._path is None:
             return {}
         try:
             status = self._path.stat()
-        except FileNotFoundError:
-            return {}
-        stamp = (status.st_mtime_ns, status.st_size)
-        with self._lock:
-            if stamp != self._stamp:
-                self._entries, self._stamp = parse_dictionary(self._path), stamp
-            return self._entries
+            stamp = (status.st_mtime_ns, status.st_size)
+            with self._lock:
+                if stamp != self._stamp:
+                    self._stamp = stamp
+                    self._entries = parse_dictionary(self._path)
+        except (OSError, BadDictionary) as exc:
+            log.warning("The pronunciations stay as they were: %s", exc)
+        return self._entries
 
 
 def parse_dictionary(path: Path) -> Pronunciations:

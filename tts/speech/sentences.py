@@ -181,9 +181,7 @@ def _at_marks(behind: str, ahead: str) -> Strength | None:
 def _starts_with_mark(ahead: str) -> bool:
     """French sets ! ? : ; » off with a space, and a dash between spaces ends the words before it."""
     first, _, _ = ahead.partition(" ")
-    return (
-        first.rstrip() in _DASHES or first[:1] in ("!", "?", ":", ";", "»", "›") and not first[1:2].isalnum()
-    )
+    return first.rstrip() in _DASHES or first[:1] in ("!", "?", ":", ";", "»", "›") and not first[1:2].isalnum()
 
 
 def _is_opener(behind: str) -> bool:
@@ -290,9 +288,7 @@ def _at_unspaced(text: str, found: re.Match[str]) -> Strength | None:
         # 「行く。」と言った: the sentence goes on after the quotation.
         quoted = found[0][-1] in "」』" and following in "とってなは"
         trails_off = found[0][0] == "…"
-        return (
-            Strength.CLAUSE if quoted or trails_off or following in _CLOSERS + _STOPS else Strength.SENTENCE
-        )
+        return Strength.CLAUSE if quoted or trails_off or following in _CLOSERS + _STOPS else Strength.SENTENCE
     if found.lastgroup == "letter":
         return _between_letters(found[0], following)
     return Strength.CLAUSE
