@@ -17,9 +17,8 @@ from tests.fakes.requests import utterance
 from tests.waiting import until
 from tts.engines.command import RUN_PREFIX, Command
 from tts.speech.audio import SAMPLE_RATE, Chunk
-from tts.speech.errors import BadRequest, ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerUnavailable
 from tts.speech.text import Utterance
-from tts.speech.voices import find_voice
 
 FAKE = str(Path(__file__).parent / "fakes" / "fake_kokoro.py")
 WEIRD = [
@@ -58,7 +57,7 @@ def test_it_speaks_a_run_an_utterance(tmp_path: Path) -> None:
 
 
 def test_an_utterances_rest_follows_it(tmp_path: Path) -> None:
-    what = Utterance("Hello there.", find_voice("bf_emma"), "b", rest=0.5)
+    what = utterance("Hello there.", "bf_emma", "b", rest=0.5)
     (chunk,) = speak(command(tmp_path), what)
     assert len(chunk.samples) == 12 * 24 + SAMPLE_RATE // 2
 
@@ -75,7 +74,7 @@ def test_text_goes_by_file_never_by_the_command_line(tmp_path: Path, text: str) 
 
 def test_voice_language_and_speed_are_handed_on(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    what = Utterance("Hello.", find_voice("bf_emma"), "b", speed=1.25)
+    what = utterance("Hello.", "bf_emma", "b", speed=1.25)
     speak(command(tmp_path, "ok", 30.0, "--log", str(log)), what)
     arguments = runs(log)[0]["arguments"]
     assert arguments[-10:-4] == ["--voice", "bf_emma", "--language", "b", "--speed", "1.25"]
@@ -178,10 +177,10 @@ def test_a_command_that_does_not_answer_cannot_start(tmp_path: Path, words: list
         Command(words, tmp_path, 5.0).start()
 
 
-def test_a_blend_is_the_clients_mistake(tmp_path: Path) -> None:
-    with pytest.raises(BadRequest, match="blends none") as caught:
-        speak(command(tmp_path), utterance(voice="af_bella+af_sky"))
-    assert caught.value.field == "voice"
+def test_a_blend_goes_by_its_name(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    speak(command(tmp_path, "ok", 30.0, "--log", str(log)), utterance(voice="af_bella+af_sky"))
+    assert "af_bella(0.5)+af_sky(0.5)" in runs(log)[0]["arguments"]
 
 
 def test_a_temp_folder_that_vanished_is_an_error_of_ours(tmp_path: Path) -> None:

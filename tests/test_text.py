@@ -7,12 +7,12 @@ import json
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.requests import LONG, asking, utterance
 from tts.speech.sentences import boundaries
-from tts.speech.text import DENSITY, RESTS, Sizes, Utterance, utterances
+from tts.speech.text import DENSITY, LAST_REST, RESTS, Sizes, Utterance, utterances
 
 ALPHABETS = [
     "abc ABC.,;!? \n'\"-",
@@ -40,24 +40,22 @@ sizes = st.builds(Sizes, st.integers(1, 100), st.integers(100, 400), st.floats(1
 @settings(max_examples=50)
 @given(texts, sizes, st.sampled_from("abefhijpz"))
 def test_nothing_is_lost_and_sizes_are_kept(text: str, sizes: Sizes, language: str) -> None:
+    assume(text.strip())
     cut = utterances(asking(text, language=language), sizes)
     assert "".join(each.text for each in cut) == text
-    density = DENSITY.get(language, 1.0)
+    places = [boundary.end for boundary in boundaries(text)]
     limit = float(sizes.first)
     for each in cut:
-        assert each.start == len("".join(other.text for other in cut[: cut.index(each)]))
-        assert (
-            len(each.text) <= limit / density
-            or len(boundaries(each.text)) == 1
-            or no_better(text, each, limit / density)
-        )
+        (run,) = each.runs
+        assert run.text == text[run.start : run.end]
+        short_enough = len(run.text) <= limit / DENSITY.get(language, 1.0)
+        assert short_enough or not any(run.start < place < run.end for place in places)
         limit = min(sizes.longest, limit * sizes.growth)
 
 
-def no_better(text: str, each: Utterance, limit: float) -> bool:
-    """Whether the text has no boundary that would have cut the utterance shorter."""
-    ends = [boundary.end for boundary in boundaries(text)]
-    return not any(each.start < end < each.start + len(each.text) for end in ends)
+@given(st.text(st.sampled_from(" \n\t\u3000"), max_size=20))
+def test_white_space_alone_is_no_utterance(text: str) -> None:
+    assert utterances(asking(text), Sizes()) == []
 
 
 def test_the_first_is_short_and_the_next_grow() -> None:
@@ -74,15 +72,14 @@ def test_a_long_first_sentence_is_cut_at_a_clause() -> None:
 
 
 @pytest.mark.parametrize("text", ["Hi.", ".", "No.", "Hello there. ", " x ", "Yes!\n"])
-def test_a_short_text_is_one_utterance_without_rest(text: str) -> None:
-    (only,) = utterances(asking(text), Sizes())
-    assert (only.text, only.start, only.rest) == (text, 0, 0.0)
+def test_a_short_text_is_one_utterance(text: str) -> None:
+    assert utterances(asking(text), Sizes()) == [utterance(text, rest=LAST_REST)]
 
 
 def test_rests_follow_the_marks_and_the_speed() -> None:
     text = "One paragraph is here, long enough to be.\n\nAnother one is here, long enough to stand. And then more."
     slow = utterances(asking(text, speed=0.5), Sizes(first=50, longest=50))
-    assert [round(each.rest / 2, 3) for each in slow] == [0.5, 0.3, 0.0]
+    assert [round(each.rest, 3) for each in slow] == [1.0, 0.6, LAST_REST]
     assert sorted(RESTS.values()) == [RESTS[strength] for strength in sorted(RESTS)]
 
 
@@ -92,9 +89,9 @@ def test_denser_languages_get_fewer_characters() -> None:
     assert 60 < japanese <= 280 / DENSITY["j"]
 
 
-@pytest.mark.parametrize("unit", ["a", "a ", "a. ", "あ", "。", "\n", "🎉", "-", "e\u0301"])
+@pytest.mark.parametrize("unit", ["a", "a ", "a. ", "あ", "。", "\n", "🎉", "-", "e\u0301", "a\n\n", "Dr. "])
 def test_ten_thousand_characters_take_no_time(unit: str) -> None:
-    text = (unit * 10_000)[:10_000]
+    text = (unit * 10_000)[:9_999] + "a"  # white space alone is no utterance
     before = time.process_time()
     cut = utterances(asking(text), Sizes())
     assert time.process_time() - before < 1.0
@@ -111,5 +108,5 @@ def test_every_option_goes_with_every_utterance() -> None:
 
 def test_an_utterance_survives_json() -> None:
     for voice in ("af_heart", "af_bella(2)+af_sky(1)"):
-        before = dataclasses.replace(utterance("-x \ud83d 🎉", voice), start=7, speed=0.5, rest=0.1, normalize=False)
+        before = utterance("-x \ud83d 🎉", voice, speed=0.5, rest=0.1, gain=0.5, pronunciations=(("a", "b"),))
         assert Utterance.from_json(json.loads(json.dumps(dataclasses.asdict(before)))) == before

@@ -36,7 +36,7 @@ def main() -> None:
     threading.Thread(target=listen, args=(orders,), daemon=True).start()
     while True:
         order, stop = orders.get()
-        text = order["utterance"]["text"]
+        text = "".join(run["text"] for run in order["utterance"]["runs"])
         if options.mode and "bad" in text:
             misbehave(options.mode, frames)
             continue

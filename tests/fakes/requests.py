@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tts.speech.request import SpeechRequest
+from typing import Any
+
+from tts.speech.request import Run, SpeechRequest
 from tts.speech.text import Utterance
 from tts.speech.voices import find_voice
 
@@ -16,5 +18,5 @@ def asking(
     return SpeechRequest(text, find_voice(voice), language, speed)
 
 
-def utterance(text: str = "Hello there.", voice: str = "af_heart") -> Utterance:
-    return Utterance(text, find_voice(voice), "a")
+def utterance(text: str = "Hello there.", voice: str = "af_heart", language: str = "a", **more: Any) -> Utterance:
+    return Utterance((Run(text, 0, len(text)),), find_voice(voice), language, **more)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tts.engines.base import OUT_OF_REACH, ROOT
 from tts.speech.audio import SAMPLE_RATE, Chunk
-from tts.speech.errors import BadRequest, ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
 from tts.speech.text import Utterance
 
 log = logging.getLogger(__name__)
@@ -57,9 +57,6 @@ class Command:
             raise WorkerUnavailable(f"{self._shown} --help exited with {code}: {_tail(stderr) or 'it said nothing'}")
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
-        if len(utterance.voice.parts) > 1:
-            name = utterance.voice.name
-            raise BadRequest(f"voice is {name!r}: this server's engine is a command, which blends none.", "voice", name)
         self._cancelled.clear()
         return self._speak(utterance)
 

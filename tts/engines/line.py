@@ -7,8 +7,10 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
+import numpy as np
+
 from tts.engines.base import Listener, Worker
-from tts.speech.audio import Chunk
+from tts.speech.audio import SAMPLE_RATE, Chunk
 from tts.speech.errors import Busy, SpeechError, WorkerUnavailable
 from tts.speech.text import Utterance
 
@@ -36,7 +38,7 @@ class Task:
                 if self.cancelled:
                     return
                 self._worker = worker
-                chunks = worker.speak(self.utterance, threads)
+                chunks = _said(self.utterance, worker, threads)
             for chunk in chunks:
                 self._answers.put(chunk)
         finally:
@@ -67,6 +69,16 @@ class Task:
             if isinstance(answer, SpeechError):
                 raise answer
             yield answer
+
+
+def _said(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Chunk]:
+    """The utterance's sound, as loud as it wants; a pause needs no worker."""
+    if not utterance.text.strip():
+        return iter([Chunk(np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32))])
+    chunks = worker.speak(utterance, threads)
+    if utterance.gain == 1.0:
+        return chunks
+    return (Chunk(chunk.samples * np.float32(utterance.gain), chunk.words) for chunk in chunks)
 
 
 class Line:

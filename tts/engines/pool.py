@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from tts.engines.base import Listener, Worker
@@ -68,7 +69,7 @@ class Pool:
             while under_way:
                 for chunk in under_way[0].chunks(listener):
                     look_ahead(2 if spoken < ALONE - 1 else len(self._drivers) + 1)
-                    yield chunk
+                    yield _written(chunk, request.text)
                 under_way.popleft()
                 spoken += 1
                 look_ahead(1)
@@ -92,6 +93,11 @@ class Pool:
         for driver in self._drivers:
             if driver.is_alive():
                 driver.join()
+
+
+def _written(chunk: Chunk, text: str) -> Chunk:
+    """The chunk with its words as they stand in the text as sent."""
+    return Chunk(chunk.samples, tuple(replace(word, text=text[word.start : word.end]) for word in chunk.words))
 
 
 class Driver(threading.Thread):
