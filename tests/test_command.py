@@ -57,7 +57,7 @@ def test_it_speaks_a_run_an_utterance(tmp_path: Path) -> None:
 
 
 def test_an_utterances_rest_follows_it(tmp_path: Path) -> None:
-    what = utterance("Hello there.", "bf_emma", "b", rest=0.5)
+    what = utterance(voice="bf_emma", rest=0.5)
     (chunk,) = speak(command(tmp_path), what)
     assert len(chunk.samples) == 12 * 24 + SAMPLE_RATE // 2
 
@@ -74,7 +74,7 @@ def test_text_goes_by_file_never_by_the_command_line(tmp_path: Path, text: str) 
 
 def test_voice_language_and_speed_are_handed_on(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    what = utterance("Hello.", "bf_emma", "b", speed=1.25)
+    what = utterance("Hello.", "bf_emma", speed=1.25)
     speak(command(tmp_path, "ok", 30.0, "--log", str(log)), what)
     arguments = runs(log)[0]["arguments"]
     assert arguments[-10:-4] == ["--voice", "bf_emma", "--language", "b", "--speed", "1.25"]
@@ -175,12 +175,6 @@ def test_start_asks_for_help(tmp_path: Path) -> None:
 def test_a_command_that_does_not_answer_cannot_start(tmp_path: Path, words: list[str], message: str) -> None:
     with pytest.raises(WorkerUnavailable, match=message):
         Command(words, tmp_path, 5.0).start()
-
-
-def test_a_blend_goes_by_its_name(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    speak(command(tmp_path, "ok", 30.0, "--log", str(log)), utterance(voice="af_bella+af_sky"))
-    assert "af_bella(0.5)+af_sky(0.5)" in runs(log)[0]["arguments"]
 
 
 def test_a_temp_folder_that_vanished_is_an_error_of_ours(tmp_path: Path) -> None:

@@ -18,5 +18,6 @@ def asking(
     return SpeechRequest(text, find_voice(voice), language, speed)
 
 
-def utterance(text: str = "Hello there.", voice: str = "af_heart", language: str = "a", **more: Any) -> Utterance:
-    return Utterance((Run(text, 0, len(text)),), find_voice(voice), language, **more)
+def utterance(text: str = "Hello there.", voice: str = "af_heart", **options: Any) -> Utterance:
+    spoken_by = find_voice(voice)
+    return Utterance((Run(text, 0, len(text)),), spoken_by, spoken_by.language, **options)

@@ -91,7 +91,7 @@ class Command:
         ]
 
     def _run(self, flags: list[str], timeout: float) -> tuple[int, bytes]:
-        """(exit code, stderr) of one run. Raises TimedOut or ClientGone, the whole tree killed, or WorkerUnavailable."""
+        """(exit code, stderr) of one run. Raises WorkerUnavailable, or TimedOut or ClientGone with the tree killed."""
         if self._closed:
             raise WorkerUnavailable("The server is shutting down.")
         environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def _said(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Chunk]
     chunks = worker.speak(utterance, threads)
     if utterance.gain == 1.0:
         return chunks
-    return (Chunk(chunk.samples * np.float32(utterance.gain), chunk.words) for chunk in chunks)
+    return (replace(chunk, samples=chunk.samples * np.float32(utterance.gain)) for chunk in chunks)
 
 
 class Line:

@@ -84,6 +84,14 @@ class SpeechRequest:
         return self.marked or (whole,)
 
 
+@dataclass(frozen=True)
+class Pronunciation:
+    """How a text is read: its phonemes, and the network's ids of them with a 0 at both ends."""
+
+    phonemes: str
+    tokens: tuple[int, ...]
+
+
 def check_text(text: str, longest: int, field: str = "text") -> str:
     """`text` itself when it can be spoken. Raises BadRequest when it is blank, longer than `longest` characters,
     or holds control characters or lone surrogates."""

@@ -52,6 +52,11 @@ class Utterance:
     def text(self) -> str:
         return "".join(run.text for run in self.runs)
 
+    @property
+    def start(self) -> int:
+        """Its place in the text as sent."""
+        return self.runs[0].start if self.runs else 0
+
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Utterance:
         """The utterance whose `dataclasses.asdict` went through JSON."""

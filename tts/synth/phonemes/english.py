@@ -305,7 +305,7 @@ def _name(mark: str) -> str:
         return ""
     if mark.isnumeric() and float(unicodedata.numeric(mark)).is_integer():
         return str(num2words(int(unicodedata.numeric(mark))))
-    if mark in "~|^`¦¬":
+    if mark in "~|^`¦¬\ufffd":
         return ""
     return re.sub(r"[^a-z ]", " ", unicodedata.name(mark, "").lower())
 

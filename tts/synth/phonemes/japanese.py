@@ -1,6 +1,7 @@
 """Japanese: OpenJTalk's readings (numbers with their counters among them), as Kokoro's phonemes."""
 
 import importlib.resources
+import logging
 import re
 import threading
 import unicodedata
@@ -14,6 +15,8 @@ from pyopenjtalk.types import NJDFeature
 from tts.synth.phonemes.marks import CLOSING, OPENING, known_mark
 from tts.synth.phonemes.spoken import Spoken
 from tts.synth.phonemes.traced import Traced
+
+log = logging.getLogger(__name__)
 
 _STRETCH = re.compile(r"[^。！？!?\n]{0,300}[。！？!?\n]*", re.DOTALL)  # OpenJTalk's buffer holds some thousand bytes
 _LONGEST_WORD = 24  # characters; the word list has none longer
@@ -65,8 +68,10 @@ _REWRITES = (
     (re.compile(r"(?<=\d)\s?([$€£])"), lambda f: _CURRENCIES[f[1]]),
     (re.compile(r"(?<=\d)\s?(km/h|km|kg|cm|mm|ml|GB|MB|°C|℃|m|g|L|%)(?![A-Za-z])"), lambda f: _UNITS[f[1]]),
     (re.compile(r"\s?[~〜～]\s?(?=\d)"), lambda _: "から"),
+    (re.compile(r"(?<=\d)\s+(?=\d)"), lambda _: "、"),  # OpenJTalk would take 1 0 for ten
     (re.compile(r"[&+=@°×÷]"), lambda f: _SAID[f[0]]),
 )
+_AS_OPENJTALK = str.maketrans({"-": "−", '"': "”", "'": "’"})
 _DIGITS = re.compile(r"\d[\d.,]*")
 _NEAR = 40  # characters; a morpheme is looked for no further ahead
 _NUMERALS = frozenset("零〇一二三四五六七八九十百千万億兆京点・.．0123456789")
@@ -101,14 +106,15 @@ class Japanese:
         for pattern, replace in _REWRITES:
             traced = traced.sub(pattern, replace)
         nodes = [node for found in _STRETCH.finditer(traced.text) for node in self._nodes(found)]
-        return traced.back(_spaced(self._grouped(nodes)))
+        return _covered(traced.back(_spaced(self._grouped(nodes))), text)
 
     def _nodes(self, found: re.Match[str]) -> list[_Node]:
         if not found[0].strip():
             return []
+        text = found[0].translate(_AS_OPENJTALK)
         with self._lock:
-            features = pyopenjtalk.run_frontend(found[0], use_sudachi_kanji_yomi=False)
-        return list(_placed(features, found[0], found.start()))
+            features = _features(text)
+        return list(_placed(features, text, found.start()))
 
     def _grouped(self, nodes: Sequence[_Node]) -> list[_Node]:
         """Morphemes that make up one word of the word list (会い-ましょ-う) as one."""
@@ -133,26 +139,37 @@ class Japanese:
         return best
 
 
+def _features(text: str) -> list[NJDFeature]:
+    """OpenJTalk's morphemes. For kanji that it cannot read it asks sudachidict_core, 190 MB that need not be there."""
+    try:
+        return pyopenjtalk.run_frontend(text, use_sudachi_kanji_yomi=False)
+    except ModuleNotFoundError:
+        log.warning("some rare kanji stay unread: sudachidict_core is not installed")
+        return pyopenjtalk.run_frontend(text, use_vanilla=True)
+
+
 def _placed(features: Iterable[NJDFeature], text: str, offset: int) -> Iterator[_Node]:
     """OpenJTalk's morphemes with their places in `text`; all of 千-二-百 stand where the text has 1200."""
-    at = 0
+    at = said = 0  # all up to `at` is placed; the digits up to `said` are being said
     for feature in features:
         surface = unicodedata.normalize("NFKC", feature["string"]).strip()
-        while text[at : at + 1].isspace():
-            at += 1
+        at += len(text[at:]) - len(text[at:].lstrip())
         number = _DIGITS.match(text, at)
         if number and not text.startswith(surface, at) and _NUMERALS.issuperset(surface):
             start, end = number.span()
+            said = end
         else:
-            start, end = _found(surface, text, at)
+            start, end = _found(surface, text, max(at, said))
             at = end
         yield _Node(surface, offset + start, offset + end, _reading(feature, surface))
 
 
 def _found(surface: str, text: str, at: int) -> tuple[int, int]:
-    """The span of the next `surface`; one that was rewritten beyond recognition joins the character before it."""
+    """The span of the next `surface`; of a mark that OpenJTalk wrote another way, the mark that stands there."""
     place = text.find(surface, at, at + _NEAR + len(surface)) if surface else -1
-    return (place, place + len(surface)) if place >= 0 else (max(at - 1, 0), max(at, 1))
+    if place >= 0:
+        return place, place + len(surface)
+    return (at, at + 1) if at < len(text) and not text[at].isalnum() else (max(at - 1, 0), max(at, 1))
 
 
 def _reading(feature: NJDFeature, surface: str) -> str:
@@ -199,6 +216,20 @@ def _spaced(nodes: Sequence[_Node]) -> list[Spoken]:
         if first not in CLOSING and first != "ʔ" and last not in OPENING and last not in "ʔ ":
             sounds[this] += " "
     return [Spoken(sound, node.start, node.end) for node, sound in zip(nodes, sounds, strict=True)]
+
+
+def _covered(spoken: Sequence[Spoken], text: str) -> list[Spoken]:
+    """`spoken`, with a silent word for letters that OpenJTalk passed over, such as ones it has no code for."""
+    out: list[Spoken] = []
+    at = 0
+    for word in (*spoken, Spoken("", len(text), len(text))):
+        missed = text[at : word.start]
+        if any(map(str.isalnum, missed)):
+            log.warning("left out %d characters that have no reading", len(missed.strip()))
+            out.append(Spoken("", word.start - len(missed.lstrip()), at + len(missed.rstrip())))
+        out.append(word)
+        at = word.end
+    return out[:-1]
 
 
 def _marks(surface: str) -> str:

@@ -1,9 +1,12 @@
 """Mandarin: jieba's words, pypinyin's readings and misaki's pinyin table for Kokoro v1.0."""
 
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+
+from pypinyin import Style, lazy_pinyin
 
 from tts.synth.phonemes.marks import CLOSING, OPENING, known_mark
 from tts.synth.phonemes.spoken import Spoken
@@ -15,6 +18,8 @@ with warnings.catch_warnings():
     import cn2an  # type: ignore[import-untyped]
     import jieba  # type: ignore[import-untyped]
     from misaki.zh import ZHG2P  # type: ignore[import-untyped]
+
+log = logging.getLogger(__name__)
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007\U00020000-\U0003134f"
 _TOKEN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<mark>[.!?…]+|—+|\S)")
@@ -125,7 +130,21 @@ def _cutter() -> jieba.Tokenizer:
 
 
 def _word(word: str) -> str:
-    return str(ZHG2P.word2ipa(word)).replace("\u032f", "")
+    syllables = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, errors=_unread)
+    return "".join(map(_syllable, filter(None, syllables))).replace("\u032f", "")
+
+
+def _syllable(pinyin: str) -> str:
+    try:
+        return str(ZHG2P.py2ipa(pinyin))
+    except ValueError:  # misaki's table lacks a few interjections (呒 is a lone m)
+        log.warning("no sound for the pinyin %s", pinyin)
+        return ""
+
+
+def _unread(characters: str) -> str:
+    log.warning("left out %d characters that have no reading in the dictionary", len(characters))
+    return ""
 
 
 def _spaced(spoken: list[Spoken]) -> list[Spoken]:

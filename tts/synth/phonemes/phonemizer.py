@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
@@ -65,8 +65,13 @@ _READERS: dict[str, Callable[[], Reader]] = {
 LANGUAGES = tuple(_READERS)
 """Kokoro's letters for its languages."""
 
-# Full-width letters and digits, and typographic spaces, one for one, so that places stay.
-_PLAIN = {0xFF01 + n: 0x21 + n for n in range(94)} | {0x3000: 0x20, 0xFEFF: 0x20, 0x00AD: 0x200B}
+# Full-width letters and digits, spaces, and what no library takes, one for one, so that places stay.
+_PLAIN = (
+    {0xFF01 + n: 0x21 + n for n in range(94)}
+    | {surrogate: 0xFFFD for surrogate in range(0xD800, 0xE000)}
+    | {control: 0x20 for control in (*range(0x20), *range(0x7F, 0xA0), 0x3000, 0xFEFF)}
+    | {0x00AD: 0x200B}
+)
 
 
 class Phonemizer:
@@ -130,11 +135,10 @@ class Phonemizer:
     def _strange(self, text: str, language: str, taken: Sequence[Spoken]) -> list[Spoken]:
         """What is written in another script, as the language of that script has it."""
         out = []
-        free = _Free(taken)
-        for who, start, end in scripts.strangers(text, language):
-            if free.is_free(start, end):
-                words = self._reader(who).read(text[start:end])
-                out += [Spoken(w.phonemes.strip(), w.start + start, w.end + start) for w in words]
+        for start, end in _gaps(taken, len(text)):
+            for who, first, last in scripts.strangers(text[start:end], language):
+                words = self._reader(who).read(text[start + first : start + last])
+                out += [_moved(replace(word, phonemes=word.phonemes.strip()), start + first) for word in words]
         return out
 
 
@@ -159,16 +163,21 @@ class Between:
         self._is_spaced = is_spaced
 
     def read(self, text: str, fixed: Sequence[Spoken] = ()) -> list[Spoken]:
-        out: list[Spoken] = []
-        at = 0
-        for word in (*fixed, None):
-            end = word.start if word else len(text)
-            between = self._read(text[at:end])
-            out += [replace(plain, start=plain.start + at, end=plain.end + at) for plain in between]
-            if word:
-                out.append(word)
-                at = word.end
+        out = list(fixed)
+        for start, end in _gaps(fixed, len(text)):
+            out += [_moved(word, start) for word in self._read(text[start:end])]
+        out.sort(key=lambda word: word.start)
         return _bridged(out, text, self._is_spaced) if fixed else out
+
+
+def _gaps(words: Sequence[Spoken], length: int) -> Iterator[tuple[int, int]]:
+    """The spans before, between and after `words` that hold anything."""
+    edges = [0, *(edge for word in words for edge in (word.start, word.end)), length]
+    return ((start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end)
+
+
+def _moved(word: Spoken, by: int) -> Spoken:
+    return replace(word, start=word.start + by, end=word.end + by)
 
 
 def _opened(language: str) -> Reader:
@@ -196,7 +205,8 @@ def _trimmed(word: Spoken, text: str) -> Spoken:
     """The word in symbols that the network knows, and its place without spaces at either end."""
     written = text[word.start : word.end]
     start = word.end - len(written.lstrip())
-    return Spoken(known(word.phonemes), start, max(start, word.start + len(written.rstrip())))
+    end = word.start + len(written.rstrip())
+    return Spoken(known(word.phonemes), start, end) if start < end else replace(word, phonemes=known(word.phonemes))
 
 
 def _checked(fixed: Sequence[Spoken], text: str) -> list[Spoken]:

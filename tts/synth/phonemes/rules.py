@@ -1,6 +1,7 @@
 """Spanish, French, Hindi, Italian and Brazilian Portuguese (and, for strangers, any language) by espeak's rules."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import accumulate
@@ -42,7 +43,7 @@ class Rules:
     def _words(self, text: str) -> Iterator[Spoken]:
         clause: list[re.Match[str]] = []
         for found in _TOKEN.finditer(text):
-            is_word = found.lastgroup == "word" and found[0].strip("-‐‑'’") != ""
+            is_word = found.lastgroup == "word" and _is_sayable(found[0])
             if not is_word or len(clause) == _CLAUSE:
                 yield from self._clause(clause, text)
                 clause = []
@@ -77,6 +78,11 @@ class Rules:
             return _aligned(alone, said)
         edges = [0, *accumulate(counts)]
         return ["".join(parts[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def _is_sayable(written: str) -> bool:
+    """Whether there is more to a token than hyphens, quotes, and marks that belong on a letter."""
+    return any(unicodedata.category(c)[0] not in "MCZ" for c in written.strip("-‐‑'’‘"))
 
 
 def _spoken(phonemes: str, found: re.Match[str], text: str) -> Spoken:
