@@ -18,7 +18,7 @@ from tts.speech.voices import language_of
 blueprint = Blueprint("native", __name__)
 
 SERVICE = "Kokoro TTS API"
-FILE_PREFIX = "tts_"
+FILE_PREFIX = "tts_output_"
 """What the names of our files in TEMP_DIR begin with; start-up removes what an earlier run left."""
 
 
