@@ -6,9 +6,11 @@ import argparse
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -120,21 +122,27 @@ def body_limit(config: Config) -> int:
     return config.MAX_TEXT_LENGTH * BYTES_A_CHARACTER + BODY_SLACK
 
 
-def ensure_temp_directory(folder: Path) -> None:
+def ensure_temp_directory(folder: Path, cleanup: bool = True) -> None:
     """Make the folder, prove that it can be written, and remove what an earlier run left. Raises StartFailed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as proof:
             proof.write(b"ok")
-        for left in (*folder.glob(f"{native.FILE_PREFIX}*"), *folder.glob(f"{RUN_PREFIX}*")):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        remove_leftovers(folder, cleanup)
     except OSError as exc:
         raise StartFailed(f"The temp folder {folder} cannot be used: {exc.strerror}. Set KOKORO_TEMP_DIR.") from exc
 
 
+def remove_leftovers(folder: Path, cleanup: bool) -> None:
+    """Remove our files from the folder, but for the answers that a server without `cleanup` keeps. Raises OSError."""
+    for prefix in (RUN_PREFIX, native.FILE_PREFIX) if cleanup else (RUN_PREFIX,):
+        for left in folder.glob(f"{prefix}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
 def serve(config: Config) -> None:
     """Check everything, then serve until told to stop. Raises StartFailed."""
-    ensure_temp_directory(config.TEMP_DIR)
+    ensure_temp_directory(config.TEMP_DIR, config.CLEANUP_FILES)
     engine = make_engine(config)
     try:
         engine.start()
@@ -158,6 +166,8 @@ def serve(config: Config) -> None:
         raise StartFailed(f"Cannot listen on {config.HOST}:{config.PORT}: {exc.strerror}. Set KOKORO_PORT.") from exc
     finally:
         engine.close()
+        with suppress(OSError):  # Windows holds on to what is still being sent; the next start removes it
+            remove_leftovers(config.TEMP_DIR, config.CLEANUP_FILES)
 
 
 def settings(arguments: list[str], environment: Mapping[str, str]) -> Config:
@@ -171,12 +181,16 @@ def settings(arguments: list[str], environment: Mapping[str, str]) -> Config:
 
 
 def main() -> None:
+    # Until the server listens, and takes signals itself: an end that leaves nothing half fetched or half begun.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         config = settings(sys.argv[1:], os.environ)
         logging.basicConfig(level=config.LOG_LEVEL, format="%(asctime)s %(levelname)s %(message)s")
         serve(config)
     except (ConfigError, StartFailed) as exc:
         sys.exit(f"kokoro-tts-api cannot start: {exc}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def test_denser_languages_get_fewer_characters() -> None:
     assert 60 < japanese <= 280 / DENSITY["j"]
 
 
-@pytest.mark.parametrize("unit", ["a", "a ", "a. ", "あ", "。", "\n", "🎉", "-", "e\u0301"])
+@pytest.mark.parametrize("unit", ["a", "a ", "a. ", "あ", "。", "\n", "🎉", "-", "e\u0301", "a\n\n", "Dr. "])
 def test_ten_thousand_characters_take_no_time(unit: str) -> None:
     text = (unit * 10_000)[:10_000]
     before = time.process_time()
@@ -101,7 +101,6 @@ def test_ten_thousand_characters_take_no_time(unit: str) -> None:
     assert time.process_time() - before < 1.0
     assert "".join(each.text for each in cut) == (text if text.strip() else "")
     assert max((len(each.text) for each in cut), default=0) <= 281
-    assert unit == "\n" or max(len(each.text) for each in cut) <= 281
 
 
 def test_every_option_goes_with_every_utterance() -> None:

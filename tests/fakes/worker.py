@@ -106,9 +106,10 @@ def tone(utterance: Utterance, ms: float, words: bool = True) -> Chunk:
 
 
 def _words(utterance: Utterance, seconds: float) -> Iterator[Word]:
-    at = 0
-    for text in utterance.text.split():
-        at = utterance.text.index(text, at)
-        end = at + len(text)
-        yield Word(text, utterance.start + at, utterance.start + end, at * seconds, end * seconds)
-        at = end
+    for run in utterance.runs:
+        at = 0
+        for text in run.text.split():
+            at = run.text.index(text, at)
+            end = at + len(text)
+            yield Word(text, run.start + at, run.start + end, at * seconds, end * seconds)
+            at = end

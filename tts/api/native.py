@@ -21,7 +21,7 @@ blueprint = Blueprint("native", __name__)
 
 SERVICE = "Kokoro TTS API"
 CAPTIONS = tuple(CAPTION_TYPES.values())
-FILE_PREFIX = "tts_"
+FILE_PREFIX = "tts_output_"
 """What the names of our files in TEMP_DIR begin with; start-up removes what an earlier run left."""
 
 

@@ -8,13 +8,14 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
-from waitress.wasyncore import close_all
+from waitress.wasyncore import close_all, dispatcher
 
 from tts.api.responses import native_error
 from tts.speech.errors import BadRequest
@@ -118,9 +119,7 @@ class Server:
     def _drain(self) -> None:
         log.info("Stopping: no new connections, up to %g seconds for what is being spoken", DRAIN)
         for listening in self._listening():
-            listening.accepting = False
-            listening.socket.close()
-            self._map.pop(listening._fileno, None)
+            listening.trigger.pull_trigger(partial(dispatcher.close, listening))  # on the thread that selects it
         deadline = time.monotonic() + DRAIN
         while any(map(_answering, list(self._map.values()))) and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 HELP_TIMEOUT = 60.0
 """Seconds for `--help`: hexgrad's command imports torch first, which takes 5 s from a warm disk."""
-RUN_PREFIX = "run-"
-"""What the names of our folders in TEMP_DIR begin with."""
+RUN_PREFIX = "kokoro-run-"
+"""What the names of our folders in TEMP_DIR begin with; start-up removes them, so nobody else's may begin so."""
 POLL = 0.02
 """Seconds between two looks at whether a run has ended or its listener has left."""
 STDERR_LINES = 5

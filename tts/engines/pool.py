@@ -125,7 +125,8 @@ class Driver(threading.Thread):
 
     def wait(self) -> WorkerUnavailable | None:
         """Wait until the worker is ready, or say why it will not be."""
-        self._tried.wait()
+        while not self._tried.wait(0.5):  # on Windows a wait without a limit can't be interrupted
+            pass
         return self._error
 
     @property

@@ -34,7 +34,8 @@ CANNOT_LOAD = 3
 
 def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the owner decides when to stop
+    for name in (signal.SIGINT, signal.SIGTERM):  # they may reach all of a service's processes; the owner decides
+        signal.signal(name, signal.SIG_IGN)
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s worker: %(message)s")
     frames = _take_stdout()
     try:
@@ -64,15 +65,17 @@ class Desk:
 
     def _listen(self, orders: IO[bytes]) -> None:
         stop = threading.Event()
-        while frame := read_frame(orders):
-            header, _ = frame
-            if header["kind"] == "cancel":
-                stop.set()
-                self._speaker.cancel()
-            else:
-                stop = threading.Event()
-                self._orders.put((header, stop))
-        os._exit(0)  # the owner has gone; whatever is being spoken is for nobody
+        try:
+            while frame := read_frame(orders):
+                header, _ = frame
+                if header["kind"] == "cancel":
+                    stop.set()
+                    self._speaker.cancel()
+                else:
+                    stop = threading.Event()
+                    self._orders.put((header, stop))
+        finally:
+            os._exit(0)  # the owner has gone, maybe inside a frame; whatever is being spoken is for nobody
 
     def _obey(self, order: dict[str, Any], utterance: Utterance, stop: threading.Event) -> None:
         answer: dict[str, Any] = {"kind": "done"}

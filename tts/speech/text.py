@@ -75,9 +75,9 @@ def utterances(request: SpeechRequest, sizes: Sizes) -> list[Utterance]:
     for number, passage in enumerate(request.passages, 1):
         last = number == len(request.passages)
         pieces = list(_cuts(passage.text, sizes, limit, DENSITY.get(passage.manner.language, 1.0)))
-        limit = min(sizes.longest, limit * sizes.growth ** len(pieces))
         start = 0
         for end, strength in pieces:
+            limit = min(sizes.longest, limit * sizes.growth)
             at_end = end == len(passage.text)
             rest = RESTS[strength] / request.speed if not at_end else _rest_after(passage, request, last)
             made.append(_utterance(request, passage, start, end, rest))

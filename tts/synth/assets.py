@@ -213,7 +213,7 @@ def _keep_voice(folder: Path, name: str, floats: bytes, sha256: str) -> None:
 @contextmanager
 def _written(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears as `path` when the block ends well, and not at all otherwise."""
-    file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)
+    file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115
     try:
         with file:
             yield file
