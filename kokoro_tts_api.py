@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from flask import Flask
 
 from config import Config, ConfigError, variable
 from tts import __version__
-from tts.api import native, responses
+from tts.api import access, description, kokoro, native, openai, responses
+from tts.api.cache import Answers
 from tts.api.serving import Address, Server
 from tts.engines.base import Engine, Worker
 from tts.engines.child import Child
@@ -23,7 +25,7 @@ from tts.engines.command import RUN_PREFIX, Command
 from tts.engines.pool import Pool
 from tts.speech.errors import WorkerUnavailable
 from tts.speech.text import Sizes
-from tts.synth.assets import AssetsMissing, ensure
+from tts.synth.assets import MODEL_NAME, MODEL_SHA256, Assets, AssetsMissing, ensure
 
 log = logging.getLogger("tts")
 
@@ -44,9 +46,23 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     app = Flask("kokoro_tts_api", static_folder=None)
     app.config.from_mapping(asdict(config), VERSION=__version__, MAX_CONTENT_LENGTH=body_limit(config))
     app.extensions["engine"] = engine or make_engine(config)
+    app.extensions["answers"] = Answers(config.MODEL_DIR / "answers", config.CACHE_MB, made_by(config))
+    app.extensions["styles"] = Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").style
     responses.install(app)
-    app.register_blueprint(native.blueprint)
+    access.install(app)
+    for routes in (native, openai, kokoro, description):
+        app.register_blueprint(routes.blueprint)
     return app
+
+
+def made_by(config: Config) -> str:
+    """All that shapes the sound of every answer, beside what the request says."""
+    if config.MODEL is None or not config.MODEL.is_file():
+        model = MODEL_SHA256
+    else:
+        found = config.MODEL.stat()
+        model = f"{config.MODEL} {found.st_size} {found.st_mtime_ns}"
+    return f"{__version__} {config.ENGINE} {model} {config.DEVICE} {' '.join(config.KOKORO_COMMAND)}"
 
 
 def make_engine(config: Config) -> Engine:
@@ -126,19 +142,19 @@ def serve(config: Config) -> None:
         engine.close()
 
 
-def settings(arguments: list[str]) -> Config:
+def settings(arguments: list[str], environment: Mapping[str, str]) -> Config:
     """The settings from the environment, overruled by `--name value` arguments. Raises ConfigError."""
-    parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__)
+    parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__, allow_abbrev=False)
     for each in fields(Config):
         flag = "--" + each.name.lower().replace("_", "-")
         parser.add_argument(flag, dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
-    return Config.from_environment({**os.environ, **given})
+    return Config.from_environment({**environment, **given})
 
 
 def main() -> None:
     try:
-        config = settings(sys.argv[1:])
+        config = settings(sys.argv[1:], os.environ)
         logging.basicConfig(level=config.LOG_LEVEL, format="%(asctime)s %(levelname)s %(message)s")
         serve(config)
     except (ConfigError, StartFailed) as exc:

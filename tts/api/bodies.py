@@ -41,6 +41,8 @@ class Order:
     format: str
     sample_rate: int = SAMPLE_RATE
     stream: bool = True
+    volume: float = 1.0
+    """What every sample is multiplied by."""
 
 
 class NativeBody(BaseModel):
@@ -109,17 +111,22 @@ Body = TypeVar("Body", bound=BaseModel)
 
 def read_body(request: Request, model: type[Body]) -> Body:
     """The request's JSON as a `model`. Raises BadRequest, which names the first wrong field, or UnsupportedMedia."""
-    fields = _json_object(request)
+    fields = read_json(request)
+    if not isinstance(fields, dict):
+        raise BadRequest(
+            f"The body is a JSON {_json_type(fields)}: expected an object.", "body", fields, "a JSON object"
+        )
     try:
         return model.model_validate(fields)
     except ValidationError as exc:
         raise _first_fault(exc, model) from exc
 
 
-def _json_object(request: Request) -> dict[str, Any]:
+def read_json(request: Request, expected: str = "a JSON object") -> Any:
+    """The request's JSON, whatever it is. Raises BadRequest or UnsupportedMedia."""
     data = request.get_data(cache=False)
     if not data.strip():
-        raise BadRequest("The request has no body: expected a JSON object.", "body", None, "a JSON object")
+        raise BadRequest(f"The request has no body: expected {expected}.", "body", None, expected)
     if not request.is_json:
         raise UnsupportedMedia(
             f"Content-Type is {request.content_type!r}: expected application/json.",
@@ -128,19 +135,15 @@ def _json_object(request: Request) -> dict[str, Any]:
             "application/json",
         )
     try:
-        fields = json.loads(data)
+        return json.loads(data)
     except (ValueError, RecursionError) as exc:
-        raise BadRequest("The body is not JSON: expected a JSON object.", "body", None, "a JSON object") from exc
-    if not isinstance(fields, dict):
-        raise BadRequest(
-            f"The body is a JSON {_json_type(fields)}: expected an object.", "body", fields, "a JSON object"
-        )
-    return fields
+        raise BadRequest(f"The body is not JSON: expected {expected}.", "body", None, expected) from exc
 
 
 def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
     fault = exc.errors(include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "str", "model")))
+    name, *inside = (str(part) for part in fault["loc"])
+    field = ".".join([name, *(part for part in inside if not part.startswith(("function-", "str", "model")))])
     expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     if fault["type"] == "missing":
         return BadRequest(

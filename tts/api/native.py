@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request, send_file
 
 from tts.api.bodies import Limits, NativeBody, Order, read_body
+from tts.api.description import AUDIO, described
 from tts.api.responses import engine, sound, whole
 from tts.speech.audio import FORMATS
 from tts.speech.voices import language_of
@@ -54,6 +55,7 @@ def voices() -> dict[str, Any]:
 
 
 @blueprint.post("/synthesize")
+@described(body=NativeBody, answer=AUDIO, speaks=True)
 def synthesize() -> Response:
     """Speak into a file and send it as an attachment."""
     order = read_body(request, NativeBody).order(limits())
@@ -73,6 +75,7 @@ def synthesize() -> Response:
 
 
 @blueprint.post("/synthesize/stream")
+@described(body=NativeBody, answer=AUDIO, speaks=True, statuses=(304,))
 def synthesize_stream() -> Response:
     """Send speech while it is being made."""
     return sound(read_body(request, NativeBody).order(limits()), "inline")

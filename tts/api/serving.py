@@ -14,6 +14,7 @@ from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
+from waitress.wasyncore import close_all
 
 from tts.api.responses import native_error
 from tts.speech.errors import BadRequest
@@ -78,6 +79,7 @@ class Server:
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
+        self._thread = threading.Thread(target=self._server.run, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
@@ -97,10 +99,21 @@ class Server:
         ):  # the last one is how Windows ends a console's programs
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), lambda *_: self._stop.set())
-        threading.Thread(target=self._server.run, name="waitress", daemon=True).start()
+        self.start()
         while not self._stop.wait(0.5):  # on Windows a wait without a limit can't be interrupted
             pass
         self._drain()
+
+    def start(self) -> None:
+        """Serve on a thread of its own."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving in the midst of it, and let go of every thread and socket."""
+        trigger = self._listening()[0].trigger
+        trigger.pull_trigger(lambda: close_all(self._map, ignore_all=True))  # on the thread that uses them
+        self._thread.join()
+        self._server.task_dispatcher.shutdown()
 
     def _drain(self) -> None:
         log.info("Stopping: no new connections, up to %g seconds for what is being spoken", DRAIN)

@@ -6,9 +6,12 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
 
 from tts.engines.base import Listener, Worker
-from tts.speech.audio import Chunk
+from tts.speech.audio import SAMPLE_RATE, Chunk
 from tts.speech.errors import Busy, SpeechError, WorkerUnavailable
 from tts.speech.text import Utterance
 
@@ -31,12 +34,13 @@ class Task:
 
     def speak(self, worker: Worker, threads: int) -> None:
         """Have `worker` speak the utterance. Raises what the worker raises."""
-        with self._lock:
-            if self.cancelled:
-                return
-            self._worker = worker
         try:
-            for chunk in worker.speak(self.utterance, threads):
+            with self._lock:  # a cancel comes before this, or reaches the worker
+                if self.cancelled:
+                    return
+                self._worker = worker
+                chunks = _said(self.utterance, worker, threads)
+            for chunk in chunks:
                 self._answers.put(chunk)
         finally:
             with self._lock:
@@ -66,6 +70,16 @@ class Task:
             if isinstance(answer, SpeechError):
                 raise answer
             yield answer
+
+
+def _said(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Chunk]:
+    """The utterance's sound, as loud as it wants; a pause needs no worker."""
+    if not utterance.text.strip():
+        return iter([Chunk(np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32))])
+    chunks = worker.speak(utterance, threads)
+    if utterance.gain == 1.0:
+        return chunks
+    return (replace(chunk, samples=chunk.samples * np.float32(utterance.gain)) for chunk in chunks)
 
 
 class Line:
@@ -111,12 +125,15 @@ class Line:
             if place in self._turns:
                 self._turns.remove(place)
 
-    def take(self) -> tuple[Task, int] | None:
-        """The next task, and how many tasks share the cores now; waits for one. None when the line is closed."""
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def take(self, seconds: float) -> tuple[Task, int] | None:
+        """The next task, and how many tasks share the cores now; None when none came within `seconds`, or ever will."""
         with self._changed:
-            while not self._turns and not self._closed:
-                self._changed.wait()
-            if self._closed:
+            self._changed.wait_for(lambda: self._turns or self._closed, seconds)
+            if self._closed or not self._turns:
                 return None
             place = self._turns.popleft()
             self._waiting.discard(place)

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from tts.engines.protocol import read_frame, write_frame
 from tts.speech.audio import Chunk
+from tts.speech.request import Run
 from tts.speech.text import Utterance
 from tts.speech.voices import find_voice
 from tts.synth.assets import Assets
@@ -37,8 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     frames = _take_stdout()
     try:
         speaker = Speaker(Assets(options.model, options.voices), options.cache, options.device, options.threads)
-        first = Utterance("Ready.", find_voice("af_heart"), "a")
-        seconds = sum(chunk.seconds for chunk in speaker.speak(first, options.threads))
+        seconds = sum(chunk.seconds for chunk in speaker.speak(_first_word(), options.threads))
     except Exception as exc:  # the process's edge: tell the owner why, whatever it was
         log.exception("Cannot load the network")
         write_frame(frames, {"kind": "failed", "message": f"{type(exc).__name__}: {exc}"})
@@ -88,6 +88,10 @@ class Desk:
     def _send(self, chunk: Chunk) -> None:
         words = [dataclasses.astuple(word) for word in chunk.words]
         write_frame(self._frames, {"kind": "chunk", "words": words}, chunk.samples.astype("<f4").tobytes())
+
+
+def _first_word() -> Utterance:
+    return Utterance((Run("Ready.", 0, 6),), find_voice("af_heart"), "a")
 
 
 def _take_stdout() -> IO[bytes]:

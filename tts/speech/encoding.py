@@ -47,13 +47,13 @@ def _write_pcm(blocks: Iterable[Samples], header: bytes) -> Generator[bytes, Non
 
 
 def _resample(chunks: Iterable[Chunk], rate: int) -> Iterator[Samples]:
-    """Clean samples at `rate`, one block a chunk, filtered across the seams."""
+    """Samples at `rate`, one block a chunk, filtered across the seams."""
     if rate == SAMPLE_RATE:
-        yield from (clip(chunk.samples) for chunk in chunks)
+        yield from (chunk.samples for chunk in chunks)
         return
     stream = soxr.ResampleStream(SAMPLE_RATE, rate, num_channels=1, dtype="float32")
     for chunk in chunks:
-        yield stream.resample_chunk(clip(chunk.samples))
+        yield stream.resample_chunk(clip(chunk.samples))  # one value that is no number would spoil the rest
     yield stream.resample_chunk(NOTHING, last=True)
 
 
@@ -110,9 +110,11 @@ class _Pipe:
         self._waiting += data
         return len(data)
 
-    def take(self) -> bytes:
-        taken, self._waiting = bytes(self._waiting), bytearray()
-        return taken
+    def take(self) -> Iterator[bytes]:
+        """What has come in since the last time, if anything: an empty piece could end a chunked response."""
+        if self._waiting:
+            taken, self._waiting = bytes(self._waiting), bytearray()
+            yield taken
 
 
 class _Encoder:
@@ -123,7 +125,7 @@ class _Encoder:
         self._rate = rate
         self._fed = 0
         self._unwanted = 0
-        options = {"flush_packets": "1", **codec.container_options}
+        options = dict(codec.container_options)
         self._container = av.open(file, "w", format=codec.container, options=options)
         self._stream = self._open_stream()
 
@@ -183,10 +185,9 @@ def _compress(blocks: Iterable[Samples], codec: Codec, rate: int) -> Generator[b
     with _Encoder(codec, rate, pipe) as encoder:
         for block in blocks:
             encoder.feed(block)
-            if ready := pipe.take():  # an empty piece would end a chunked response
-                yield ready
+            yield from pipe.take()
         encoder.finish()
-    yield pipe.take()
+    yield from pipe.take()
 
 
 def _seekable_flac(blocks: Iterable[Samples], rate: int) -> bytes:
