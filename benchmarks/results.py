@@ -24,18 +24,15 @@ MEASURES: tuple[tuple[str, Measure, bool | None, int], ...] = (
 
 @dataclass(frozen=True)
 class Results:
-    """Everything a run measured; `about` says where and how."""
+    """Everything a run measured of its targets, the first of which is compared; `about` says where and how."""
 
+    targets: Sequence[str]
     about: dict[str, Any]
     samples: Sequence[Sample]
     loads: Sequence[Load] = ()
     idle: dict[str, Memory] = field(default_factory=dict)
     peak: dict[str, Memory] = field(default_factory=dict)
     overhead: float | None = None  # seconds of a request whose engine takes no time
-
-    @property
-    def targets(self) -> list[str]:
-        return list(dict.fromkeys(sample.target for sample in self.samples))
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,11 @@ class Server:
         self._child: subprocess.Popen[str] | None = None
         self._port = 0
 
+    @property
+    def address(self) -> str:
+        """Where it listens, once it was started."""
+        return f"http://127.0.0.1:{self._port}"
+
     def start(self) -> None:
         """Start it and wait for its address. Raises StartFailed."""
         self._child = subprocess.Popen(

@@ -141,7 +141,9 @@ def test_gains_are_medians_of_the_rounds_own_ratios() -> None:
     ours = [Sample("ours", "short", n, 10, first=first, total=1.0, audio=4.0) for n, first in enumerate((1, 2, 4))]
     theirs = [Sample("other", "short", n, 10, first=first, total=1.0, audio=4.0) for n, first in enumerate((3, 4, 8))]
     lost = Sample("other", "short", 9, 10, error="silent", first=0.001)
-    first = next(row for row in rows(Results({}, [*ours, *theirs, lost])) if "first audio" in row.label)
+    first = next(
+        row for row in rows(Results(["ours", "other"], {}, [lost, *theirs, *ours])) if "first audio" in row.label
+    )
     assert first.values == {"ours": 2, "other": 4}
     assert first.gains == {"other": 2}
 
@@ -150,7 +152,7 @@ def test_load_is_counted_in_audio_and_errors() -> None:
     samples = [Sample("ours", "load 2", 0, 10, total=total, audio=3.0) for total in (1.0, 2.0)]
     failed = Sample("ours", "load 2", 0, 10, error="HTTP 503")
     loads = [Load("ours", 2, 1.5, (*samples, failed))]
-    found = {row.label: row.values.get("ours") for row in rows(Results({}, samples, loads))}
+    found = {row.label: row.values.get("ours") for row in rows(Results(["ours"], {}, samples, loads))}
     assert found["2 clients: audio s/s"] == 4.0
     assert found["2 clients: p50 s"] == 1.5
     assert found["2 clients: errors"] == 1
@@ -171,6 +173,7 @@ def test_a_whole_run_is_reported_and_leaves_no_process(tmp_path: Path) -> None:
     assert {sample.error for sample in results.samples} == {""}
     assert len(results.samples) == 2 * 5 + 2
     assert results.peak["ours"].rss > 1 << 20
+    assert text.split("\n")[0].split() == ["ours", "theirs", "command"]
     save_json(results, tmp_path / "run.json")
     saved = json.loads((tmp_path / "run.json").read_text("utf-8"))
     assert saved["about"]["seed"] == 1
