@@ -5,13 +5,18 @@ import re
 from tts.synth.readings.numbers import amount, digits, short
 from tts.synth.readings.passage import Passage, Rule, Said, rule, words
 
-_TOP = "com|org|net|edu|gov|mil|int|info|biz|io|ai|dev|app|co|uk|us|ca|de|fr|es|it|nl|eu|ch|au|nz|jp|cn|in|br|ru|ly|gg|tv|me|fm|xyz"
-# Endings that are words or common ends of sentences too: only a link when the name goes on or has www before it.
-_FILE_ENDINGS = (
-    "pdf|txt|md|docx?|xlsx?|pptx?|csv|tsv|json|ya?ml|toml|xml|html?|css|js|jsx|tsx?|py|ipynb|rb|rs|go|java|cpp|hpp|c|h"
-    "|cs|php|sh|bat|ps1|exe|dll|so|zip|tar|gz|rar|7z|png|jpe?g|gif|svg|bmp|webp|mp[34]|wav|flac|ogg|opus|avi|mkv|mov|log"
-    "|cfg|conf|ini|env|lock|sql|db|bak|tmp|epub|mobi|iso|apk|dmg|deb|rpm|onnx|bin|dat|tex|svelte|vue|swift|kt|lua|srt|vtt"
+_TOP = (
+    "com|org|net|edu|gov|mil|int|info|biz|io|ai|dev|app|co|uk|us|ca|de|fr|es|it|nl|eu|ch|au|nz|jp|cn|in|br|ru|ly"
+    "|gg|tv|me|fm|xyz"
 )
+_FILE_ENDINGS = (
+    "pdf|txt|md|docx?|xlsx?|pptx?|csv|tsv|json|ya?ml|toml|xml|html?|css|js|jsx|tsx?|py|ipynb|rb|rs|go|java|cpp|hpp"
+    "|c|h"
+    "|cs|php|sh|bat|ps1|exe|dll|so|zip|tar|gz|rar|7z|png|jpe?g|gif|svg|bmp|webp|mp[34]|wav|flac|ogg|opus|avi|mkv"
+    "|mov|log|cfg|conf|ini|env|lock|sql|db|bak|tmp|epub|mobi|iso|apk|dmg|deb|rpm|onnx|bin|dat|tex|svelte|vue|swift"
+    "|kt|lua|srt|vtt"
+)
+_LONG_ENDINGS = _FILE_ENDINGS.replace("|c|h", "").replace("|7z", "")
 _KNOWN_LETTERS = words(
     "io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri"
 )
@@ -39,7 +44,11 @@ _VOWEL = re.compile(r"[aeiouyàâäéèêëîïôöùûü]", re.IGNORECASE)
 _SLUG = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){2,40}")
 
 HOST = rf"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?\.){{1,5}}(?:{_TOP})(?![\w])"
-_REST = r"(?::\d{2,5})?(?:[/?#][\w\-./?%&=+#~:@,!$*;()]{0,300}?(?=[.,;:!?)\]}>'\"*_]{0,4}(?:\s|$|[<\]}\"|`])|\)[.,;]?|\*\*))?"
+# What follows the host, without the marks that end the sentence or the bracket around it.
+_REST = (
+    r"(?::\d{2,5})?(?:[/?#][\w\-./?%&=+#~:@,!$*;()]{0,300}?"
+    r"(?=[.,;:!?)\]}>'\"*_]{0,4}(?:\s|$|[<\]}\"|`])|\)[.,;]?|\*\*))?"
+)
 
 
 def spell(written: str) -> str:
@@ -165,7 +174,7 @@ DIGIT_RULES: tuple[Rule, ...] = (
     LETTER_RULES[0],
     rule(rf"(?=\d[\w-]{{0,40}}[A-Za-z]){HOST}{_REST}", _host),
     rule(
-        rf"\d[\w-]{{0,40}}(?:\.[\w-]{{1,20}}){{0,2}}\.(?:{_FILE_ENDINGS.replace('|c|h', '').replace('|7z', '')})(?![\w/@]|\.\w)",
+        rf"\d[\w-]{{0,40}}(?:\.[\w-]{{1,20}}){{0,2}}\.(?:{_LONG_ENDINGS})(?![\w/@]|\.\w)",
         _file,
     ),
 )
@@ -178,7 +187,8 @@ SIGN_RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "/": (
         rule(
-            r"/(?:[\w.-]{1,60}/){1,12}[\w.-]{0,60}(?<![.])(?!\w)|/(?:etc|usr|var|home|tmp|opt|bin|dev|mnt|root|srv|api)\b",
+            r"/(?:[\w.-]{1,60}/){1,12}[\w.-]{0,60}(?<![.])(?!\w)"
+            r"|/(?:etc|usr|var|home|tmp|opt|bin|dev|mnt|root|srv|api)\b",
             _path,
         ),
     ),

@@ -1,4 +1,4 @@
-"""Bare numbers: ordinals, ranges, scores, fractions, versions, telephone numbers and what else is made of digits."""
+"""Bare numbers: ordinals, ranges, scores, fractions, versions, telephone numbers and the like."""
 
 import re
 
@@ -40,8 +40,8 @@ _VULGAR |= {
 _FRACTION_SIGNS = "".join(_VULGAR)
 _PARTS = frozenset({2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 20, 32, 64, 100})
 _NAMED_BY_NUMBER = words("""
-    room route highway flight bus channel gate platform suite apartment extension unit model area interstate i us apt
-    boeing airbus code
+    room route highway flight bus channel gate platform suite apartment extension unit model area
+    interstate i us apt boeing airbus code
 """)
 _SCRIPTURES = words(
     "psalm psalms john matthew mark luke acts romans genesis exodus proverbs isaiah job surah"
@@ -203,7 +203,8 @@ def _powered(found: re.Match[str], passage: Passage) -> Said:
 
 def _scientific(found: re.Match[str], passage: Passage) -> Said:
     sign = "minus " if found["sign"] in ("-", "−") else ""
-    return f"{amount(found['number'], passage.british)} times ten to the {sign}{amount(found['power'], passage.british)}"
+    power = amount(found["power"], passage.british)
+    return f"{amount(found['number'], passage.british)} times ten to the {sign}{power}"
 
 
 def _hexadecimal(found: re.Match[str], passage: Passage) -> Said:
@@ -212,7 +213,7 @@ def _hexadecimal(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _numbered(found: re.Match[str], passage: Passage) -> Said:
-    """Room 305 and route 66 are names, and so is a ZIP code; a number of three digits is said in two parts then."""
+    """Room 305 and route 66 are names, said in two parts when they are long, and so is a ZIP code."""
     before = passage.word_before(found.start())
     if len(found[0]) == 5 and len(before) == 2 and before.isupper():
         return digits(found[0], "oh")
@@ -237,7 +238,8 @@ def _negative(found: re.Match[str], passage: Passage) -> Said:
     before = passage.before(found.start())
     if before.isalnum() or before in ")]\"'%.,-–/_°":
         return None
-    return "minus " if passage.after(found.end()).isdigit() or passage.after(found.end()) in ".$£€" else None
+    following = passage.after(found.end())
+    return "minus " if following.isdigit() or following in ".$£€" else None
 
 
 DIGIT_RULES_FIRST: tuple[Rule, ...] = (

@@ -1,4 +1,4 @@
-"""Markdown and HTML marks, which are not read: emphasis, headings, lists, links by their text, tables, tags, entities."""
+"""Markdown and HTML marks, which are not read: emphasis, headings, lists, links, tables, tags, entities."""
 
 import html
 import re
@@ -20,7 +20,6 @@ _ENTITIES |= {
     "&reg;": "",
     "&trade;": "",
 }
-_STOPPED = ".!?…:;,—。！？、।"
 
 
 def _nothing(found: re.Match[str], passage: Passage) -> Said:
@@ -64,7 +63,7 @@ def _opened(found: re.Match[str], passage: Passage) -> str:
 def _line_end(found: re.Match[str], passage: Passage) -> Said:
     """A heading, an item or a paragraph that ends without a mark gets a stop, so that it is not read on."""
     before = passage.text[max(0, found.start() - 8) : found.start()].rstrip("*_`~#| ")
-    if not before or before[-1] in _STOPPED or not before[-1].isalnum() and before[-1] not in "\"'”’)]»%":
+    if not before or not (before[-1].isalnum() or before[-1] in "\"'”’)]»%"):
         return None
     strength = passage.strength(found.end())
     if (

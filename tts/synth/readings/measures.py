@@ -230,10 +230,12 @@ def _degrees(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _position(found: re.Match[str], passage: Passage) -> Said:
-    spoken = f"{amount(found['degrees'], passage.british)} degrees {amount(found['minutes'], passage.british)} minutes"
-    if found["seconds"]:
-        spoken += f" {amount(found['seconds'], passage.british)} seconds"
-    return f"{spoken} {_SIDES[found['side']]}"
+    parts = [
+        f"{amount(found[part], passage.british)} {part}"
+        for part in ("degrees", "minutes", "seconds")
+        if found[part]
+    ]
+    return f"{' '.join(parts)} {_SIDES[found['side']]}"
 
 
 def _percent(found: re.Match[str], passage: Passage) -> Said:
@@ -297,7 +299,8 @@ def _sound_levels(found: re.Match[str], passage: Passage) -> Said:
 
 DIGIT_RULES: tuple[Rule, ...] = (
     rule(
-        rf"(?P<degrees>\d{{1,3}})° ?(?P<minutes>\d{{1,2}})['′] ?(?:(?P<seconds>{NUMBER})[\"″] ?)?(?P<side>[NSEW])\b",
+        r"(?P<degrees>\d{1,3})° ?(?P<minutes>\d{1,2})['′] ?"
+        rf"(?:(?P<seconds>{NUMBER})[\"″] ?)?(?P<side>[NSEW])\b",
         _position,
     ),
     rule(rf"(?P<number>{NUMBER}){_TO} ?{_DEGREES}", _temperature),
@@ -306,7 +309,8 @@ DIGIT_RULES: tuple[Rule, ...] = (
     rule(r"(?P<feet>[1-9])['’′] ?(?P<inches>1[01]|\d(?:\.5)?)(?:[\"”″]|''|(?=[\s,.;)]|$))", _height),
     rule(rf"(?P<number>{NUMBER})(?P<mark>[\"”″'′])(?![\w])", _inches),
     rule(
-        rf"(?P<number>{NUMBER})(?: ?[x×] ?)(?P<to>{NUMBER})(?: ?[x×] ?(?P<third>{NUMBER}))?(?![\w=])(?! ?[=+])",
+        rf"(?P<number>{NUMBER})(?: ?[x×] ?)(?P<to>{NUMBER})"
+        rf"(?: ?[x×] ?(?P<third>{NUMBER}))?(?![\w=])(?! ?[=+])",
         lambda found, passage: None if " × " in found[0] else _dimensions(found, passage),
     ),
     rule(
@@ -315,7 +319,8 @@ DIGIT_RULES: tuple[Rule, ...] = (
     ),
     rule(rf"(?P<number>{NUMBER})[x×](?![\w]| ?[-+=−] ?\w)", _times),
     rule(
-        rf"{_QUANTITY}(?P<unit>{_UNIT})(?P<power>[²³]|\^[23]|(?<=[mtn])[23])?{_PER}(?P<dot>\.(?![\w]))?(?![\w'])",
+        rf"{_QUANTITY}(?P<unit>{_UNIT})(?P<power>[²³]|\^[23]|(?<=[mtn])[23])?{_PER}"
+        r"(?P<dot>\.(?!\w))?(?![\w'])",
         _quantity,
     ),
     rule(rf"(?P<number>{INTEGER})[dD]\b", _sound_levels),

@@ -21,9 +21,10 @@ def words(listed: str) -> frozenset[str]:
 
 _ARTICLES = words("a an another this that the one my your his her its our their every each")
 _NO_NOUNS = words("""
-    in for to from on at and or per of each a an the is was were are that he you i as by with into more less worth
-    back out we they it if when but than then so now not which who after before a over under up down he she went
-    per plus minus today yesterday tomorrow only i'd i'll because while during since until
+    in for to from on at and or per of each a an the is was were are that he you i as by with into more
+    less worth back out we they it if when but than then so now not which who after before a over under
+    up down he she went per plus minus today yesterday tomorrow only i'd i'll because while during since
+    until
 """)
 
 
@@ -84,10 +85,10 @@ Said = str | Sequence[Reading] | None
 
 
 class Rule(NamedTuple):
-    """A pattern to match at a place, and what to say for the match: one reading for all of it, several, or none.
+    """A pattern to match at a place, and what to say for it: one reading for all of it, several, or none.
 
-    A rule that returns None leaves the match to the rules after it. What several readings leave out is said as
-    written. Every pattern is bounded in length, so that no text costs more than its length.
+    A rule that returns None leaves the match to the rules after it. What several readings leave out is said
+    as written. Every pattern is bounded in length, so that no text costs more than its length.
     """
 
     pattern: re.Pattern[str]
@@ -100,7 +101,7 @@ def rule(pattern: str, say: Callable[[re.Match[str], Passage], Said], flags: int
 
 
 class Rules:
-    """Rules to ask in turn at a place, and one pattern that tells at once when none of them can match there."""
+    """Rules to ask in turn, and one pattern that tells at once when none of them can match."""
 
     def __init__(self, *rules: Rule) -> None:
         self._rules = rules
@@ -120,7 +121,7 @@ class Rules:
 
 
 def _unnamed(rule: Rule) -> str:
-    """A rule's pattern without the names of its groups, to stand beside others; it may match a little more."""
+    """A rule's pattern without the names of its groups, which may match a little more."""
     pattern = re.sub(r"\(\?P<\w+>", "(?:", rule.pattern.pattern)
     pattern = re.sub(r"\(\?P=\w+\)", ".", pattern)
     return f"(?{'i' if rule.pattern.flags & re.IGNORECASE else ''}:{pattern})"
