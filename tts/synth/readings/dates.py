@@ -288,7 +288,7 @@ def _plain_year(found: re.Match[str], passage: Passage) -> Said:
 
 DIGIT_RULES: tuple[Rule, ...] = (
     rule(
-        r"(?P<year>[12]\d{3})[-/](?P<month>\d{2})[-/](?P<day>\d{2})(?!\d)"
+        r"(?P<year>[12]\d{3})[-/.](?P<month>\d{2})[-/.](?P<day>\d{2})(?!\d)"
         r"(?P<clock>[T ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d{1,6})?)?(?P<zone>Z)?)?",
         _iso,
     ),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tts.speech.sentences import Strength, boundaries
 from tts.synth.readings.reading import Reading
 
-_WORD_BEFORE = re.compile(r"([^\W_]+(?:['’.-][^\W_]+)*)[^\w\n]{0,3}$")
+_WORD_BEFORE = re.compile(r"([^\W_]+(?:['’.-][^\W_]+)*)[ \u00a0\"'“‘(~≈#/-]{0,3}$")
 _WORD_AFTER = re.compile(r"[ \u00a0]{1,2}([^\W\d_]+)")
 _GAP = re.compile(r"[\"'”’»)\]*_]{0,4}(?P<space>\s*)")
 _BEHIND = 40
@@ -53,7 +53,7 @@ class Passage:
         return self.strength(gap.end()) >= Strength.SENTENCE or gap.end() == len(self.text)
 
     def word_before(self, at: int) -> str:
-        """The word that stands before `at` on the line, at most three marks or spaces away; or nothing."""
+        """The word that stands before `at`, with no mark that ends a phrase between; or nothing."""
         found = _WORD_BEFORE.search(self.text, max(0, at - _BEHIND), at)
         return found[1] if found else ""
 
