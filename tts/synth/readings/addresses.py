@@ -17,9 +17,12 @@ _FILE_ENDINGS = (
     "|kt|lua|srt|vtt"
 )
 _LONG_ENDINGS = _FILE_ENDINGS.replace("|c|h", "").replace("|7z", "")
-_KNOWN_LETTERS = words(
-    "io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri"
-)
+_KNOWN_LETTERS = words("""
+    io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri
+""")
+_ENDINGS_AS_WORDS = words("""
+    zip java log tar env lock swift bat conf bin vue epub go mobi lua opus svelte webp json toml yaml yml dat gif
+""")
 _SIGNS = {
     ".": "dot",
     "/": "slash",
@@ -41,7 +44,6 @@ _SIGNS = {
 }
 _PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]|\d{1,40}|.")
 _VOWEL = re.compile(r"[aeiouyàâäéèêëîïôöùûü]", re.IGNORECASE)
-_SLUG = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){2,40}")
 
 HOST = rf"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?\.){{1,5}}(?:{_TOP})(?![\w])"
 # What follows the host, without the marks that end the sentence or the bracket around it.
@@ -88,28 +90,9 @@ def _file(found: re.Match[str], passage: Passage) -> Said:
 
 def spell_ending(ending: str) -> str:
     """File name endings are said letter by letter, but for the ones that are words."""
-    spoken_as_words: tuple[str, ...] = (
-        "zip",
-        "java",
-        "log",
-        "tar",
-        "env",
-        "lock",
-        "swift",
-        "bat",
-        "conf",
-        "bin",
-        "vue",
-        "epub",
-        "go",
-        "mobi",
-        "lua",
-    )
-    spoken_as_words += ("opus", "svelte", "webp", "json", "toml", "yaml", "yml", "dat", "gif")
-    if ending in spoken_as_words:
-        return ending.replace("yml", "yaml").upper() if ending == "json" else ending.replace("yml", "yaml")
-    letters = [digits(sign) or sign.upper() for sign in ending]
-    return " ".join(letters)
+    if ending in _ENDINGS_AS_WORDS:
+        return "JSON" if ending == "json" else ending.replace("yml", "yaml")
+    return " ".join(digits(sign) or sign.upper() for sign in ending)
 
 
 def _path(found: re.Match[str], passage: Passage) -> Said:

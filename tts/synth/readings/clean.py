@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from bisect import bisect_left
 from dataclasses import dataclass
 
 # Letters and digits of other shapes, but not the marks that are read for what they are (½ ² ™ …).
@@ -38,10 +37,6 @@ class Clean:
     def written(self, start: int, end: int) -> tuple[int, int]:
         """Find the written characters behind the plain ones `start` to `end`."""
         return (start, end) if self.starts is None else (self.starts[start], self.starts[end])
-
-    def whole(self, start: int) -> int:
-        """Step back to the first of the plain characters that one written character became."""
-        return start if self.starts is None else bisect_left(self.starts, self.starts[start])
 
 
 def clean(text: str, wide: bool) -> Clean:

@@ -43,6 +43,7 @@ _NAMED_BY_NUMBER = words("""
     room route highway flight bus channel gate platform suite apartment extension unit model area
     interstate i us apt boeing airbus code
 """)
+_ROOM_BEFORE = re.compile(r"\b(?:[Rr]m|[Aa]pt|[Rr]te|[Hh]wy)\. $")
 _SCRIPTURES = words(
     "psalm psalms john matthew mark luke acts romans genesis exodus proverbs isaiah job surah"
 )
@@ -159,7 +160,9 @@ def _fraction(found: re.Match[str], passage: Passage) -> Said:
         return f"{cardinal(above, False)} eleven"
     if passage.word_after(found.end()) == "time" and below in (2, 4, 8, 16):
         return f"{cardinal(above, False)} {cardinal(below, False)}"
-    if above == below and above > 10:
+    if above == 1 and below in (2, 3, 4, 8) and passage.word_before(found.start()).lower() in ("a", "an"):
+        return fraction(above, below, False).removeprefix("one ")
+    if (above == below and above > 10) or above + below == 100:
         return f"{cardinal(above, passage.british)} {cardinal(below, passage.british)}"
     if above == below or (below == 10 and above > 1):
         return f"{cardinal(above, passage.british)} out of {cardinal(below, passage.british)}"
@@ -217,7 +220,10 @@ def _numbered(found: re.Match[str], passage: Passage) -> Said:
     before = passage.word_before(found.start())
     if len(found[0]) == 5 and len(before) == 2 and before.isupper():
         return digits(found[0], "oh")
-    if before.lower() not in _NAMED_BY_NUMBER or len(found[0]) < 3:
+    named = before.lower() in _NAMED_BY_NUMBER or _ROOM_BEFORE.search(
+        passage.text, max(0, found.start() - 5), found.start()
+    )
+    if not named or len(found[0]) < 3:
         return None
     if len(found[0]) == 4 and found[0][0] != "0":
         return year_or_pair(int(found[0]))

@@ -242,6 +242,17 @@ def _percent(found: re.Match[str], passage: Passage) -> Said:
     return _count(found, passage.british) + (" per mille" if found["sign"] == "‰" else " percent")
 
 
+def _duration(found: re.Match[str], passage: Passage) -> Said:
+    """2h 15m, 5m 30s."""
+    units = {"h": "hour", "m": "minute", "s": "second"}
+    said = []
+    for number in _DURATION_PART.finditer(found[0]):
+        name = units[number[2]] + ("" if number[1] == "1" else "s")
+        start = found.start() + number.start()
+        said.append(Reading(f"{amount(number[1], passage.british)} {name}", start, start + len(number[0])))
+    return said
+
+
 def _height(found: re.Match[str], passage: Passage) -> Said:
     return f"{amount(found['feet'], passage.british)} foot {amount(found['inches'], passage.british)}"
 
@@ -254,17 +265,7 @@ def _inches(found: re.Match[str], passage: Passage) -> Said:
     following = passage.word_after(found.end())
     if found["mark"] == '"' and not (following.islower() or passage.after(found.end()) in " x×,.)\n"):
         return None
-    attribute = following.islower() and following not in (
-        "long",
-        "wide",
-        "tall",
-        "high",
-        "by",
-        "and",
-        "of",
-        "x",
-        "deep",
-    )
+    attribute = passage.is_attribute(*found.span())
     one = "foot" if found["mark"] in "'′" else "inch"
     many = "feet" if one == "foot" else "inches"
     return (
@@ -297,7 +298,9 @@ def _sound_levels(found: re.Match[str], passage: Passage) -> Said:
     return f"{cardinal(int(found['number']), passage.british)} D"
 
 
+_DURATION_PART = re.compile(r"(\d{1,3}) ?([hms])")
 DIGIT_RULES: tuple[Rule, ...] = (
+    rule(r"\d{1,3} ?h \d{1,2} ?m(?: \d{1,2} ?s)?\b|\d{1,3} ?m \d{1,2} ?s\b", _duration),
     rule(
         r"(?P<degrees>\d{1,3})° ?(?P<minutes>\d{1,2})['′] ?"
         rf"(?:(?P<seconds>{NUMBER})[\"″] ?)?(?P<side>[NSEW])\b",
