@@ -21,7 +21,8 @@ _KNOWN_LETTERS = words("""
     io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri
 """)
 _ENDINGS_AS_WORDS = words("""
-    zip java log tar env lock swift bat conf bin vue epub go mobi lua opus svelte webp json toml yaml yml dat gif
+    zip java log tar env lock swift bat conf bin vue epub go mobi lua opus svelte webp json toml yaml yml
+    dat gif
 """)
 _SIGNS = {
     ".": "dot",

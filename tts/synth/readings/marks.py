@@ -285,6 +285,7 @@ def _emoji_name(sign: str, passage: Passage, at: int, end: int) -> str:
 _OPERATOR = "|".join(sorted(map(re.escape, _OPERATORS), key=len, reverse=True))
 ENGLISH_RULES: tuple[Rule, ...] = (
     rule(rf"(?:{_OPERATOR})(?![=<>|&+-])", _operator),
+    rule("[" + re.escape("".join(_SIGNS)) + "]", _sign),
     rule(r"\*(?!\*)", _star),
     rule(r"[-−] ?(?=[\d.])", _minus),
     rule(r"(?<!/)/(?!/)", _over),
@@ -293,7 +294,6 @@ ENGLISH_RULES: tuple[Rule, ...] = (
     rule(r"#(?= of )", lambda found, passage: "number"),
     rule(r"\^(?=\w)", _caret),
     rule(r"[⁰¹²³⁴-⁹₀-₉]{1,6}", _superscript),
-    rule("[" + re.escape("".join(sign for sign in _SIGNS)) + "]", _sign),
     rule("[" + "".join(_GREEK) + r"](?![α-ωΑ-Ω])", _greek),
 )
 RULES: tuple[Rule, ...] = (
