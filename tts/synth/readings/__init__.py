@@ -1,4 +1,4 @@
-"""What is said for what is written: numbers, dates, money, links, marks and the like as a good reader says them."""
+"""What is said for what is written: numbers, dates, money, links and marks as a good reader says them."""
 
 from tts.synth.readings.reading import Reading, SpokenText, spoken_text
 from tts.synth.readings.scan import read

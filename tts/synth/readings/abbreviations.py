@@ -152,10 +152,6 @@ _WITHOUT_STOP = table("""
 """)
 _LIFE = {"b": "born", "d": "died"}
 _FIXED_CASE = {"Ms", "Mr", "Mrs", "Dr", "Prof", "Jr", "Blvd", "Ave", "Lt", "Sgt"}
-_TITLE_CASE = words("""
-    mr mrs ms messrs prof hon lt sgt capt cmdr maj gov sen rep pres supt jr sr esq tues thurs thur weds wed
-    ave blvd rd ln hwy pkwy inc ltd corp bros assn univ max min avg temp est
-""")
 # Acronyms when in capitals, at the end of a sentence perhaps: EST.
 _CAPITALS = words("EST MIN MAX SEN REP GOV TEMP AVG")
 _NUMERAL = re.compile(r"[ \u00a0]?(?:[+#]?\d|(?!I\b)[IVXLC]{1,6}\b)")

@@ -5,16 +5,25 @@ import re
 from tts.synth.readings.numbers import amount, digits, short
 from tts.synth.readings.passage import Passage, Rule, Said, rule, words
 
-_TOP = "com|org|net|edu|gov|mil|int|info|biz|io|ai|dev|app|co|uk|us|ca|de|fr|es|it|nl|eu|ch|au|nz|jp|cn|in|br|ru|ly|gg|tv|me|fm|xyz"
-# Endings that are words or common ends of sentences too: only a link when the name goes on or has www before it.
+_TOP = (
+    "com|org|net|edu|gov|mil|int|info|biz|io|ai|dev|app|co|uk|us|ca|de|fr|es|it|nl|eu|ch|au|nz|jp|cn|in|br|ru|ly"
+    "|gg|tv|me|fm|xyz"
+)
 _FILE_ENDINGS = (
-    "pdf|txt|md|docx?|xlsx?|pptx?|csv|tsv|json|ya?ml|toml|xml|html?|css|js|jsx|tsx?|py|ipynb|rb|rs|go|java|cpp|hpp|c|h"
-    "|cs|php|sh|bat|ps1|exe|dll|so|zip|tar|gz|rar|7z|png|jpe?g|gif|svg|bmp|webp|mp[34]|wav|flac|ogg|opus|avi|mkv|mov|log"
-    "|cfg|conf|ini|env|lock|sql|db|bak|tmp|epub|mobi|iso|apk|dmg|deb|rpm|onnx|bin|dat|tex|svelte|vue|swift|kt|lua|srt|vtt"
+    "pdf|txt|md|docx?|xlsx?|pptx?|csv|tsv|json|ya?ml|toml|xml|html?|css|js|jsx|tsx?|py|ipynb|rb|rs|go|java|cpp|hpp"
+    "|c|h"
+    "|cs|php|sh|bat|ps1|exe|dll|so|zip|tar|gz|rar|7z|png|jpe?g|gif|svg|bmp|webp|mp[34]|wav|flac|ogg|opus|avi|mkv"
+    "|mov|log|cfg|conf|ini|env|lock|sql|db|bak|tmp|epub|mobi|iso|apk|dmg|deb|rpm|onnx|bin|dat|tex|svelte|vue|swift"
+    "|kt|lua|srt|vtt"
 )
-_KNOWN_LETTERS = words(
-    "io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri"
-)
+_LONG_ENDINGS = _FILE_ENDINGS.replace("|c|h", "").replace("|7z", "")
+_KNOWN_LETTERS = words("""
+    io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri
+""")
+_ENDINGS_AS_WORDS = words("""
+    zip java log tar env lock swift bat conf bin vue epub go mobi lua opus svelte webp json toml yaml yml
+    dat gif
+""")
 _SIGNS = {
     ".": "dot",
     "/": "slash",
@@ -36,10 +45,13 @@ _SIGNS = {
 }
 _PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]|\d{1,40}|.")
 _VOWEL = re.compile(r"[aeiouyàâäéèêëîïôöùûü]", re.IGNORECASE)
-_SLUG = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){2,40}")
 
 HOST = rf"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?\.){{1,5}}(?:{_TOP})(?![\w])"
-_REST = r"(?::\d{2,5})?(?:[/?#][\w\-./?%&=+#~:@,!$*;()]{0,300}?(?=[.,;:!?)\]}>'\"*_]{0,4}(?:\s|$|[<\]}\"|`])|\)[.,;]?|\*\*))?"
+# What follows the host, without the marks that end the sentence or the bracket around it.
+_REST = (
+    r"(?::\d{2,5})?(?:[/?#][\w\-./?%&=+#~:@,!$*;()]{0,300}?"
+    r"(?=[.,;:!?)\]}>'\"*_]{0,4}(?:\s|$|[<\]}\"|`])|\)[.,;]?|\*\*))?"
+)
 
 
 def spell(written: str) -> str:
@@ -79,28 +91,9 @@ def _file(found: re.Match[str], passage: Passage) -> Said:
 
 def spell_ending(ending: str) -> str:
     """File name endings are said letter by letter, but for the ones that are words."""
-    spoken_as_words: tuple[str, ...] = (
-        "zip",
-        "java",
-        "log",
-        "tar",
-        "env",
-        "lock",
-        "swift",
-        "bat",
-        "conf",
-        "bin",
-        "vue",
-        "epub",
-        "go",
-        "mobi",
-        "lua",
-    )
-    spoken_as_words += ("opus", "svelte", "webp", "json", "toml", "yaml", "yml", "dat", "gif")
-    if ending in spoken_as_words:
-        return ending.replace("yml", "yaml").upper() if ending == "json" else ending.replace("yml", "yaml")
-    letters = [digits(sign) or sign.upper() for sign in ending]
-    return " ".join(letters)
+    if ending in _ENDINGS_AS_WORDS:
+        return "JSON" if ending == "json" else ending.replace("yml", "yaml")
+    return " ".join(digits(sign) or sign.upper() for sign in ending)
 
 
 def _path(found: re.Match[str], passage: Passage) -> Said:
@@ -165,7 +158,7 @@ DIGIT_RULES: tuple[Rule, ...] = (
     LETTER_RULES[0],
     rule(rf"(?=\d[\w-]{{0,40}}[A-Za-z]){HOST}{_REST}", _host),
     rule(
-        rf"\d[\w-]{{0,40}}(?:\.[\w-]{{1,20}}){{0,2}}\.(?:{_FILE_ENDINGS.replace('|c|h', '').replace('|7z', '')})(?![\w/@]|\.\w)",
+        rf"\d[\w-]{{0,40}}(?:\.[\w-]{{1,20}}){{0,2}}\.(?:{_LONG_ENDINGS})(?![\w/@]|\.\w)",
         _file,
     ),
 )
@@ -178,7 +171,8 @@ SIGN_RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "/": (
         rule(
-            r"/(?:[\w.-]{1,60}/){1,12}[\w.-]{0,60}(?<![.])(?!\w)|/(?:etc|usr|var|home|tmp|opt|bin|dev|mnt|root|srv|api)\b",
+            r"/(?:[\w.-]{1,60}/){1,12}[\w.-]{0,60}(?<![.])(?!\w)"
+            r"|/(?:etc|usr|var|home|tmp|opt|bin|dev|mnt|root|srv|api)\b",
             _path,
         ),
     ),

@@ -1,14 +1,15 @@
-"""Typographic Unicode made plain, with the way back: ligatures, full-width letters, hidden characters, accents."""
+"""Typographic Unicode made plain, with the way back: ligatures, full-width letters, hidden characters."""
 
 import re
 import unicodedata
-from bisect import bisect_left
 from dataclasses import dataclass
 
-# Letters and digits of other shapes, but not the marks that are read for what they are (½ ² ™ … ℃ №).
+# Letters and digits of other shapes, but not the marks that are read for what they are (½ ² ™ …).
 _ODD = re.compile(
-    "[\u00a0\u00ad\u0300-\u036f\u061c\u180e\u2000-\u200f\u2010\u2011\u2028-\u202f\u205f-\u206f\u2100-\u214f\u2160-\u217f"
-    "\u2460-\u24ff\u3000\ufb00-\ufb06\ufe00-\ufe0f\ufeff\uff01-\uff5e\U0001d400-\U0001d7ff\U0001f100-\U0001f1e5"
+    "[\u00a0\u00ad\u0300-\u036f\u061c\u180e"
+    "\u2000-\u200f\u2010\u2011\u2028-\u202f\u205f-\u206f\u2100-\u214f\u2160-\u217f"
+    "\u2460-\u24ff\u3000\ufb00-\ufb06\ufe00-\ufe0f\ufeff\uff01-\uff5e"
+    "\U0001d400-\U0001d7ff\U0001f100-\U0001f1e5"
     "\U000e0000-\U000e007f\u02b0-\u02ff\u0000-\u0008\u000e-\u001f\u007f-\u009f\ufffd]"
 )
 _HIDDEN = frozenset("\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff\ufffd")
@@ -37,13 +38,9 @@ class Clean:
         """Find the written characters behind the plain ones `start` to `end`."""
         return (start, end) if self.starts is None else (self.starts[start], self.starts[end])
 
-    def whole(self, start: int) -> int:
-        """Step back to the first of the plain characters that one written character became."""
-        return start if self.starts is None else bisect_left(self.starts, self.starts[start])
-
 
 def clean(text: str, wide: bool) -> Clean:
-    """Make a text plain. `wide` scripts (Japanese, Chinese) keep their full-width marks, which have a meaning there."""
+    """Make a text plain. `wide` scripts (Japanese, Chinese) keep their full-width marks."""
     if text.isascii() and text.isprintable() or not _ODD.search(text):
         return Clean(text, None)
     plain: list[str] = []

@@ -125,7 +125,7 @@ def _powered(found: re.Match[str], passage: Passage) -> Said:
     power = found["power"].lstrip("^")
     names = {"²": "squared", "2": "squared", "³": "cubed", "3": "cubed", "ⁿ": "to the N", "n": "to the N"}
     name = found["name"] if _VOWEL.search(found["name"]) else " ".join(found["name"].upper())
-    name = found["name"] if len(found["name"]) == 1 else name
+    name = found["name"].upper() if len(found["name"]) == 1 else name
     return f"{name} {names.get(power) or 'to the power of ' + digits(power)}"
 
 

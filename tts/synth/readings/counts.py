@@ -1,4 +1,4 @@
-"""Bare numbers: ordinals, ranges, scores, fractions, versions, telephone numbers and what else is made of digits."""
+"""Bare numbers: ordinals, ranges, scores, fractions, versions, telephone numbers and the like."""
 
 import re
 
@@ -40,9 +40,10 @@ _VULGAR |= {
 _FRACTION_SIGNS = "".join(_VULGAR)
 _PARTS = frozenset({2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 20, 32, 64, 100})
 _NAMED_BY_NUMBER = words("""
-    room route highway flight bus channel gate platform suite apartment extension unit model area interstate i us apt
-    boeing airbus code
+    room route highway flight bus channel gate platform suite apartment extension unit model area
+    interstate i us apt boeing airbus code
 """)
+_ROOM_BEFORE = re.compile(r"\b(?:[Rr]m|[Aa]pt|[Rr]te|[Hh]wy)\. $")
 _SCRIPTURES = words(
     "psalm psalms john matthew mark luke acts romans genesis exodus proverbs isaiah job surah"
 )
@@ -159,7 +160,9 @@ def _fraction(found: re.Match[str], passage: Passage) -> Said:
         return f"{cardinal(above, False)} eleven"
     if passage.word_after(found.end()) == "time" and below in (2, 4, 8, 16):
         return f"{cardinal(above, False)} {cardinal(below, False)}"
-    if above == below and above > 10:
+    if above == 1 and below in (2, 3, 4, 8) and passage.word_before(found.start()).lower() in ("a", "an"):
+        return fraction(above, below, False).removeprefix("one ")
+    if (above == below and above > 10) or above + below == 100:
         return f"{cardinal(above, passage.british)} {cardinal(below, passage.british)}"
     if above == below or (below == 10 and above > 1):
         return f"{cardinal(above, passage.british)} out of {cardinal(below, passage.british)}"
@@ -203,7 +206,8 @@ def _powered(found: re.Match[str], passage: Passage) -> Said:
 
 def _scientific(found: re.Match[str], passage: Passage) -> Said:
     sign = "minus " if found["sign"] in ("-", "−") else ""
-    return f"{amount(found['number'], passage.british)} times ten to the {sign}{amount(found['power'], passage.british)}"
+    power = amount(found["power"], passage.british)
+    return f"{amount(found['number'], passage.british)} times ten to the {sign}{power}"
 
 
 def _hexadecimal(found: re.Match[str], passage: Passage) -> Said:
@@ -212,11 +216,14 @@ def _hexadecimal(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _numbered(found: re.Match[str], passage: Passage) -> Said:
-    """Room 305 and route 66 are names, and so is a ZIP code; a number of three digits is said in two parts then."""
+    """Room 305 and route 66 are names, said in two parts when they are long, and so is a ZIP code."""
     before = passage.word_before(found.start())
     if len(found[0]) == 5 and len(before) == 2 and before.isupper():
         return digits(found[0], "oh")
-    if before.lower() not in _NAMED_BY_NUMBER or len(found[0]) < 3:
+    named = before.lower() in _NAMED_BY_NUMBER or _ROOM_BEFORE.search(
+        passage.text, max(0, found.start() - 5), found.start()
+    )
+    if not named or len(found[0]) < 3:
         return None
     if len(found[0]) == 4 and found[0][0] != "0":
         return year_or_pair(int(found[0]))
@@ -237,7 +244,8 @@ def _negative(found: re.Match[str], passage: Passage) -> Said:
     before = passage.before(found.start())
     if before.isalnum() or before in ")]\"'%.,-–/_°":
         return None
-    return "minus " if passage.after(found.end()).isdigit() or passage.after(found.end()) in ".$£€" else None
+    following = passage.after(found.end())
+    return "minus " if following.isdigit() or following in ".$£€" else None
 
 
 DIGIT_RULES_FIRST: tuple[Rule, ...] = (

@@ -31,9 +31,9 @@ _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])(?P<suffix>st|nd|rd|th)?(?!\d|[:/%]\d|\.\d
 _TO_DAY = r"(?:(?P<dash> ?[-–—] ?)(?P<last>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?(?![\d:/]))?"
 
 _BEFORE_YEAR = words("""
-    in since from by of year circa c until till before after during early late mid spring summer fall autumn winter
-    between around and through the to january february march april may june july august september october november
-    december class copyright ©
+    in since from by of year circa c until till before after during early late mid spring summer fall
+    autumn winter between around and through the to january february march april may june july august
+    september october november december class copyright ©
 """)
 _AFTER_NO_YEAR = words("people men women children percent times more or others calories degrees dollars feet")
 _BEFORE_NUMBER = words(
@@ -76,7 +76,7 @@ def _month_first(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _is_date(found: re.Match[str], passage: Passage) -> bool:
-    """`May 5 people come`, and Mar as a verb, hardly happen: only a noun after the day speaks against a date."""
+    """Only a noun after the day speaks against a date: `There may 5 people come` hardly happens."""
     following = passage.word_after(found.end())
     return not (following in _AFTER_NO_YEAR and not found["suffix"])
 
@@ -209,7 +209,7 @@ def _said_time(written: str, passage: Passage) -> str:
 
 
 def _with_half(found: re.Match[str], passage: Passage, spoken: str) -> Said:
-    """Add A M or P M, as a word of its own where it is written as one, and keep a full stop that ends the sentence."""
+    """Add A M or P M, as a word of its own where it is one, and keep a full stop that ends the sentence."""
     half = _half(found["half"])
     if found["half"].endswith(".") and passage.ends_sentence(found.end("half")):
         half += "."
@@ -288,12 +288,13 @@ def _plain_year(found: re.Match[str], passage: Passage) -> Said:
 
 DIGIT_RULES: tuple[Rule, ...] = (
     rule(
-        r"(?P<year>[12]\d{3})[-/](?P<month>\d{2})[-/](?P<day>\d{2})(?!\d)"
+        r"(?P<year>[12]\d{3})[-/.](?P<month>\d{2})[-/.](?P<day>\d{2})(?!\d)"
         r"(?P<clock>[T ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d{1,6})?)?(?P<zone>Z)?)?",
         _iso,
     ),
     rule(
-        r"(?P<first>\d{1,2})(?P<sign>[-/.])(?P<second>\d{1,2})(?P=sign)(?P<year>[12]\d{3}|(?<=[/])\d{2})(?![\d/]|\.\d)",
+        r"(?P<first>\d{1,2})(?P<sign>[-/.])(?P<second>\d{1,2})(?P=sign)"
+        r"(?P<year>[12]\d{3}|(?<=[/])\d{2})(?![\d/]|\.\d)",
         _slashed,
     ),
     rule(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})(?![\d/.]\d|\d|[=+])", _month_and_day),

@@ -89,13 +89,25 @@ _SIGNS = {
     "✘": "cross",
     "−": "minus",
 }
-_GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "θ": "theta", "λ": "lambda", "μ": "mu",
-    "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Σ": "sigma", "Φ": "phi",
-    "Π": "pi", "Θ": "theta", "Λ": "lambda", "Ψ": "psi", "η": "eta", "ζ": "zeta", "κ": "kappa", "ν": "nu", "ξ": "xi",
-}  # fmt: skip
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
-_EMOTICON = r"(?:[:;=8xX]['’]?-?[)(DPpOo3|/\\\]\[*]|<3|:-?\$|\^_?\^|-_-|[oO]_[oO]|¯\\_\(ツ\)_/¯|\(╯°□°\)╯︵ ┻━┻|[xX]D)"
+_GREEK_NAMES = """
+    α alpha, β beta, γ gamma, δ delta, ε epsilon, ζ zeta, η eta, θ theta, κ kappa, λ lambda, μ mu, ν nu, ξ xi,
+    ρ rho, σ sigma, τ tau, φ phi, χ chi, ψ psi, ω omega, Σ sigma, Φ phi, Π pi, Θ theta, Λ lambda, Ψ psi
+"""
+_GREEK = {name.split()[0]: name.split()[1] for name in _GREEK_NAMES.split(",")}
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_LOWERED = "₀₁₂₃₄₅₆₇₈₉"
+_SUPERSCRIPTS = str.maketrans(_RAISED + _LOWERED, "0123456789" * 2)
+_FACES: tuple[str, ...] = (
+    r"[:;=8xX]['’]?-?[)(DPpOo3|/\\\]\[*]",
+    "<3",
+    r":-?\$",
+    r"\^_?\^",
+    "-_-",
+    "[oO]_[oO]",
+    "[xX]D",
+)
+_FACES += (r"¯\\_\(ツ\)_/¯", r"\(╯°□°\)╯︵ ┻━┻")
+_EMOTICON = f"(?:{'|'.join(_FACES)})"
 
 
 def _padded(found: re.Match[str], passage: Passage, spoken: str) -> str:
@@ -194,7 +206,7 @@ def _apart(found: re.Match[str], passage: Passage) -> Said:
 def _superscript(found: re.Match[str], passage: Passage) -> Said:
     """A raised number after a word or a mark is a note's."""
     number = found[0].translate(_SUPERSCRIPTS)
-    if found[0][0] in "₀₁₂₃₄₅₆₇₈₉":
+    if found[0][0] in _LOWERED:
         return " " + digits(number) + (" " if passage.after(found.end()).isalnum() else "")
     operand = passage.before(found.start()).isdigit() or passage.before(found.start()) == ")"
     return f" to the power of {digits(number)}" if operand and found[0] not in "¹²³" else None
@@ -247,7 +259,7 @@ def _longest_emoji(text: str) -> str:
 
 
 def emoji_at(passage: Passage, at: int) -> tuple[str, int] | None:
-    """What is said for the emoji at a place, and where it (and its repeats) ends; None where there is none."""
+    """What is said for the emoji at a place, and where it ends with its repeats; None without one."""
     sign = _longest_emoji(passage.text[at : at + _LONGEST_EMOJI])
     if not sign:
         return None
@@ -273,15 +285,15 @@ def _emoji_name(sign: str, passage: Passage, at: int, end: int) -> str:
 _OPERATOR = "|".join(sorted(map(re.escape, _OPERATORS), key=len, reverse=True))
 ENGLISH_RULES: tuple[Rule, ...] = (
     rule(rf"(?:{_OPERATOR})(?![=<>|&+-])", _operator),
+    rule("[" + re.escape("".join(_SIGNS)) + "]", _sign),
     rule(r"\*(?!\*)", _star),
     rule(r"[-−] ?(?=[\d.])", _minus),
-    rule(r"/", _over),
+    rule(r"(?<!/)/(?!/)", _over),
     rule(r"[<>](?![<>])", _compare),
     rule(r"~(?=[$£€]?\d)", _about),
     rule(r"#(?= of )", lambda found, passage: "number"),
     rule(r"\^(?=\w)", _caret),
     rule(r"[⁰¹²³⁴-⁹₀-₉]{1,6}", _superscript),
-    rule("[" + re.escape("".join(sign for sign in _SIGNS)) + "]", _sign),
     rule("[" + "".join(_GREEK) + r"](?![α-ωΑ-Ω])", _greek),
 )
 RULES: tuple[Rule, ...] = (
@@ -294,7 +306,8 @@ RULES: tuple[Rule, ...] = (
     rule(r"[-–](?= )", _between_words),
     rule(r"\|", _apart),
     rule(
-        r"\*+|_+|`+|#+|~+|={3,}|/{2,}|@{2,}|&{3,}|[${}<>\\^®™℠•·‣◦▪▫■□●○◆◇†‡]+|[\u2500-\u257f]+|\ufe0f|\u200d",
+        r"\*+|_+|`+|#+|~+|={3,}|/{2,}|@{2,}|&{3,}"
+        r"|[${}<>\\^®™℠•·‣◦▪▫■□●○◆◇†‡]+|[\u2500-\u257f]+|\ufe0f|\u200d",
         _silent,
     ),
 )

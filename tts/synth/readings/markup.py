@@ -1,4 +1,4 @@
-"""Markdown and HTML marks, which are not read: emphasis, headings, lists, links by their text, tables, tags, entities."""
+"""Markdown and HTML marks, which are not read: emphasis, headings, lists, links, tables, tags, entities."""
 
 import html
 import re
@@ -20,7 +20,6 @@ _ENTITIES |= {
     "&reg;": "",
     "&trade;": "",
 }
-_STOPPED = ".!?…:;,—。！？、।"
 
 
 def _nothing(found: re.Match[str], passage: Passage) -> Said:
@@ -64,7 +63,7 @@ def _opened(found: re.Match[str], passage: Passage) -> str:
 def _line_end(found: re.Match[str], passage: Passage) -> Said:
     """A heading, an item or a paragraph that ends without a mark gets a stop, so that it is not read on."""
     before = passage.text[max(0, found.start() - 8) : found.start()].rstrip("*_`~#| ")
-    if not before or before[-1] in _STOPPED or not before[-1].isalnum() and before[-1] not in "\"'”’)]»%":
+    if not before or not (before[-1].isalnum() or before[-1] in "\"'”’)]»%"):
         return None
     strength = passage.strength(found.end())
     if (
@@ -81,7 +80,7 @@ def _cell_end(found: re.Match[str], passage: Passage) -> Said:
     return "" if found["last"] is not None or passage.starts_line(found.start()) else ","
 
 
-_LINK_AHEAD = re.compile(r"\[[^\[\]\n]{0,200}(?:\]\(|\]\[|\]:)|\[!\[")
+_LINK_AHEAD = re.compile(r"\[[^\[\]]{0,200}(?:\]\(|\]\[|\]:)|\[!\[")
 LINE_RULES: tuple[Rule, ...] = (
     rule(r"(?:`{3,8}|~{3,8})[\w+#.-]{0,20}(?=\s|$)", _at_line_start),
     rule(r"(?:[-=*_][ \t]?){3,200}(?=\n|$)", _at_line_start),
@@ -92,6 +91,7 @@ LINE_RULES: tuple[Rule, ...] = (
     rule(r"#{1,6}[ \t]{1,8}", _at_line_start),
     rule(r"[-*+•‣◦▪–][ \t]{1,8}(?:\[[ xX]\][ \t]{1,8})?(?=\S)", _at_line_start),
     rule(r"(?:>[ \t]){1,8}|>{1,3}(?![\d=.])", _at_line_start),
+    rule(r"\[[^\[\]\n]{1,60}\]:[ \t]{1,4}<?(?:\w{1,8}:|[/.#])\S{0,500}[^\n]{0,200}(?=\n|$)", _at_line_start),
     rule(r"\[\^?[\w.-]{1,40}\]:[ \t]{1,4}", _at_line_start),
 )
 RULES: tuple[Rule, ...] = (
@@ -101,7 +101,10 @@ RULES: tuple[Rule, ...] = (
     rule(r"!(?=\[[^\[\]\n]{0,200}\]\()", _nothing),
     rule(r"\[(?:\^?\d{1,3}(?:[,–-] ?\d{1,3}){0,5}|\^[\w-]{1,20}|citation needed)\](?![(:\[]| ?=)", _note),
     rule(r"\[(?!\])", _bracket),
-    rule(r"\]\([^()\s]{0,500}(?:\([^()\s]{0,100}\)[^()\s]{0,200})?(?:[ \t]\"[^\"\n]{0,200}\")?\)", _nothing),
+    rule(
+        r"\]\(\s{0,4}[^()\s]{0,500}(?:\([^()\s]{0,100}\)[^()\s]{0,200})?(?:[ \t]\"[^\"\n]{0,200}\")?\)",
+        _nothing,
+    ),
     rule(r"\](?:\[[^\[\]\n]{0,60}\]|\{[^{}\n]{0,60}\})", _nothing),
     rule(r"\[\]", _nothing),
     rule(r"\]", lambda found, passage: ")"),

@@ -230,14 +230,27 @@ def _degrees(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _position(found: re.Match[str], passage: Passage) -> Said:
-    spoken = f"{amount(found['degrees'], passage.british)} degrees {amount(found['minutes'], passage.british)} minutes"
-    if found["seconds"]:
-        spoken += f" {amount(found['seconds'], passage.british)} seconds"
-    return f"{spoken} {_SIDES[found['side']]}"
+    parts = [
+        f"{amount(found[part], passage.british)} {part}"
+        for part in ("degrees", "minutes", "seconds")
+        if found[part]
+    ]
+    return f"{' '.join(parts)} {_SIDES[found['side']]}"
 
 
 def _percent(found: re.Match[str], passage: Passage) -> Said:
     return _count(found, passage.british) + (" per mille" if found["sign"] == "‰" else " percent")
+
+
+def _duration(found: re.Match[str], passage: Passage) -> Said:
+    """2h 15m, 5m 30s."""
+    units = {"h": "hour", "m": "minute", "s": "second"}
+    said = []
+    for number in _DURATION_PART.finditer(found[0]):
+        name = units[number[2]] + ("" if number[1] == "1" else "s")
+        start = found.start() + number.start()
+        said.append(Reading(f"{amount(number[1], passage.british)} {name}", start, start + len(number[0])))
+    return said
 
 
 def _height(found: re.Match[str], passage: Passage) -> Said:
@@ -252,17 +265,7 @@ def _inches(found: re.Match[str], passage: Passage) -> Said:
     following = passage.word_after(found.end())
     if found["mark"] == '"' and not (following.islower() or passage.after(found.end()) in " x×,.)\n"):
         return None
-    attribute = following.islower() and following not in (
-        "long",
-        "wide",
-        "tall",
-        "high",
-        "by",
-        "and",
-        "of",
-        "x",
-        "deep",
-    )
+    attribute = passage.is_attribute(*found.span())
     one = "foot" if found["mark"] in "'′" else "inch"
     many = "feet" if one == "foot" else "inches"
     return (
@@ -295,9 +298,12 @@ def _sound_levels(found: re.Match[str], passage: Passage) -> Said:
     return f"{cardinal(int(found['number']), passage.british)} D"
 
 
+_DURATION_PART = re.compile(r"(\d{1,3}) ?([hms])")
 DIGIT_RULES: tuple[Rule, ...] = (
+    rule(r"\d{1,3} ?h \d{1,2} ?m(?: \d{1,2} ?s)?\b|\d{1,3} ?m \d{1,2} ?s\b", _duration),
     rule(
-        rf"(?P<degrees>\d{{1,3}})° ?(?P<minutes>\d{{1,2}})['′] ?(?:(?P<seconds>{NUMBER})[\"″] ?)?(?P<side>[NSEW])\b",
+        r"(?P<degrees>\d{1,3})° ?(?P<minutes>\d{1,2})['′] ?"
+        rf"(?:(?P<seconds>{NUMBER})[\"″] ?)?(?P<side>[NSEW])\b",
         _position,
     ),
     rule(rf"(?P<number>{NUMBER}){_TO} ?{_DEGREES}", _temperature),
@@ -306,7 +312,8 @@ DIGIT_RULES: tuple[Rule, ...] = (
     rule(r"(?P<feet>[1-9])['’′] ?(?P<inches>1[01]|\d(?:\.5)?)(?:[\"”″]|''|(?=[\s,.;)]|$))", _height),
     rule(rf"(?P<number>{NUMBER})(?P<mark>[\"”″'′])(?![\w])", _inches),
     rule(
-        rf"(?P<number>{NUMBER})(?: ?[x×] ?)(?P<to>{NUMBER})(?: ?[x×] ?(?P<third>{NUMBER}))?(?![\w=])(?! ?[=+])",
+        rf"(?P<number>{NUMBER})(?: ?[x×] ?)(?P<to>{NUMBER})"
+        rf"(?: ?[x×] ?(?P<third>{NUMBER}))?(?![\w=])(?! ?[=+])",
         lambda found, passage: None if " × " in found[0] else _dimensions(found, passage),
     ),
     rule(
@@ -315,7 +322,8 @@ DIGIT_RULES: tuple[Rule, ...] = (
     ),
     rule(rf"(?P<number>{NUMBER})[x×](?![\w]| ?[-+=−] ?\w)", _times),
     rule(
-        rf"{_QUANTITY}(?P<unit>{_UNIT})(?P<power>[²³]|\^[23]|(?<=[mtn])[23])?{_PER}(?P<dot>\.(?![\w]))?(?![\w'])",
+        rf"{_QUANTITY}(?P<unit>{_UNIT})(?P<power>[²³]|\^[23]|(?<=[mtn])[23])?{_PER}"
+        r"(?P<dot>\.(?!\w))?(?![\w'])",
         _quantity,
     ),
     rule(rf"(?P<number>{INTEGER})[dD]\b", _sound_levels),

@@ -86,7 +86,10 @@ _CODE = r"(?P<sign>USD|EUR|GBP|JPY|CAD|AUD|CHF|INR|CNY|BTC)"
 _MAGNITUDE = r"(?P<short>[kKmMbBtT]|[mb]il|[bmt]n|mm|BN|MN)(?![\w])"
 _LONG = r"(?P<gap>[ \u00a0-])(?P<long>hundred|thousand|million|billion|trillion)s?\b"
 _TO = rf"(?P<dash> ?[-–—] ?)(?:[$£€¥])?(?P<to>{NUMBER})"
-_PER = r"(?P<per>/(?:hour|hr|h|day|week|wk|month|mo|year|yr|person|kg|lb|oz|gal|unit|user|seat|GB|min|night|ea)\b)"
+_PER = (
+    r"(?P<per>/(?:hour|hr|h|day|week|wk|month|mo|year|yr|person|kg|lb|oz|gal|unit|user|seat|share|GB|min|night|ea)"
+    r"\b)"
+)
 _EUROPEAN = r"\d{1,3}(?:\.\d{3}){1,4},\d{2}(?!\d)"
 
 
@@ -160,7 +163,7 @@ def _to(found: re.Match[str], passage: Passage) -> Said:
 _AFTER_SIGN = rf"(?:{_MAGNITUDE}|{_LONG})?"
 SIGN_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?(?P<number>{_EUROPEAN})", _european),
-    rule(rf"(?P<minus>[-−–])?{_SIGN} ?-?(?P<number>{NUMBER})(?:{_TO})?{_AFTER_SIGN}{_PER}?(?![\w])", _signed),
+    rule(rf"(?P<minus>[-−–])?{_SIGN} ?-?(?P<number>{NUMBER})(?:{_TO})?{_AFTER_SIGN}{_PER}?(?!\w)", _signed),
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?(?P<number>{NUMBER})", _signed),
 )
 TO_RULES: tuple[Rule, ...] = (rule(r"[-–—](?=[$£€]\d)", _to),)

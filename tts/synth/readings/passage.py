@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tts.speech.sentences import Strength, boundaries
 from tts.synth.readings.reading import Reading
 
-_WORD_BEFORE = re.compile(r"([^\W_]+(?:['’.-][^\W_]+)*)[^\w\n]{0,3}$")
+_WORD_BEFORE = re.compile(r"([^\W_]+(?:['’.-][^\W_]+)*)[ \u00a0\"'“‘(~≈#/-]{0,3}$")
 _WORD_AFTER = re.compile(r"[ \u00a0]{1,2}([^\W\d_]+)")
 _GAP = re.compile(r"[\"'”’»)\]*_]{0,4}(?P<space>\s*)")
 _BEHIND = 40
@@ -21,9 +21,10 @@ def words(listed: str) -> frozenset[str]:
 
 _ARTICLES = words("a an another this that the one my your his her its our their every each")
 _NO_NOUNS = words("""
-    in for to from on at and or per of each a an the is was were are that he you i as by with into more less worth
-    back out we they it if when but than then so now not which who after before a over under up down he she went
-    per plus minus today yesterday tomorrow only i'd i'll because while during since until
+    in for to from on at and or per of each a an the is was were are that he you i as by with into more
+    less worth back out we they it if when but than then so now not which who after before a over under
+    up down he she went per plus minus today yesterday tomorrow only i'd i'll because while during since
+    until
 """)
 
 
@@ -52,7 +53,7 @@ class Passage:
         return self.strength(gap.end()) >= Strength.SENTENCE or gap.end() == len(self.text)
 
     def word_before(self, at: int) -> str:
-        """The word that stands before `at` on the line, at most three marks or spaces away; or nothing."""
+        """The word that stands before `at`, with no mark that ends a phrase between; or nothing."""
         found = _WORD_BEFORE.search(self.text, max(0, at - _BEHIND), at)
         return found[1] if found else ""
 
@@ -84,10 +85,10 @@ Said = str | Sequence[Reading] | None
 
 
 class Rule(NamedTuple):
-    """A pattern to match at a place, and what to say for the match: one reading for all of it, several, or none.
+    """A pattern to match at a place, and what to say for it: one reading for all of it, several, or none.
 
-    A rule that returns None leaves the match to the rules after it. What several readings leave out is said as
-    written. Every pattern is bounded in length, so that no text costs more than its length.
+    A rule that returns None leaves the match to the rules after it. What several readings leave out is said
+    as written. Every pattern is bounded in length, so that no text costs more than its length.
     """
 
     pattern: re.Pattern[str]
@@ -100,7 +101,7 @@ def rule(pattern: str, say: Callable[[re.Match[str], Passage], Said], flags: int
 
 
 class Rules:
-    """Rules to ask in turn at a place, and one pattern that tells at once when none of them can match there."""
+    """Rules to ask in turn, and one pattern that tells at once when none of them can match."""
 
     def __init__(self, *rules: Rule) -> None:
         self._rules = rules
@@ -120,7 +121,7 @@ class Rules:
 
 
 def _unnamed(rule: Rule) -> str:
-    """A rule's pattern without the names of its groups, to stand beside others; it may match a little more."""
+    """A rule's pattern without the names of its groups, which may match a little more."""
     pattern = re.sub(r"\(\?P<\w+>", "(?:", rule.pattern.pattern)
     pattern = re.sub(r"\(\?P=\w+\)", ".", pattern)
     return f"(?{'i' if rule.pattern.flags & re.IGNORECASE else ''}:{pattern})"

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`spoken` is said for the written characters `start` to `end`; it is empty for a mark that is not read."""
+    """`spoken` is said for the written characters `start` to `end`; it is empty for an unread mark."""
 
     spoken: str
     start: int
@@ -31,7 +31,7 @@ class SpokenText:
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Find the written characters that the spoken ones `start` to `end` stand for.
 
-        Inside a reading that is as long as what is written, the characters match one by one; any other reading
+        Inside a reading as long as what is written, the characters match one by one; any other reading
         stands for its whole stretch. An empty range, or one outside the text, raises ValueError.
         """
         if not 0 <= start < end <= len(self.text):

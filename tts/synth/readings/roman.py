@@ -8,16 +8,17 @@ from tts.synth.readings.passage import Passage, Rule, Said, rule, words
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _VALID = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 _RULERS = words("""
-    henry louis elizabeth george charles edward james john paul pius benedict philip richard william napoleon
-    alexander catherine peter nicholas leo gregory innocent frederick wilhelm ivan clement urban ramses rameses
-    ptolemy ferdinand francis christian gustav haakon harald juan carlos felipe alfonso boniface xerxes darius
-    cyrus mary margaret wenceslas otto franz joseph leopold albert umberto victor emmanuel mehmed suleiman murad
-    selim baldwin kamehameha
+    henry louis elizabeth george charles edward james john paul pius benedict philip richard william
+    napoleon alexander catherine peter nicholas leo gregory innocent frederick wilhelm ivan clement
+    urban ramses rameses ptolemy ferdinand francis christian gustav haakon harald juan carlos felipe
+    alfonso boniface xerxes darius cyrus mary margaret wenceslas otto franz joseph leopold albert
+    umberto victor emmanuel mehmed suleiman murad selim baldwin kamehameha
 """)
 _NUMBERED = words("""
-    chapter part act type phase book volume section article level class title grade stage scene figure table mark
-    schedule unit appendix bowl war psalm canto episode season step vol fig sec ch no number tier category
-    group region zone factor quadrant lesson verse week round game schedule amendment exhibit annex option plan
+    chapter part act type phase book volume section article level class title grade stage scene figure
+    table mark schedule unit appendix bowl war psalm canto episode season step vol fig sec ch no number
+    tier category group region zone factor quadrant lesson verse week round game schedule amendment
+    exhibit annex option plan
 """)
 _WORDS = words(
     "MIX CD DC MD MC CV ID CIV DIV MM XL LI DI XXL CC MI DL LCD CM DM CL DVI XXX LLC MIX VI LC MCM DIM MILD"
@@ -61,7 +62,7 @@ def _after(before: str, numeral: str, number: int, passage: Passage) -> str | No
 
 
 def _first(found: re.Match[str], passage: Passage) -> Said:
-    """`Elizabeth I` is a ruler, but `Then Mary I said` may be anything: only at the end of a phrase or before a verb."""
+    """`Elizabeth I` is a ruler only at the end of a phrase or before a verb."""
     before = passage.word_before(found.start())
     after = passage.word_after(found.end())
     if passage.starts_line(found.start()) and _ITEM_END.match(passage.text, found.end()):

@@ -78,12 +78,14 @@ _Found = tuple[Sequence[Reading], int] | None
 def read(text: str, language: str = "a", *, emoji: bool = True) -> list[Reading]:
     """Say what is written, in order and without a gap: every character of `text` is in one reading.
 
-    `language` is Kokoro's letter. American (a) and British (b) English are read in full; elsewhere only markup,
+    `language` is Kokoro's letter. American (a) and British (b) English are read in full; elsewhere markup,
     emoji and typographic Unicode are made plain. `emoji` names them; without it they are silent.
     """
+    if not text:
+        return []
     plain = clean(text, wide=language in "jz")
     passage = Passage(plain.text, language, emoji)
-    return list(_merged(text, _written(plain, text, _scan(passage))))
+    return list(_merged(text, _written(plain, text, _scan(passage)))) or [Reading("", 0, len(text))]
 
 
 def _scan(passage: Passage) -> Iterator[Reading]:
@@ -106,8 +108,8 @@ def _say(passage: Passage, token: re.Match[str], english: bool) -> _Found:
     if first.isspace():
         breaks = "\n" in token[0] or passage.after(token.end()) == "|"
         return _SPACE.said(passage, at) if breaks else None
-    if first.isdecimal() and passage.after(at + 1) not in "\ufe0f\u20e3":
-        return _number_said(passage, at) if english else None
+    if first.isdecimal():
+        return _emoji(passage, first, at) or (_number_said(passage, at) if english else None)
     if first.isalpha() and not "\u0370" <= first <= "\u03ff":
         special = english and _is_special(token[0], passage, token.end())
         return _AT_LETTER.said(passage, at) if special else None
@@ -120,7 +122,7 @@ def _number_said(passage: Passage, at: int) -> _Found:
 
 
 def _is_special(word: str, passage: Passage, end: int) -> bool:
-    """Whether a word may need a rule: most, in small letters or with a capital, with a vowel and a plain end, do not."""
+    """Whether a word may need a rule; most, in small letters and with a vowel and a plain end, do not."""
     after = passage.after(end)
     if after == "@":
         return _MAIL_AHEAD.match(passage.text, end) is not None
@@ -190,7 +192,7 @@ def _emoji(passage: Passage, first: str, at: int) -> _Found:
 
 
 def _written(plain: Clean, text: str, readings: Iterator[Reading]) -> Iterator[Reading]:
-    """Turn offsets into the plain text to offsets into the written one, and fill the gaps with what is written."""
+    """Turn offsets into the plain text to offsets into the written one, and fill the gaps as written."""
     last = 0
     for reading in readings:
         yield from _as_written(plain, text, last, reading.start)
