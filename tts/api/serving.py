@@ -74,7 +74,6 @@ class Server:
             connection_limit=max(1000, 4 * address.threads),
             max_request_body_size=address.body_limit,
             channel_request_lookahead=1,  # reads on while it answers, and so notices a client that leaves
-            send_bytes=1,  # sends what there is: by default it holds back 18 kB, a third of a second of sound
             outbuf_high_watermark=1 << 20,  # 20 s of sound wait for a slow client, then its thread does
             clear_untrusted_proxy_headers=True,
             ident=None,
