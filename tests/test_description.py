@@ -71,9 +71,9 @@ def test_answers_as_described(app: Flask, mode: GenerationMode) -> None:
 
 
 def probe(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode) -> None:
-    """Ask for the operation in 25 ways, good or bad ones, and compare each answer with its description."""
+    """Ask for the operation in 15 ways, good or bad ones, and compare each answer with its description."""
 
-    @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode).filter(sensible))
     def answers(case: schemathesis.Case) -> None:
         case.call_and_validate(checks=CHECKS)

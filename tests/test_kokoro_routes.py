@@ -18,7 +18,9 @@ from flask.testing import FlaskClient
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import make_app
 from tts.api import downloads
-from tts.speech.errors import SynthesisFailed
+from tts.engines.base import Listener
+from tts.speech.errors import SynthesisFailed, Unsupported
+from tts.speech.request import Pronunciation
 from tts.speech.voice_file import to_pt
 
 SEVERAL = (
@@ -136,7 +138,8 @@ def test_refuses_what_has_no_phonemes(client: FlaskClient, fields: dict[str, str
 
 def test_an_engine_that_knows_no_phonemes_says_so(tmp_path: Path) -> None:
     class Mute(FakeEngine):
-        phonemize = None  # type: ignore[assignment]
+        def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+            raise Unsupported("It only speaks.")
 
     answer = make_app(tmp_path, Mute()).test_client().post("/dev/phonemize", json={"text": "Hi"})
     assert answer.status_code == 501

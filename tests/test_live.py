@@ -7,7 +7,6 @@ import json
 import socket
 import time
 import wave
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.sound import decoded
+from tests.waiting import until
 from tts.speech.errors import SynthesisFailed
 
 SEVERAL = (
@@ -26,14 +26,6 @@ SEVERAL = (
     "The first is short, so that it can be heard at once. The others are longer."
 )
 LONG = SEVERAL * 40
-
-
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    """Whether the condition comes true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 def client_of(address: str, key: str = "none", retries: int = 2) -> openai.OpenAI:
@@ -92,20 +84,23 @@ def test_the_sdk_knows_our_errors(tmp_path: Path) -> None:
 def test_the_sdk_comes_back_when_it_was_told_to(tmp_path: Path) -> None:
     engine = FakeEngine(gated=True, slots=1, retry_after=1)
     body = {"input": SEVERAL, "response_format": "pcm"}
-    with live(make_app(tmp_path, engine)) as address, client_of(address) as client:
-        with httpx.stream("POST", f"{address}/v1/audio/speech", json=body) as first:
-            heard = first.iter_bytes()
-            next(heard)
-            with ThreadPoolExecutor(1) as other:
-                began = time.monotonic()
-                later = other.submit(client.audio.speech.create, model="tts-1", voice="alloy", input="Hi.")
-                refused = httpx.post(f"{address}/v1/audio/speech", json=body)
-                assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
-                for _ in range(10):
-                    engine.gate.release()
-                assert sum(map(len, heard))
-                assert decoded(later.result(10).content, "mp3")[0].size
-                assert time.monotonic() - began >= 0.9
+    with (
+        live(make_app(tmp_path, engine)) as address,
+        client_of(address) as client,
+        httpx.stream("POST", f"{address}/v1/audio/speech", json=body) as first,
+        ThreadPoolExecutor(1) as other,
+    ):
+        heard = first.iter_bytes()
+        next(heard)
+        began = time.monotonic()
+        later = other.submit(client.audio.speech.create, model="tts-1", voice="alloy", input="Hi.")
+        refused = httpx.post(f"{address}/v1/audio/speech", json=body)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+        for _ in range(10):
+            engine.gate.release()
+        assert sum(map(len, heard))
+        assert decoded(later.result(10).content, "mp3")[0].size
+        assert time.monotonic() - began >= 0.9
 
 
 def test_the_sdk_tells_that_it_is_busy(tmp_path: Path) -> None:
@@ -168,7 +163,8 @@ def test_a_client_that_leaves_is_noticed_while_it_waits(tmp_path: Path) -> None:
             heard = answer.iter_bytes()
             next(heard)
             assert engine.open == 1
-        assert until(lambda: engine.open == 0) and engine.made == 1
+        until(lambda: engine.open == 0)
+    assert engine.made == 1
 
 
 def test_a_client_that_leaves_is_noticed_while_it_is_sent_to(tmp_path: Path) -> None:
@@ -177,7 +173,7 @@ def test_a_client_that_leaves_is_noticed_while_it_is_sent_to(tmp_path: Path) -> 
         body = {"input": LONG, "response_format": "pcm"}
         with httpx.stream("POST", f"{address}/v1/audio/speech", json=body) as answer:
             next(answer.iter_bytes())
-        assert until(lambda: engine.open == 0)
+        until(lambda: engine.open == 0)
         assert engine.made < len(engine.plan(engine.requests[0]))
 
 

@@ -22,7 +22,6 @@ blueprint = Blueprint("description", __name__, template_folder="templates")
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
-EVENTS = "text/event-stream"
 HTML = "text/html"
 WAV = FORMATS["wav"].content_type
 AUDIO = tuple(format.content_type for format in FORMATS.values())

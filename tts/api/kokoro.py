@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated
 
 import numpy as np
 from flask import Blueprint, Response, current_app, jsonify, request, send_file
@@ -12,14 +12,14 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from tts.api.bodies import Limits, Order, Speed, Strict, read_body, read_json
+from tts.api.captions import LINES, CaptionedSpeech, lines_with_times, whole_with_times
 from tts.api.description import AUDIO, BINARY, JSON, WAV, described
 from tts.api.downloads import find
-from tts.api.native import limits
-from tts.api.responses import engine, listener, sound
-from tts.engines.base import Listener
+from tts.api.openai import SpeechBody
+from tts.api.responses import engine, limits, listener, sound
 from tts.speech.audio import FORMATS
 from tts.speech.errors import BadRequest, Unsupported
-from tts.speech.request import Pronunciation, SpeechRequest, check_speed, check_text
+from tts.speech.request import SpeechRequest, check_speed, check_text
 from tts.speech.voice_file import to_pt
 from tts.speech.voices import Voice, find_language, find_voice
 
@@ -27,14 +27,6 @@ blueprint = Blueprint("kokoro", __name__)
 
 Styles = Callable[[Voice], NDArray[np.float32]]
 """Gives a voice's or a blend's table, float32 [510, 256]. Raises OSError where it is not on this machine."""
-
-
-@runtime_checkable
-class Phonemizer(Protocol):
-    """An engine that can tell how a text is read."""
-
-    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
-        """How `text` is read in the language with that letter. Raises what Engine.synthesize() raises."""
 
 
 class Blend(BaseModel):
@@ -101,6 +93,14 @@ def combine() -> Response:
     return Response(to_pt(_table(voice)), mimetype=BINARY, headers=headers)
 
 
+@blueprint.post("/dev/captioned_speech")
+@described(body=SpeechBody, answer=(JSON, LINES), returns=CaptionedSpeech, speaks=True, statuses=(404,))
+def captioned_speech() -> Response:
+    """Speak, and tell when each word is spoken: a line of JSON a block of sound, or one object with stream=false."""
+    order = read_body(request, SpeechBody).order(limits())
+    return lines_with_times(order) if order.stream else whole_with_times(order)
+
+
 @blueprint.post("/dev/phonemize")
 @described(body=PhonemizeBody, speaks=True, statuses=(501,))
 def phonemize() -> Phonemes:
@@ -108,7 +108,7 @@ def phonemize() -> Phonemes:
     body = read_body(request, PhonemizeBody)
     text = check_text(body.text, limits().longest)
     language = find_language(body.language or "a").letter
-    read = _phonemizer().phonemize(text, language, listener())
+    read = engine().phonemize(text, language, listener())
     return {"phonemes": read.phonemes, "tokens": list(read.tokens)}
 
 
@@ -145,10 +145,3 @@ def _table(voice: Voice) -> NDArray[np.float32]:
         return styles(voice)
     except OSError as exc:
         raise Unsupported("This server has no tables of its voices: its engine is a command.") from exc
-
-
-def _phonemizer() -> Phonemizer:
-    found: object = engine()
-    if not isinstance(found, Phonemizer):
-        raise Unsupported("This server's engine can't tell phonemes.")
-    return found

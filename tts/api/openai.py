@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -12,11 +11,10 @@ from pydantic import BaseModel, Discriminator, Field, Tag
 from typing_extensions import TypedDict
 from werkzeug.wsgi import ClosingIterator
 
-from tts.api.bodies import Limits, Order, Rate, Speed, Strict, check_format, read_body, speech_request
-from tts.api.description import AUDIO, EVENTS, described
+from tts.api.bodies import Limits, Order, Rate, Said, Speed, Strict, Text, check_format, read_body, speech_request
+from tts.api.description import AUDIO, described
 from tts.api.downloads import Copy, sweep
-from tts.api.native import limits
-from tts.api.responses import UNBUFFERED, Speech, openai_error, sound
+from tts.api.responses import EVENTS, UNBUFFERED, Speech, event, limits, openai_error, sound
 from tts.speech.audio import FORMATS, SAMPLE_RATE
 from tts.speech.encoding import encode
 from tts.speech.errors import BadRequest, SpeechError
@@ -59,7 +57,9 @@ class SpeechBody(BaseModel):
 
     model_config = Strict
 
-    input: Annotated[str, Field(description="What to say.", examples=["Hello there."])]
+    input: Annotated[
+        Text, Field(description="What to say: a text, or the turns of a dialogue.", examples=["Hello there."])
+    ]
     model: Annotated[
         str | None, Field(description=f"Any of {', '.join(MODELS)}; all are Kokoro.", examples=["kokoro"])
     ] = None
@@ -87,6 +87,7 @@ class SpeechBody(BaseModel):
     ] = None
     normalize: Annotated[bool | None, Field(description="false: read numbers and marks as they stand.")] = None
     normalization_options: NormalizationOptions | None = None
+    pronunciations: Said = None
     return_download_link: Annotated[
         bool | None, Field(description="true: the header X-Download-Path says where the answer can be fetched again.")
     ] = None
@@ -103,6 +104,7 @@ class SpeechBody(BaseModel):
             self.speed,
             "input",
             normalize=self.normalize is not False and options.normalize is not False,
+            pronunciations=self.pronunciations,
             language_field="lang_code" if self.lang_code else "language",
         )
         return Order(
@@ -244,18 +246,14 @@ def _speech_events(speech: Speech, order: Order) -> Iterator[bytes]:
     """One delta a block of bytes. An error in mid-stream is an event too, and the answer then ends short."""
     try:
         for block in encode(speech, order.format, order.sample_rate):
-            yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(block).decode("ascii")})
+            yield event({"type": "speech.audio.delta", "audio": base64.b64encode(block).decode("ascii")})
     except SpeechError as exc:
-        yield _event({"type": "error", **openai_error(exc)})
+        yield event({"type": "error", **openai_error(exc)})
         raise
-    yield _event({"type": "speech.audio.done", "usage": _usage(order, speech)})
+    yield event({"type": "speech.audio.done", "usage": _usage(order, speech)})
 
 
 def _usage(order: Order, speech: Speech) -> dict[str, int]:
     """Characters in, the network's frames out: what its work depends on, as OpenAI's tokens are for theirs."""
     characters, frames = len(order.request.text), round(speech.samples / FRAME)
     return {"input_tokens": characters, "output_tokens": frames, "total_tokens": characters + frames}
-
-
-def _event(content: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps(content)}\n\n".encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -17,7 +18,7 @@ from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wsgi import ClosingIterator
 
-from tts.api.bodies import Order
+from tts.api.bodies import Limits, Order
 from tts.api.cache import Answers
 from tts.engines.base import Engine, Listener
 from tts.speech.audio import FORMATS, Chunk
@@ -32,6 +33,7 @@ MAX_TIMEOUT = 86_400.0
 OPENAI_PATHS = ("/v1/", "/dev/", "/models", "/audio/")
 """Where errors have OpenAI's shape."""
 
+EVENTS = "text/event-stream"
 UNBUFFERED = {"X-Accel-Buffering": "no"}
 """Tells nginx to hand on what comes when it comes."""
 
@@ -94,6 +96,17 @@ class Speech:
     def close(self) -> None:
         """Give up what is not spoken yet."""
         self._chunks.close()
+
+
+def limits() -> Limits:
+    """What this server's settings allow."""
+    found: Limits = current_app.extensions["limits"]
+    return found
+
+
+def event(content: dict[str, Any]) -> bytes:
+    """One server-sent event."""
+    return f"data: {json.dumps(content)}\n\n".encode()
 
 
 def answers() -> Answers:

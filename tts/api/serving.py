@@ -8,13 +8,14 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
-from waitress.wasyncore import close_all
+from waitress.wasyncore import close_all, dispatcher, loop
 
 from tts.api.responses import native_error
 from tts.speech.errors import BadRequest
@@ -65,6 +66,7 @@ class Server:
         """Listen. Raises OSError when the address can't be had."""
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
+        self._closing = False
         self._server = create_server(
             app,
             map=self._map,
@@ -78,7 +80,7 @@ class Server:
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
-        self._thread = threading.Thread(target=self._server.run, name="waitress", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
@@ -109,17 +111,24 @@ class Server:
 
     def close(self) -> None:
         """Stop serving in the midst of it, and let go of every thread and socket."""
-        trigger = self._listening()[0].trigger
-        trigger.pull_trigger(lambda: close_all(self._map, ignore_all=True))  # on the thread that uses them
+        self._closing = True
+        self._listening()[0].trigger.pull_trigger()
         self._thread.join()
+        for each in list(self._map.values()):
+            if isinstance(each, HTTPChannel):
+                each.handle_close()  # wakes the thread that waits for the client to read
         self._server.task_dispatcher.shutdown()
+        close_all(self._map, ignore_all=True)
+
+    def _serve(self) -> None:
+        """What waitress's own run() does, but that it can end while sockets are open."""
+        while not self._closing:
+            loop(timeout=1.0, map=self._map, count=1)
 
     def _drain(self) -> None:
         log.info("Stopping: no new connections, up to %g seconds for what is being spoken", DRAIN)
         for listening in self._listening():
-            listening.accepting = False
-            listening.socket.close()
-            self._map.pop(listening._fileno, None)
+            listening.trigger.pull_trigger(partial(dispatcher.close, listening))  # on the thread that selects it
         deadline = time.monotonic() + DRAIN
         while any(map(_answering, list(self._map.values()))) and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -1,15 +1,24 @@
-"""The waiting line: requests take turns, task by task, so that a long text does not starve a short one."""
+"""The waiting line: requests take turns, task by task, so that a long text does not starve a short one.
+
+Background requests are spoken only while nobody listens: a task of theirs that is being spoken when a listener comes
+gives way, which its request hears of as ClientGone, and may be asked for again.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from tts.engines.base import Listener, Worker
-from tts.speech.audio import Chunk
-from tts.speech.errors import Busy, SpeechError, WorkerUnavailable
+from tts.speech.audio import SAMPLE_RATE, Chunk
+from tts.speech.errors import Busy, ClientGone, SpeechError, WorkerUnavailable
+from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
 POLL = 0.05
@@ -19,25 +28,46 @@ PACE = 15.0
 """Characters a second of English speech, to begin with; the line learns how fast its workers are."""
 
 
+Work = Callable[[Utterance, Worker, int], Iterator[Any]]
+"""What a worker, with so many threads, makes of an utterance."""
+
+
+def speak(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Chunk]:
+    """The utterance's sound, as loud as it wants; a pause needs no worker."""
+    if not utterance.text.strip():
+        return iter([Chunk(np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32))])
+    chunks = worker.speak(utterance, threads)
+    if utterance.gain == 1.0:
+        return chunks
+    return (replace(chunk, samples=chunk.samples * np.float32(utterance.gain)) for chunk in chunks)
+
+
+def read(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Pronunciation]:
+    """How the utterance is read."""
+    yield worker.phonemize(utterance)
+
+
 class Task:
     """One utterance on its way: made by a request, worked on by one worker, read by the request."""
 
-    def __init__(self, utterance: Utterance) -> None:
+    def __init__(self, utterance: Utterance, work: Work) -> None:
         self.utterance = utterance
+        self._work = work
         self.cancelled = False
         self._worker: Worker | None = None
         self._lock = threading.Lock()
-        self._answers: queue.SimpleQueue[Chunk | SpeechError | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def speak(self, worker: Worker, threads: int) -> None:
-        """Have `worker` speak the utterance. Raises what the worker raises."""
-        with self._lock:
-            if self.cancelled:
-                return
-            self._worker = worker
+        """Have `worker` speak the utterance. Raises what the worker raises, ClientGone when it was cancelled before."""
         try:
-            for chunk in worker.speak(self.utterance, threads):
-                self._answers.put(chunk)
+            with self._lock:  # a cancel comes before this, or reaches the worker
+                if self.cancelled:
+                    raise ClientGone("Nobody waits for this utterance any more.")
+                self._worker = worker
+                answers = self._work(self.utterance, worker, threads)
+            for answer in answers:
+                self._answers.put(answer)
         finally:
             with self._lock:
                 self._worker = None
@@ -53,8 +83,8 @@ class Task:
         """Nothing more will come, for this reason or because all is said."""
         self._answers.put(error)
 
-    def chunks(self, listener: Listener) -> Iterator[Chunk]:
-        """The chunks as they come. Raises the task's error, ClientGone or TimedOut."""
+    def answers(self, listener: Listener) -> Iterator[Any]:
+        """What the worker answers, as it comes. Raises the task's error, ClientGone or TimedOut."""
         while True:
             listener.check()
             try:
@@ -78,21 +108,25 @@ class Line:
         self._turns: deque[Place] = deque()
         self._waiting: set[Place] = set()
         self._busy = 0
+        self._background: deque[Place] = deque()
+        self._interruptible: set[Task] = set()
+        """Background tasks that are being spoken."""
         self._closed = False
         self._pace = PACE * workers
 
-    def enter(self, characters: int) -> Place:
-        """A place in the line. Raises Busy when as many requests wait as may."""
+    def enter(self, characters: int, background: bool = False) -> Place:
+        """A place in the line. Raises Busy when as many requests wait as may; in the background any number may."""
         with self._changed:
             if self._closed:
                 raise WorkerUnavailable("The server is shutting down.")
-            if len(self._waiting) >= self._longest + max(0, self._workers - self._busy):
+            if not background and len(self._waiting) >= self._longest + max(0, self._workers - self._busy):
                 raise Busy(
                     f"{len(self._waiting)} requests are waiting already: try again later.",
                     round(self._seconds(), 1),
                 )
-            place = Place(self, characters)
-            self._waiting.add(place)
+            place = Place(self, characters, background)
+            if not background:
+                self._waiting.add(place)
             return place
 
     def add(self, place: Place, task: Task) -> None:
@@ -100,36 +134,59 @@ class Line:
             if self._closed:
                 raise WorkerUnavailable("The server is shutting down.")
             if not place.tasks:
-                self._turns.append(place)
+                (self._background if place.background else self._turns).append(place)
             place.tasks.append(task)
+            interrupted = [] if place.background else list(self._interruptible)
             self._changed.notify()
+        for other in interrupted:
+            other.cancel()
 
     def leave(self, place: Place) -> None:
         with self._changed:
             self._waiting.discard(place)
             place.tasks.clear()
-            if place in self._turns:
-                self._turns.remove(place)
+            for turns in (self._turns, self._background):
+                if place in turns:
+                    turns.remove(place)
 
-    def take(self) -> tuple[Task, int] | None:
-        """The next task, and how many tasks share the cores now; waits for one. None when the line is closed."""
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def take(self, seconds: float) -> tuple[Task, int] | None:
+        """The next task, and how many tasks share the cores now; None when none came within `seconds`, or ever will."""
         with self._changed:
-            while not self._turns and not self._closed:
-                self._changed.wait()
-            if self._closed:
+            self._changed.wait_for(lambda: self._due() or self._closed, seconds)
+            if self._closed or not self._due():
                 return None
-            place = self._turns.popleft()
+            turns = self._due()
+            place = turns.popleft()
             self._waiting.discard(place)
             task = place.tasks.popleft()
             if place.tasks:
-                self._turns.append(place)
-            self._busy += 1
-            return task, self._busy + sum(len(other.tasks) for other in self._turns)
+                turns.append(place)
+            return task, self._begun(place, task) + sum(len(other.tasks) for other in turns)
+
+    def _due(self) -> deque[Place]:
+        """The turns to take one of: the background's only when nothing of a listener's waits or is being spoken."""
+        return self._turns if self._turns or self._busy else self._background
+
+    def _begun(self, place: Place, task: Task) -> int:
+        """How many tasks of the kind of `task` are being spoken, itself included."""
+        if place.background:
+            self._interruptible.add(task)
+            return len(self._interruptible)
+        self._busy += 1
+        return self._busy
 
     def done(self, task: Task, seconds: float) -> None:
         """A worker has ended `task`, which took it so long."""
         with self._changed:
-            self._busy -= 1
+            if task in self._interruptible:
+                self._interruptible.remove(task)
+            else:
+                self._busy -= 1
+                self._changed.notify_all()  # the background may have been waiting for this
             if seconds > 0.01 and not task.cancelled:
                 pace = len(task.utterance.text) / seconds * self._workers
                 self._pace += 0.1 * (pace - self._pace)
@@ -138,15 +195,16 @@ class Line:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            tasks = [task for place in self._turns for task in place.tasks]
+            tasks = [task for place in (*self._turns, *self._background) for task in place.tasks]
             self._turns.clear()
+            self._background.clear()
         for task in tasks:
             task.end(WorkerUnavailable("The server is shutting down."))
 
     def length(self) -> tuple[int, int]:
         """How many requests wait, and how many tasks are spoken now."""
         with self._changed:
-            return len(self._waiting), self._busy
+            return len(self._waiting), self._busy + len(self._interruptible)
 
     def _seconds(self) -> float:
         """How long the line would take at the measured pace, in seconds, at least one."""
@@ -156,15 +214,16 @@ class Line:
 class Place:
     """One request's place in the line."""
 
-    def __init__(self, line: Line, characters: int) -> None:
+    def __init__(self, line: Line, characters: int, background: bool = False) -> None:
         self._line = line
         self._open: list[Task] = []
         self.characters = characters
+        self.background = background
         self.tasks: deque[Task] = deque()
 
-    def submit(self, utterance: Utterance) -> Task:
+    def submit(self, utterance: Utterance, work: Work = speak) -> Task:
         """Put a task at the end of this request's own."""
-        task = Task(utterance)
+        task = Task(utterance, work)
         self._open.append(task)
         self._line.add(self, task)
         return task

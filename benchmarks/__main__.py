@@ -1,0 +1,58 @@
+"""Runs the benchmark: `python -m benchmarks --help`."""
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.competitors import COMPETITORS, instant
+from benchmarks.report import save_json, save_plot, table
+from benchmarks.run import Plan, carry_out
+
+
+def main() -> None:
+    options = parse(sys.argv[1:])
+    # Told to stop, leave by the way that stops the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    plan = Plan(options.rounds, options.long_rounds, options.clients, options.voice, options.seed, options.minutes)
+    with tempfile.TemporaryDirectory(prefix="kokoro-benchmarks-") as folder:
+        speakers = [COMPETITORS[name](Path(folder), options.workers) for name in options.targets]
+        results = carry_out(plan, speakers, instant())
+    print(table(results))
+    if options.json:
+        save_json(results, options.json)
+    if options.plot:
+        save_plot(results, options.plot)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    add = parser.add_argument
+    add(
+        "--targets",
+        default=",".join(COMPETITORS),
+        help="who takes part; the first is compared with the others",
+    )
+    add("--rounds", type=int, default=5, help="requests a kind of text and target")
+    add("--long-rounds", type=int, default=2, help="the same for texts of 250 words")
+    add("--clients", default="1,2,4,8", help="clients at once; empty: none of that")
+    add("--voice", default="af_heart")
+    add("--workers", type=int, default=0, help="workers of our server; 0: its default")
+    add("--seed", type=int, default=int(time.time()), help="of the texts; default: the clock")
+    add("--minutes", type=float, default=30.0, help="after so many nothing new is asked")
+    add("--json", type=Path, metavar="FILE")
+    add("--plot", type=Path, metavar="FILE.png", help="needs matplotlib")
+    options = parser.parse_args(arguments)
+    options.targets = options.targets.split(",")
+    options.clients = tuple(int(level) for level in options.clients.split(",") if level)
+    unknown = set(options.targets) - set(COMPETITORS)
+    if unknown:
+        parser.error(f"--targets {','.join(unknown)}: expected some of {', '.join(COMPETITORS)}")
+    return options
+
+
+if __name__ == "__main__":
+    main()

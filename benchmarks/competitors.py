@@ -1,0 +1,76 @@
+"""Who takes part: this server, kokoro-onnx behind a route, and hexgrad's command, ready to be started."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.servers import CommandRuns, Server, Speaker
+from config import Config
+from tests.caches import cache_folder, made_once
+from tests.hexgrad.rig import hexgrad_command
+from tests.venvs import made_venv, program
+from tts.synth.assets import STYLE_SHAPE, VOICES_PACKAGE, Assets, ensure
+
+ROOT = Path(__file__).parents[1]
+PEERS = Path(__file__).parent / "peers"
+
+
+def ours(scratch: Path, workers: int) -> Speaker:
+    """This server as it starts by default, but for its address, its temp folder and the workers asked for."""
+    environment = {
+        "KOKORO_HOST": "127.0.0.1",
+        "KOKORO_PORT": "0",
+        "KOKORO_TEMP_DIR": str(scratch / "ours"),
+        **({"KOKORO_WORKERS": str(workers)} if workers else {}),
+    }
+    command = [sys.executable, "kokoro_tts_api.py"]
+    return Server("ours", command, "/synthesize/stream", native_body, environment, ROOT)
+
+
+def kokoro_onnx(scratch: Path, workers: int) -> Speaker:
+    """kokoro-onnx with the same int8 model and voices, in one process as its users run it."""
+    venv = made_venv("kokoro-onnx", PEERS / "kokoro-onnx.txt")
+    assets = ensure(Config.from_environment(os.environ).MODEL_DIR)
+    server = str(PEERS / "kokoro_onnx_server.py")
+    command = [program(venv, "python"), server, str(assets.model), str(voices_npz(assets))]
+    return Server("kokoro-onnx", command, "/speak", native_body, {}, scratch)
+
+
+def hexgrad(scratch: Path, workers: int) -> Speaker:
+    """Hexgrad's command, once a request."""
+    built = hexgrad_command()
+    return CommandRuns("hexgrad", built.command, built.environment)
+
+
+def instant() -> Speaker:
+    """This server on an engine that takes no time."""
+    return Server("instant", [sys.executable, "-m", "benchmarks.instant"], "/synthesize/stream", native_body, {}, ROOT)
+
+
+COMPETITORS: dict[str, Callable[[Path, int], Speaker]] = {
+    "ours": ours,
+    "kokoro-onnx": kokoro_onnx,
+    "hexgrad": hexgrad,
+}
+
+
+def native_body(text: str, voice: str) -> dict[str, Any]:
+    return {"text": text, "voice": voice}
+
+
+def voices_npz(assets: Assets) -> Path:
+    """The voices in the one file that kokoro-onnx wants: an array [510, 1, 256] for each name."""
+
+    def make(folder: Path) -> None:
+        styles = {
+            path.stem: np.fromfile(path, dtype="<f4").reshape(STYLE_SHAPE[0], 1, STYLE_SHAPE[1])
+            for path in sorted(assets.voices.glob("*.bin"))
+        }
+        np.savez(folder / "voices.npz", allow_pickle=False, **styles)
+
+    version = VOICES_PACKAGE.rpartition("@")[2]
+    return made_once(cache_folder() / f"kokoro-onnx-voices-{version}", make) / "voices.npz"

@@ -1,0 +1,77 @@
+"""A run's results for people (a table, a plot) and for machines (JSON)."""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.results import Results, Row, audio_rate, errors, good, percentile, rows
+
+NOISY = 0.25  # cores; with more than that of other work the times say little
+
+
+def table(results: Results) -> str:
+    """A line a measure; in brackets how many times better the first target is."""
+    lines = [list(_cells(row, results.targets)) for row in rows(results)]
+    head = ["", *results.targets]
+    widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
+    text = [_line(line, widths) for line in [head, *lines]]
+    return "\n".join([*text, *_remarks(results)])
+
+
+def save_json(results: Results, path: Path) -> None:
+    """Every sample and every row; the file is whole or not there."""
+    found = {**asdict(results), "rows": [asdict(row) for row in rows(results)], "errors": errors(results)}
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+    os.replace(partial, path)
+
+
+def save_plot(results: Results, path: Path) -> None:
+    """Time to first audio and throughput against clients. Needs matplotlib."""
+    from matplotlib.figure import Figure  # optional: only a plot needs it
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    first, throughput = figure.subplots(1, 2)
+    for target in dict.fromkeys(load.target for load in results.loads):
+        loads = [load for load in results.loads if load.target == target]
+        clients = [load.clients for load in loads]
+        firsts = [percentile([sample.first for sample in good(load.samples)], 0.5) for load in loads]
+        first.plot(clients, firsts, marker="o", label=target)
+        throughput.plot(clients, [audio_rate(load) for load in loads], marker="o", label=target)
+    first.set(title="Time to first audio (median)", ylabel="seconds")
+    throughput.set(title="Throughput", ylabel="seconds of audio a second")
+    levels = sorted({load.clients for load in results.loads})
+    for axes in (first, throughput):
+        axes.set(xlabel="clients", xticks=levels, ylim=(0, None))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def _cells(row: Row, targets: Sequence[str]) -> Iterator[str]:
+    yield row.label
+    for target in targets:
+        value = row.values.get(target, math.nan)
+        gain = f" ({row.gains[target]:.2f}×)" if target in row.gains else ""
+        yield "-" if math.isnan(value) else f"{value:.{row.digits}f}{gain}"
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    first, *rest = (
+        cell.ljust(width) if not at else cell.rjust(width)
+        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join([first, *rest])
+
+
+def _remarks(results: Results) -> Iterator[str]:
+    yield "(in brackets: how many times better the first column is; medians of the rounds' own ratios)"
+    if results.overhead is not None:
+        yield f"server overhead beyond the engine: {1000 * results.overhead:.1f} ms a request"
+    noisy = [sample for sample in results.samples if sample.others > NOISY]
+    yield f"other work took more than {NOISY} cores beside {len(noisy)} of {len(results.samples)} samples"
+    for line, count in errors(results).items():
+        yield f"! {count} × {line}"

@@ -1,0 +1,1 @@
+"""Ears for the tests: what Whisper hears, how far that is from what was said, how speech measures."""

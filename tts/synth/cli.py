@@ -1,0 +1,75 @@
+"""A drop-in for hexgrad's `kokoro` command: the same flags and defaults, without torch.
+
+`python -m tts.synth.cli --voice af_heart --text "Hello there." -o hello.wav`
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from config import Config, ConfigError
+from tts.speech.audio import write_wav
+from tts.speech.errors import BadRequest
+from tts.speech.request import SpeechRequest, check_speed, check_text
+from tts.speech.text import Sizes, utterances
+from tts.speech.voices import VOICES, find_language, find_voice
+from tts.synth.assets import AssetsMissing, ensure
+from tts.synth.speaker import Speaker
+
+LONGEST = 10_000_000
+"""Characters: the command is run by the machine's own user, who may read out a library."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.DEBUG if options.debug else logging.WARNING)
+    try:
+        config = Config.from_environment(os.environ)
+        request = _request(options)
+        speaker = Speaker(
+            ensure(config.MODEL_DIR, config.MODEL, config.HUB), config.graphs, config.DEVICE, config.THREADS
+        )
+        parts = utterances(request, Sizes(first=280))
+        write_wav(options.output_file, (chunk for part in parts for chunk in speaker.speak(part, config.THREADS)))
+    except BadRequest as exc:
+        sys.exit(f"kokoro: {exc.message}")
+    except (ConfigError, AssetsMissing, OSError, ValueError) as exc:
+        sys.exit(f"kokoro: {exc}")
+
+
+def _request(options: argparse.Namespace) -> SpeechRequest:
+    """What the flags ask for. Raises BadRequest, OSError, UnicodeDecodeError."""
+    voice = find_voice(options.voice, VOICES, "--voice")
+    language = find_language(options.language, "--language").letter if options.language else voice.language
+    text = check_text(_text(options), LONGEST, "the text")
+    return SpeechRequest(text, voice, language, check_speed(options.speed, "--speed"))
+
+
+def _text(options: argparse.Namespace) -> str:
+    if options.text is not None:
+        return str(options.text)
+    if options.input_file is not None:
+        return Path(options.input_file).read_text("utf-8-sig")
+    if sys.stdin.isatty():
+        print("Type what to say, then Ctrl-D (on Windows Ctrl-Z and Return):")
+    return sys.stdin.buffer.read().decode("utf-8-sig")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kokoro", description="Speak a text into a WAV file (24 kHz mono).")
+    parser.add_argument("-m", "--voice", default="af_heart", help="one of Kokoro's voices, or a blend")
+    parser.add_argument("-l", "--language", help="the text's language, by default the voice's")
+    parser.add_argument("-o", "--output-file", "--output_file", type=Path, required=True, help="the WAV file to write")
+    parser.add_argument("-i", "--input-file", "--input_file", type=Path, help="a UTF-8 text file to read")
+    parser.add_argument("-t", "--text", help="the text; without it and without a file, stdin is read")
+    parser.add_argument("-s", "--speed", type=float, default=1.0, help="pace as a factor")
+    parser.add_argument("--debug", action="store_true", help="log what is done")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
