@@ -107,6 +107,10 @@ def test_bodies_are_the_models_that_validate(description: dict[str, Any]) -> Non
         assert shown["required"] == [name for name, field in model.model_fields.items() if field.is_required()]
 
 
+def test_says_which_routes_are_the_same(description: dict[str, Any]) -> None:
+    assert description["paths"]["/audio/speech"]["post"]["summary"] == "The same as /v1/audio/speech."
+
+
 def test_every_status_and_format_is_told(description: dict[str, Any]) -> None:
     for path in SPEAKING:
         answers = description["paths"][path]["post"]["responses"]

@@ -221,11 +221,13 @@ def test_no_more_than_a_number_of_files_is_kept(tmp_path: Path) -> None:
     assert len(left) == downloads.MOST and left[0].endswith(f"{5:032x}.mp3")
 
 
-@pytest.mark.parametrize(
-    "name", ["x", "..%2fsecret.wav", "tts_link_0.wav", f"tts_link_{'0' * 32}.wav", f"tts_link_{'0' * 32}.mp3.part"]
-)
-def test_nothing_else_can_be_fetched(client: FlaskClient, tmp_path: Path, name: str) -> None:
-    (tmp_path / "tts_link_0.wav").write_bytes(b"x")
-    (tmp_path / f"tts_link_{'0' * 32}.mp3.part").write_bytes(b"x")
+def test_nothing_else_can_be_fetched(client: FlaskClient, tmp_path: Path) -> None:
+    name = f"{downloads.PREFIX}{'0' * 32}"
     (tmp_path.parent / "secret.wav").write_bytes(b"x")
-    assert client.get(f"/v1/download/{name}").status_code == 404
+    for other in (f"{downloads.PREFIX}0.wav", f"{name}.mp3.part", f"{name}.txt", "x.wav"):
+        (tmp_path / other).write_bytes(b"x")
+        assert client.get(f"/v1/download/{other}").status_code == 404
+    for other in (f"{name}.wav", "..%2fsecret.wav", "..\\secret.wav", "%2e%2e/secret.wav"):
+        assert client.get(f"/v1/download/{other}").status_code == 404
+    (tmp_path / f"{name}.wav").write_bytes(b"x")
+    assert client.get(f"/v1/download/{name}.wav", buffered=True).status_code == 200
