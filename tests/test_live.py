@@ -208,25 +208,33 @@ def test_an_answer_that_fails_in_mid_stream_is_cut_short(tmp_path: Path) -> None
         assert httpx.get(f"{address}/health").status_code == 200
 
 
+def exchange(address: str, request: bytes) -> tuple[bytes, bytes]:
+    """(head, body) of the answer to the bytes of a request, after which the server closes."""
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(request)
+        head, _, body = b"".join(iter(lambda: connection.recv(65_536), b"")).partition(b"\r\n\r\n")
+    return head, body
+
+
 def test_http_1_0_gets_a_length(tmp_path: Path) -> None:
+    sent = json.dumps({"input": SEVERAL, "response_format": "wav"}).encode()
+    asked = b"POST /v1/audio/speech HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     with live(make_app(tmp_path, FakeEngine())) as address:
-        answer = httpx_1_0(address, {"input": SEVERAL, "response_format": "wav"})
-    head, _, body = answer.partition(b"\r\n\r\n")
+        head, body = exchange(address, asked % len(sent) + sent)
     assert f"Content-Length: {len(body)}".encode() in head and b"chunked" not in head
     with wave.open(io.BytesIO(body)) as file:
         assert 44 + 2 * file.getnframes() == len(body)
 
 
-def httpx_1_0(address: str, fields: dict[str, str]) -> bytes:
-    """The raw answer to a request as an old client makes it."""
-    body = json.dumps(fields).encode()
-    host, port = address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
-        head = (
-            f"POST /v1/audio/speech HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        connection.sendall(head.encode() + body)
-        return b"".join(iter(lambda: connection.recv(65_536), b""))
+@pytest.mark.parametrize(("path", "shape"), [("/v1/audio/speech", dict), ("/synthesize", str)])
+def test_what_is_refused_at_the_door_has_the_routes_shape(tmp_path: Path, path: str, shape: type) -> None:
+    with live(make_app(tmp_path, FakeEngine())) as address:
+        head, body = exchange(address, f"POST {path} HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n".encode())
+    assert head.startswith(b"HTTP/1.1 413 ") and b"X-Request-Id: " in head
+    error = json.loads(body)["error"]
+    assert isinstance(error, shape)
+    assert shape is str or error["code"] == "request_too_large"
 
 
 def test_thirty_two_clients_at_once(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 import time
+import uuid
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,8 +18,8 @@ from waitress.server import create_server
 from waitress.task import ErrorTask
 from waitress.wasyncore import close_all, dispatcher, loop
 
-from tts.api.responses import native_error
-from tts.speech.errors import BadRequest
+from tts.api.responses import shape_for
+from tts.speech.errors import BadRequest, TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +38,13 @@ class Address:
 
 
 class _JsonErrorTask(ErrorTask):
-    """Answers a request that was refused before it reached the application, in the native shape."""
+    """Answers a request that was refused before it reached the application, in the shape of the route it was for."""
 
     def execute(self) -> None:
         refused = self.request.error  # type: ignore[attr-defined]  # the stubs know no error's error
-        error = BadRequest(str(refused.body))
+        error = (TooLarge if refused.code == TooLarge.status else BadRequest)(str(refused.body))
         error.title = refused.reason if refused.code != 400 else error.title
-        body = json.dumps(native_error(error)).encode()
+        body = json.dumps(shape_for(getattr(self.request, "path", ""))(error)).encode()
         self.status = f"{refused.code} {refused.reason}"
         self.content_length = len(body)
         self.close_on_finish = True
@@ -51,6 +52,7 @@ class _JsonErrorTask(ErrorTask):
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
+            ("X-Request-Id", uuid.uuid4().hex),
         ]
         self.write(body)
 
