@@ -18,8 +18,8 @@ from waitress.server import create_server
 from waitress.task import ErrorTask
 from waitress.wasyncore import close_all, dispatcher, loop
 
-from tts.api.responses import shape_for
-from tts.speech.errors import BadRequest, TooLarge
+from tts.api.responses import native_error
+from tts.speech.errors import BadRequest
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +38,13 @@ class Address:
 
 
 class _JsonErrorTask(ErrorTask):
-    """Answers a request that was refused before it reached the application, in the shape of the route it was for."""
+    """Answers a request that was refused before it reached the application, in the native shape."""
 
     def execute(self) -> None:
         refused = self.request.error  # type: ignore[attr-defined]  # the stubs know no error's error
-        error = (TooLarge if refused.code == TooLarge.status else BadRequest)(str(refused.body))
+        error = BadRequest(str(refused.body))
         error.title = refused.reason if refused.code != 400 else error.title
-        body = json.dumps(shape_for(getattr(self.request, "path", ""))(error)).encode()
+        body = json.dumps(native_error(error)).encode()
         self.status = f"{refused.code} {refused.reason}"
         self.content_length = len(body)
         self.close_on_finish = True
