@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 import time
+import uuid
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
-from waitress.wasyncore import close_all, dispatcher
+from waitress.wasyncore import close_all, dispatcher, loop
 
 from tts.api.responses import native_error
 from tts.speech.errors import BadRequest
@@ -51,6 +52,7 @@ class _JsonErrorTask(ErrorTask):
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
+            ("X-Request-Id", uuid.uuid4().hex),
         ]
         self.write(body)
 
@@ -66,6 +68,7 @@ class Server:
         """Listen. Raises OSError when the address can't be had."""
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
+        self._closing = False
         self._server = create_server(
             app,
             map=self._map,
@@ -75,12 +78,11 @@ class Server:
             connection_limit=max(1000, 4 * address.threads),
             max_request_body_size=address.body_limit,
             channel_request_lookahead=1,  # reads on while it answers, and so notices a client that leaves
-            send_bytes=1,  # sends what there is: by default it holds back 18 kB, a third of a second of sound
             outbuf_high_watermark=1 << 20,  # 20 s of sound wait for a slow client, then its thread does
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
-        self._thread = threading.Thread(target=self._server.run, name="waitress", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
@@ -111,10 +113,19 @@ class Server:
 
     def close(self) -> None:
         """Stop serving in the midst of it, and let go of every thread and socket."""
-        trigger = self._listening()[0].trigger
-        trigger.pull_trigger(lambda: close_all(self._map, ignore_all=True))  # on the thread that uses them
+        self._closing = True
+        self._listening()[0].trigger.pull_trigger()
         self._thread.join()
+        for each in list(self._map.values()):
+            if isinstance(each, HTTPChannel):
+                each.handle_close()  # wakes the thread that waits for the client to read
         self._server.task_dispatcher.shutdown()
+        close_all(self._map, ignore_all=True)
+
+    def _serve(self) -> None:
+        """What waitress's own run() does, but that it can end while sockets are open."""
+        while not self._closing:
+            loop(timeout=1.0, map=self._map, count=1)
 
     def _drain(self) -> None:
         log.info("Stopping: no new connections, up to %g seconds for what is being spoken", DRAIN)
