@@ -14,6 +14,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from tts.synth.graph.dequantize import dequantize
 from tts.synth.graph.durations import FRAMES, expose_durations
 from tts.synth.graph.prepared import cache_key, prepared
+from tts.synth.graph.spectrum import convolve_spectra
 
 RANDOM = np.random.default_rng(7)
 
@@ -114,6 +115,26 @@ def test_durations_are_whole_frames_of_at_least_one() -> None:
 
 def test_a_graph_without_durations_keeps_its_outputs() -> None:
     assert [output.name for output in expose_durations(conv_model()).graph.output] == ["y"]
+
+
+def stft_model() -> ModelProto:
+    window = np.hanning(21)[:20].astype(np.float32)
+    nodes = [helper.make_node("STFT", ["x", "step", "window", "length"], ["y"], onesided=1)]
+    return model_of(nodes, {"step": np.array(5), "window": window, "length": np.array(20)}, [1, "time", 1])
+
+
+def test_spectra_are_convolutions() -> None:
+    source = stft_model()
+    x = normal(1, 125, 1)
+    window = numpy_helper.to_array(next(t for t in source.graph.initializer if t.name == "window"))
+    spectra = np.fft.rfft([x[0, i : i + 20, 0] * window for i in range(0, 106, 5)])
+    expected = np.stack([spectra.real, spectra.imag], axis=-1)[None]
+    assert run(source, x)[0].shape == expected.shape
+    changed = convolve_spectra(source)
+    assert {node.op_type for node in changed.graph.node} == {"Reshape", "Conv", "Transpose"}
+    got = run(changed, x)[0]
+    assert got.shape == expected.shape == (1, 22, 11, 2)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 class Builder:

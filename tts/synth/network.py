@@ -25,7 +25,7 @@ __all__ = ["Cancelled", "Network"]
 MAX_TOKENS = 510
 STYLE_WIDTH = 256
 DECODER_STYLE = 128  # the first half of a style is the decoder's, the second the predictors'
-PREPARED_VERSION = "2"  # raise it when a pass writes something else
+PREPARED_VERSION = "3"  # raise it when a pass writes something else
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,12 @@ from tts.synth.decoder import prepare
 from tts.synth.graph.cut import Unrecognised, cut, decoder_parameters, decoder_tensors
 from tts.synth.graph.dequantize import dequantize
 from tts.synth.graph.durations import FRAMES, expose_durations
+from tts.synth.graph.spectrum import convolve_spectra
 from tts.synth.graph.store import save_arrays
 from tts.synth.kernels.emit import Shape
 
 WHOLE, HEAD, TAIL, DECODER = "whole.onnx", "head.onnx", "tail.onnx", "decoder"
+PASSES = (dequantize, convolve_spectra, expose_durations)
 SMALL = 1024  # bytes: shapes and scalars stay in the graph, where onnxruntime wants to see them
 
 log = logging.getLogger(__name__)
@@ -22,7 +24,9 @@ log = logging.getLogger(__name__)
 def build(model: Path, folder: Path, shape: Shape) -> None:
     """Prepare a model: head, decoder and tail, or the whole graph when its decoder is not the known one."""
     log.info("preparing %s for this machine", model.name)
-    graph = expose_durations(dequantize(onnx.load(model)))
+    graph = onnx.load(model)
+    for change in PASSES:
+        graph = change(graph)
     try:
         _build_parts(graph, folder, shape)
     except Unrecognised as exc:
