@@ -97,6 +97,22 @@ def test_dequantize_gives_the_float_operator_back(
     assert np.abs(got - expected).max() < 0.03 * np.abs(expected).max()
 
 
+def test_dequantize_gives_a_float_table_back(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["rows"]),
+        helper.make_node("Add", ["rows", "x"], ["y"]),
+    ]
+    source = model_of(nodes, {"table": normal(9, 8), "ids": np.array([[3, 1, 8]])}, [1, 3, 8])
+    onnx.save(source, tmp_path / "float.onnx")
+    quantize_dynamic(tmp_path / "float.onnx", tmp_path / "int8.onnx", weight_type=QuantType.QInt8)
+    quantised = onnx.load(tmp_path / "int8.onnx")
+    assert "DequantizeLinear" in {node.op_type for node in quantised.graph.node}
+    restored = dequantize(quantised)
+    assert [node.op_type for node in restored.graph.node] == ["Gather", "Add"]
+    x = normal(1, 3, 8)
+    np.testing.assert_allclose(run(restored, x)[0], run(source, x)[0], atol=0.03)
+
+
 def test_dequantize_leaves_a_float_graph_as_it_is() -> None:
     model = conv_model()
     before = model.SerializeToString()
@@ -133,6 +149,8 @@ def test_spectra_are_convolutions() -> None:
     changed = convolve_spectra(source)
     assert {node.op_type for node in changed.graph.node} == {"Reshape", "Conv", "Transpose"}
     got = run(changed, x)[0]
+    real_bins = got[0, :, [0, -1]]
+    assert (np.sign(real_bins[..., 1]) == -np.sign(real_bins[..., 0])).all()
     assert got.shape == expected.shape == (1, 22, 11, 2)
     np.testing.assert_allclose(got, expected, atol=1e-5)
 

@@ -6,6 +6,8 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from tts.synth.graph.links import Links, swap, tensor
 
+NOTHING = 1e-20  # beside a signal of one; float32 still tells its sign
+
 
 def convolve_spectra(model: ModelProto) -> ModelProto:
     """Replace each one-sided STFT whose window and step are constants; within 1e-5 of the signal's peak."""
@@ -54,5 +56,8 @@ def _filters(window: NDArray[np.float64]) -> NDArray[np.float64]:
     """Windowed cosines, then negative sines: [2 * bins, 1, length]."""
     length = len(window)
     turns = np.outer(np.arange(length // 2 + 1), np.arange(length)) / length
-    waves = np.concatenate([np.cos(2 * np.pi * turns), -np.sin(2 * np.pi * turns)])
-    return (waves * window)[:, None, :]
+    cosines, sines = np.cos(2 * np.pi * turns), -np.sin(2 * np.pi * turns)
+    # The first and last bins are real. The graph takes a negative one's phase for +π when its imaginary part
+    # is above nothing, as a Fourier transform has it, and for -π at nothing itself: that costs the voice.
+    sines[[0, -1]] = -NOTHING * cosines[[0, -1]]
+    return (np.concatenate([cosines, sines]) * window)[:, None, :]

@@ -69,7 +69,7 @@ def _activated(code: Code, kind: str, source: ir.Value, channel: ir.Value) -> ir
     if kind == "plain":
         return value
     if kind == "leaky":
-        return _larger(code, value, code.builder.fmul(value, code.splat(LEAK)))
+        return code.most(value, code.builder.fmul(value, code.splat(LEAK)))
     turns = code.builder.fmul(value, code.load(code.alpha, channel))
     rest = code.builder.fsub(turns, code.round(turns))
     square = code.builder.fmul(rest, rest)
@@ -77,10 +77,6 @@ def _activated(code: Code, kind: str, source: ir.Value, channel: ir.Value) -> ir
     for coefficient in reversed(SNAKE[:-1]):
         series = code.fma(series, square, code.splat(coefficient))
     return code.fma(code.builder.fmul(series, square), code.load(code.inverse, channel), value)
-
-
-def _larger(code: Code, a: ir.Value, b: ir.Value) -> ir.Value:
-    return code.builder.select(code.builder.fcmp_ordered(">", a, b), a, b)
 
 
 def transform(module: ir.Module, scheme: Scheme, width: int) -> Code:

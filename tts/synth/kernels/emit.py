@@ -111,6 +111,21 @@ class Code:
         """To the nearest whole number, ties to even."""
         return self._intrinsic("llvm.roundeven", [a])
 
+    def most(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The larger of both, lane by lane."""
+        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
+
+    def least(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The smaller of both, lane by lane."""
+        return self.builder.select(self.builder.fcmp_ordered("<", a, b), a, b)
+
+    def scaled_by_power(self, value: ir.Value, power: ir.Value) -> ir.Value:
+        """value * 2**power for whole powers, by adding to the exponent."""
+        whole = ir.VectorType(ir.IntType(32), self.width)
+        shift = ir.Constant(whole, [23] * self.width)
+        steps = self.builder.shl(self.builder.fptosi(power, whole), shift)
+        return self.builder.bitcast(self.builder.add(self.builder.bitcast(value, whole), steps), self.vector)
+
     def plus(self, total: ir.Value | None, weight: float, value: ir.Value) -> ir.Value | None:
         """total + weight * value, where no total is zero and a zero weight adds nothing."""
         if weight == 0.0:
