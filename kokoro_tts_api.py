@@ -146,7 +146,7 @@ def serve(config: Config) -> None:
     engine = make_engine(config)
     try:
         engine.start()
-        address = Address(config.HOST, config.PORT, config.CONNECTIONS, body_limit(config))
+        address = Address(config.HOST, config.PORT, config.CONNECTIONS, body_limit(config), config.GRACE)
         server = Server(create_app(config, engine), address)
         log.info(
             "Engine %s, %d voices, temp folder %s",

@@ -29,6 +29,7 @@ READ = [
     ("KOKORO_THREADS", "3", "THREADS", 3),
     ("KOKORO_QUEUE", "0", "QUEUE", 0),
     ("KOKORO_CONNECTIONS", "9", "CONNECTIONS", 9),
+    ("KOKORO_GRACE", "2.5", "GRACE", 2.5),
     ("KOKORO_COMMAND", "kokoro --debug", "KOKORO_COMMAND", ("kokoro", "--debug")),
     ("KOKORO_MODEL", "~/k.onnx", "MODEL", Path.home() / "k.onnx"),
     ("KOKORO_MODEL", "", "MODEL", None),
