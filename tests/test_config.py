@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config import Config, ConfigError, usable_cores, variable
-from kokoro_tts_api import settings
+from kokoro_tts_api import given
 from tts.speech.voices import VOICES
 
 READ = [
@@ -146,7 +146,8 @@ def test_every_bound_is_checked() -> None:
 
 def test_arguments_overrule_the_environment() -> None:
     environment = {"KOKORO_PORT": "1", "KOKORO_HOST": "127.0.0.1"}
-    config = settings(["--port", "2", "--kokoro-command", "say it", "--cleanup-files", "no"], environment)
+    arguments = given(["--port", "2", "--kokoro-command", "say it", "--cleanup-files", "no"])
+    config = Config.from_environment({**environment, **arguments})
     assert (config.PORT, config.HOST, config.KOKORO_COMMAND) == (2, "127.0.0.1", ("say", "it"))
     assert config.CLEANUP_FILES is False
 
@@ -154,13 +155,13 @@ def test_arguments_overrule_the_environment() -> None:
 @pytest.mark.parametrize("arguments", [["--prot", "1"], ["8080"], ["--port"], ["--por", "1"]])
 def test_unknown_arguments_end_the_start(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        settings(arguments, {})
+        given(arguments)
     assert arguments[0] in capsys.readouterr().err
 
 
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        settings(["--help"], {})
+        given(["--help"])
     shown = capsys.readouterr().out
     for each in fields(Config):
         assert "--" + each.name.lower().replace("_", "-") in shown

@@ -61,10 +61,9 @@ def test_what_only_some_may_import(names: set[str], places: tuple[str, ...]) -> 
 
 def test_nobody_reads_the_environment_but_config() -> None:
     """Programs hand it to config whole, and an engine hands it on to its children: nobody else may look into it."""
-    programs = "Config.from_environment(os.environ)", "settings(sys.argv[1:], os.environ)"
     handing_on = {
-        "kokoro_tts_api": programs,
-        "tts/synth/cli": programs,
+        "kokoro_tts_api": ("os.environ.update(given(sys.argv[1:]))", "Config.from_environment(os.environ)"),
+        "tts/synth/cli": ("Config.from_environment(os.environ)",),
         "tts/engines/command": ("{**os.environ, ",),
     }
     for module, tree in MODULES.items():
