@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -343,12 +345,18 @@ def test_a_signal_finishes_what_is_being_spoken_and_leaves_nothing(tmp_path: Pat
 def test_a_stopping_server_takes_no_new_connections(tmp_path: Path) -> None:
     with process(tmp_path, pace=0.01) as (server, address):
         with closing(connect(address)) as connection:
-            connection.sendall(asked("/synthesize", {"text": "x" * 150}, "1.0"))
+            connection.sendall(asked("/synthesize", {"text": "x" * 200}, "1.0"))
             until(lambda: httpx.get(f"{address}/health").json()["busy"] == 1)
             tell(server, SIGNALS[-1])
             until(lambda: refuses(address))
+            assert is_silent(connection)  # not refused for having ended
             assert read_all(connection).startswith(b"HTTP/1.0 200")
         assert server.wait(15) == 0
+
+
+def is_silent(connection: socket.socket) -> bool:
+    """Whether nothing has come, not even an end."""
+    return not select.select([connection], [], [], 0)[0]
 
 
 def refuses(address: str) -> bool:
