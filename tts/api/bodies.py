@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
 from flask import Request
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from tts.speech.audio import FORMATS, SAMPLE_RATE
 from tts.speech.errors import BadRequest, UnsupportedMedia, shown
@@ -30,7 +30,18 @@ Strict = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 Speed = Annotated[
     float, Field(description=f"Pace as a factor, {MIN_SPEED} to {MAX_SPEED}.", ge=MIN_SPEED, le=MAX_SPEED)
 ]
-Rate = Annotated[int, Field(description="Samples a second of the answer, in Hz.", ge=MIN_RATE, le=MAX_RATE)]
+
+
+def _whole_number(value: Any) -> Any:
+    """JSON knows one kind of number: 24000.0 is as whole as 24000."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Rate = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    Field(description="Samples a second of the answer, in Hz.", ge=MIN_RATE, le=MAX_RATE),
+]
 
 
 @dataclass(frozen=True)
@@ -83,9 +94,15 @@ class NativeBody(BaseModel):
 
     model_config = Strict
 
-    text: Annotated[Text, Field(description="What to say: a text, or the turns of a dialogue.")]
-    voice: Annotated[str | None, Field(description="A voice, or a blend such as af_bella(2)+af_sky(1).")] = None
-    format: Annotated[str | None, Field(description=f"One of {', '.join(FORMATS)}; wav by default.")] = None
+    text: Annotated[
+        Text, Field(description="What to say: a text, or the turns of a dialogue.", examples=["Hello there."])
+    ]
+    voice: Annotated[
+        str | None, Field(description="A voice, or a blend such as af_bella(2)+af_sky(1).", examples=["af_heart"])
+    ] = None
+    format: Annotated[
+        str | None, Field(description=f"One of {', '.join(FORMATS)}; wav by default.", examples=["wav"])
+    ] = None
     speed: Speed | None = None
     language: Annotated[str | None, Field(description="The text's language, by default the voice's.")] = None
     sample_rate: Rate | None = None

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
-from waitress.wasyncore import close_all, dispatcher
+from waitress.wasyncore import close_all, dispatcher, loop
 
 from tts.api.responses import shape_for
 from tts.speech.errors import BadRequest, TooLarge
@@ -56,6 +57,7 @@ class _JsonErrorTask(ErrorTask):
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
+            ("X-Request-Id", uuid.uuid4().hex),
         ]
         self.write(body)
 
@@ -104,6 +106,7 @@ class Server:
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
         self._grace = address.grace
+        self._closing = False
         self._server = create_server(
             app,
             map=self._map,
@@ -117,7 +120,7 @@ class Server:
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
-        self._thread = threading.Thread(target=self._server.run, name="waitress", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
@@ -148,10 +151,19 @@ class Server:
 
     def close(self) -> None:
         """Stop serving in the midst of it, and let go of every thread and socket."""
-        trigger = self._listening()[0].trigger
-        trigger.pull_trigger(lambda: close_all(self._map, ignore_all=True))  # on the thread that uses them
+        self._closing = True
+        self._listening()[0].trigger.pull_trigger()
         self._thread.join()
+        for each in list(self._map.values()):
+            if isinstance(each, HTTPChannel):
+                each.handle_close()  # wakes the thread that waits for the client to read
         self._server.task_dispatcher.shutdown()
+        close_all(self._map, ignore_all=True)
+
+    def _serve(self) -> None:
+        """What waitress's own run() does, but that it can end while sockets are open."""
+        while not self._closing:
+            loop(timeout=1.0, map=self._map, count=1)
 
     def _drain(self) -> None:
         log.info("Stopping: no new connections, up to %g seconds for what is being spoken", self._grace)
