@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
@@ -11,7 +11,7 @@ from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from tts.speech.audio import FORMATS, SAMPLE_RATE
-from tts.speech.errors import BadRequest, UnsupportedMedia
+from tts.speech.errors import BadRequest, UnsupportedMedia, shown
 from tts.speech.markup import passages
 from tts.speech.pronunciations import check_pronunciations
 from tts.speech.request import MAX_SPEED, MIN_SPEED, Manner, Passage, SpeechRequest, check_speed, check_text
@@ -239,10 +239,7 @@ def read_json(request: Request, expected: str = "a JSON object") -> Any:
 
 def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
     fault = exc.errors(include_url=False, include_context=False)[0]
-    name, *inside = (str(part) for part in fault["loc"])
-    field = ".".join(
-        [name, *(part for part in inside if not part.startswith(("function-", "str", "model", "dialogue")))]
-    )
+    field = _place(fault["loc"])
     expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     if fault["type"] == "missing":
         return BadRequest(
@@ -250,6 +247,17 @@ def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
         )
     value = fault["input"]
     return BadRequest(f"{field} is {_described(value)}: expected {expected}.", field, value, expected)
+
+
+def _place(parts: Sequence[int | str]) -> str:
+    """Where in the body, as in `text[0].speed`; what pydantic calls the branches of a union is left out."""
+    name, *inside = parts
+    shown_parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in inside if not _is_branch(part)]
+    return str(shown("".join([str(name), *shown_parts])))
+
+
+def _is_branch(part: int | str) -> bool:
+    return part in ("str", "model", "dialogue") or str(part).startswith("function-")
 
 
 def _purpose(model: type[BaseModel], field: str) -> str:
