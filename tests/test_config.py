@@ -42,6 +42,13 @@ READ = [
     ("KOKORO_API_KEY", "", "API_KEY", ()),
     ("KOKORO_CORS_ORIGINS", "http://a, http://b", "CORS_ORIGINS", ("http://a", "http://b")),
     ("KOKORO_CACHE_MB", "10", "CACHE_MB", 10),
+    ("KOKORO_ALLOWED_HOSTS", "a.example, .b.example", "ALLOWED_HOSTS", ("a.example", ".b.example")),
+    ("KOKORO_RATE_LIMIT", "60/minute;1000/day", "RATE_LIMIT", "60/minute;1000/day"),
+    ("KOKORO_RECYCLE_AFTER", "1000", "RECYCLE_AFTER", 1000),
+    ("KOKORO_RECYCLE_MB", "2000", "RECYCLE_MB", 2000),
+    ("KOKORO_IDLE_UNLOAD", "900", "IDLE_UNLOAD", 900.0),
+    ("KOKORO_TRACES", "http://localhost:4318/v1/traces", "TRACES", "http://localhost:4318/v1/traces"),
+    ("KOKORO_LOG_FORMAT", "json", "LOG_FORMAT", "json"),
     ("KOKORO_LOG_LEVEL", "DEBUG", "LOG_LEVEL", "DEBUG"),
 ]
 
@@ -108,6 +115,9 @@ WRONG = [
     ("KOKORO_CLEANUP_FILES", "", "expected true or false"),
     ("KOKORO_ENGINE", "pol", "KOKORO_ENGINE is 'pol': expected pool"),
     ("KOKORO_LOG_LEVEL", "debug", "expected DEBUG or INFO or WARNING or ERROR"),
+    ("KOKORO_LOG_FORMAT", "xml", "expected text or json"),
+    ("KOKORO_RATE_LIMIT", "often", "KOKORO_RATE_LIMIT is 'often': expected limits such as 60/minute"),
+    ("KOKORO_IDLE_UNLOAD", "-1", "from 0 to"),
     ("KOKORO_LOG_LEVEL", "LOUD", "expected DEBUG or INFO"),
     ("KOKORO_UNKNOWN_TAGS", "skip", "KOKORO_UNKNOWN_TAGS is 'skip': expected refuse or ignore."),
     ("KOKORO_ALLOWED_VOICES", "af_heart,af_hart", "KOKORO_ALLOWED_VOICES is 'af_hart': expected af_heart"),
