@@ -6,10 +6,13 @@ SpeechError                 500  server's fault unless a subclass says otherwise
 │   └── TooLarge            413  the body is over its limit
 ├── Unauthorized            401  the API key is missing or wrong
 ├── NotFound                404  no such thing here
+├── Conflict                409  not possible in the state that the thing is in
 ├── Busy                    429  the waiting line is full
 ├── SynthesisFailed         500  the engine broke while it spoke
 ├── WorkerUnavailable       503  no engine can speak now
+├── StorageUnavailable      503  the folder of the books can't be used
 ├── TimedOut                504  the time limit was hit
+├── StorageFull             507  the disk space for books is used up
 └── ClientGone              499  nobody is listening any more (never sent)
 """
 
@@ -80,6 +83,13 @@ class NotFound(SpeechError):
     kind = "invalid_request_error"
 
 
+class Conflict(SpeechError):
+    status = 409
+    title = "Conflict"
+    code = "conflict"
+    kind = "invalid_request_error"
+
+
 class Busy(SpeechError):
     """The waiting line is full; `retry_after` is in seconds."""
 
@@ -104,6 +114,19 @@ class WorkerUnavailable(SpeechError):
     title = "Service unavailable"
     code = "engine_unavailable"
     retry_after = 5.0
+
+
+class StorageUnavailable(SpeechError):
+    status = 503
+    title = "Service unavailable"
+    code = "storage_unavailable"
+    retry_after = 60.0
+
+
+class StorageFull(SpeechError):
+    status = 507
+    title = "Insufficient storage"
+    code = "storage_full"
 
 
 class TimedOut(SpeechError):
