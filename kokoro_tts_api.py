@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from flask import Flask
 
 from config import Config, ConfigError, variable
 from tts import __version__
-from tts.api import native, responses
+from tts.api import jobs, native, responses
 from tts.api.serving import Address, Server
+from tts.books.book import Limits
+from tts.books.library import Library, Terms
 from tts.engines.base import Engine, Worker
 from tts.engines.child import Child
 from tts.engines.command import RUN_PREFIX, Command
@@ -44,8 +47,10 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     app = Flask("kokoro_tts_api", static_folder=None)
     app.config.from_mapping(asdict(config), VERSION=__version__, MAX_CONTENT_LENGTH=body_limit(config))
     app.extensions["engine"] = engine or make_engine(config)
+    app.extensions["library"] = make_library(config, app.extensions["engine"])
     responses.install(app)
     app.register_blueprint(native.blueprint)
+    app.register_blueprint(jobs.blueprint)
     return app
 
 
@@ -58,6 +63,15 @@ def make_engine(config: Config) -> Engine:
         return Pool("command", workers, config.THREADS, config.QUEUE, WHOLE_RUN)
     workers = [Child(worker_command(config), config.TIMEOUT) for _ in range(config.WORKERS)]
     return Pool("pool", workers, config.THREADS, config.QUEUE, Sizes())
+
+
+def make_library(config: Config, engine: Engine) -> Library:
+    """The books in DATA_DIR, not started."""
+    megabyte = 1_000_000
+    limits = Limits(config.UNPACKED_MB * megabyte, config.BOOK_PAGES, config.BOOK_LENGTH)
+    keep = config.JOB_DAYS * 86_400 if config.JOB_DAYS else None
+    terms = Terms(config.DATA_DIR, limits, config.JOBS, config.JOBS_MB * megabyte, keep)
+    return Library(terms, engine, config.WORKERS)
 
 
 def worker_command(config: Config) -> list[str]:
@@ -104,8 +118,9 @@ def serve(config: Config) -> None:
     engine = make_engine(config)
     try:
         engine.start()
-        address = Address(config.HOST, config.PORT, config.CONNECTIONS, body_limit(config))
-        server = Server(create_app(config, engine), address)
+        app = create_app(config, engine)
+        longest_body = max(body_limit(config), jobs.upload_limit(app.config))
+        server = Server(app, Address(config.HOST, config.PORT, config.CONNECTIONS, longest_body))
         log.info(
             "Engine %s, %d voices, temp folder %s",
             engine.status(),
@@ -117,7 +132,10 @@ def serve(config: Config) -> None:
                 "Anybody who reaches %s may use this server: set KOKORO_API_KEY or HOST 127.0.0.1",
                 config.HOST,
             )
-        server.run()
+        library: Library = app.extensions["library"]
+        with closing(library):  # ahead of the engine that it speaks with
+            library.start()
+            server.run(library.stop)
     except WorkerUnavailable as exc:
         raise StartFailed(exc.message) from exc
     except OSError as exc:

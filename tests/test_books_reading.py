@@ -10,6 +10,7 @@ import pytest
 from tests import documents
 from tts.books import reading
 from tts.books.book import Book, Chapter, Limits, tidied, tidy
+from tts.books.markup import parse_xml
 from tts.books.plain import decode
 from tts.books.reader import read
 from tts.speech.errors import BadRequest, TooLarge, UnsupportedMedia
@@ -123,6 +124,14 @@ def test_bad_epubs(tmp_path: Path, more: dict[str, str], message: str) -> None:
     with pytest.raises(BadRequest, match=message) as caught:
         read(path, Limits(), "file")
     assert (caught.value.status, caught.value.field) == (400, "file")
+
+
+def test_no_entity_is_expanded(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    kinds = f'<!ENTITY x SYSTEM "{secret.as_uri()}"><!ENTITY y "secret">'
+    root = parse_xml(f"<!DOCTYPE a [{kinds}]><a>open &x; &y;</a>".encode())
+    assert root.text == "open " and "secret" not in "".join(root.itertext())
 
 
 PRINTED = [

@@ -109,7 +109,11 @@ Body = TypeVar("Body", bound=BaseModel)
 
 def read_body(request: Request, model: type[Body]) -> Body:
     """The request's JSON as a `model`. Raises BadRequest, which names the first wrong field, or UnsupportedMedia."""
-    fields = _json_object(request)
+    return validated(_json_object(request), model)
+
+
+def validated(fields: dict[str, Any], model: type[Body]) -> Body:
+    """The fields as a `model`. Raises BadRequest, which names the first wrong one."""
     try:
         return model.model_validate(fields)
     except ValidationError as exc:

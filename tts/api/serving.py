@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,8 +89,8 @@ class Server:
         port: int = self._listening()[0].socket.getsockname()[1]
         return port
 
-    def run(self) -> None:
-        """Serve until SIGINT or SIGTERM, then let what is being answered finish."""
+    def run(self, when_stopping: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGINT or SIGTERM, then do `when_stopping`, and let what is being answered finish."""
         for name in (
             "SIGINT",
             "SIGTERM",
@@ -100,6 +101,7 @@ class Server:
         threading.Thread(target=self._server.run, name="waitress", daemon=True).start()
         while not self._stop.wait(0.5):  # on Windows a wait without a limit can't be interrupted
             pass
+        when_stopping()
         self._drain()
 
     def _drain(self) -> None:
