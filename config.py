@@ -57,11 +57,26 @@ def _to_bool(value: str) -> bool:
 
 def _to_command(value: str) -> tuple[str, ...]:
     """Words as a shell would split them; backslashes stay, since Windows paths are full of them."""
-    return (
-        tuple(word.strip("\"'") for word in shlex.split(value, posix=False))
-        if "\\" in value
-        else tuple(shlex.split(value))
-    )
+    splitter = shlex.shlex(value, posix=True, punctuation_chars=False)
+    splitter.whitespace_split = True
+    splitter.commenters = ""
+    splitter.escape = ""
+    words = tuple(splitter)
+    if not words:
+        raise ValueError(value)
+    return words
+
+
+def _to_path(value: str) -> Path:
+    if not value:
+        raise ValueError("a path of no letters is the current folder, which nobody means")
+    return Path(value).expanduser()
+
+
+def _to_word(value: str) -> str:
+    if not value:
+        raise ValueError(value)
+    return value
 
 
 def _to_words(value: str) -> tuple[str, ...]:
@@ -114,6 +129,10 @@ class Config:
     )
     HUB: str = setting("https://huggingface.co", "Hub to fetch voices from where npm is missing.")
     DEVICE: str = setting("cpu", "What the network runs on: cpu, or what the runtime offers (gpu, cuda, directml).")
+    PRONUNCIATIONS: Path | None = setting(
+        None, "File of `word<TAB>respelling or /phonemes/` lines, or YAML's `word: …`; read again when it changes."
+    )
+    UNKNOWN_TAGS: str = setting("refuse", "What to do with SSML tags that are not known: refuse (400) or ignore.")
     API_KEY: tuple[str, ...] = setting(
         (), "Keys that may use the server (Bearer), separated by commas; none lets all in."
     )
@@ -136,11 +155,12 @@ class Config:
         for each in fields(self):
             _check_bounds(each.name, getattr(self, each.name), each.metadata["low"], each.metadata["high"])
         _check_choice("ENGINE", self.ENGINE, ("pool", "command"))
+        _check_choice("UNKNOWN_TAGS", self.UNKNOWN_TAGS, ("refuse", "ignore"))
         _check_choice("LOG_LEVEL", self.LOG_LEVEL, ("DEBUG", "INFO", "WARNING", "ERROR"))
         for name in self.ALLOWED_VOICES:
             _check_choice("ALLOWED_VOICES", name, VOICES)
-        if not self.ALLOWED_VOICES or not self.KOKORO_COMMAND:
-            raise ConfigError("KOKORO_ALLOWED_VOICES and KOKORO_COMMAND may not be empty.")
+        if not self.ALLOWED_VOICES:
+            raise ConfigError("KOKORO_ALLOWED_VOICES is empty: expected at least one voice.")
         try:
             find_voice(self.DEFAULT_VOICE, self.ALLOWED_VOICES, variable("DEFAULT_VOICE"))
         except BadRequest as exc:
@@ -182,19 +202,22 @@ def _parsed(name: str, value: str, kind: Any, parse: Any) -> Any:
     try:
         return (parse or _PARSERS[kind])(value.strip())
     except ValueError as exc:
-        raise ConfigError(f"{name} is {value!r}: expected {_EXPECTED.get(kind, 'a word')}.") from exc
+        raise ConfigError(f"{name} is {value!r}: expected {_EXPECTED[parse or kind]}.") from exc
 
 
 _PARSERS: dict[Any, Any] = {
-    str: str,
+    str: _to_word,
     int: int,
     float: float,
     bool: _to_bool,
-    Path: lambda value: Path(value).expanduser(),
-    Path | None: lambda value: Path(value).expanduser() if value else None,
+    Path: _to_path,
+    Path | None: lambda value: _to_path(value) if value else None,
     tuple[str, ...]: _to_words,
 }
 _EXPECTED = {
+    str: "a word",
+    Path: "a path",
+    _to_command: "a command",
     int: "a whole number",
     float: "a number",
     bool: "true or false",

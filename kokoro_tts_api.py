@@ -6,9 +6,11 @@ import argparse
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -16,17 +18,20 @@ from flask import Flask
 
 from config import Config, ConfigError, variable
 from tts import __version__
-from tts.api import jobs, native, responses
+from tts.api import access, description, jobs, kokoro, native, openai, responses
+from tts.api.bodies import Limits
+from tts.api.cache import Answers
 from tts.api.serving import Address, Server
-from tts.books.book import Limits
+from tts.books.book import BookLimits
 from tts.books.library import Library, Terms
 from tts.engines.base import Engine, Worker
 from tts.engines.child import Child
 from tts.engines.command import RUN_PREFIX, Command
 from tts.engines.pool import Pool
 from tts.speech.errors import WorkerUnavailable
+from tts.speech.pronunciations import BadDictionary, Dictionary
 from tts.speech.text import Sizes
-from tts.synth.assets import AssetsMissing, ensure
+from tts.synth.assets import MODEL_NAME, MODEL_SHA256, Assets, AssetsMissing, ensure
 
 log = logging.getLogger("tts")
 
@@ -48,10 +53,39 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     app.config.from_mapping(asdict(config), VERSION=__version__, MAX_CONTENT_LENGTH=body_limit(config))
     app.extensions["engine"] = engine or make_engine(config)
     app.extensions["library"] = make_library(config, app.extensions["engine"])
+    app.extensions["answers"] = Answers(config.MODEL_DIR / "answers", config.CACHE_MB, made_by(config))
+    app.extensions["limits"] = limits(config)
+    app.extensions["styles"] = Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").style
     responses.install(app)
-    app.register_blueprint(native.blueprint)
-    app.register_blueprint(jobs.blueprint)
+    access.install(app)
+    for routes in (native, openai, kokoro, jobs, description):
+        app.register_blueprint(routes.blueprint)
     return app
+
+
+def limits(config: Config) -> Limits:
+    """What the settings allow in a request. Raises StartFailed when the dictionary can't be used."""
+    try:
+        dictionary = Dictionary(config.PRONUNCIATIONS)
+    except BadDictionary as exc:
+        raise StartFailed(str(exc)) from exc
+    return Limits(
+        config.MAX_TEXT_LENGTH,
+        config.ALLOWED_VOICES,
+        config.DEFAULT_VOICE,
+        dictionary.entries,
+        config.UNKNOWN_TAGS == "ignore",
+    )
+
+
+def made_by(config: Config) -> str:
+    """All that shapes the sound of every answer, beside what the request says."""
+    if config.MODEL is None or not config.MODEL.is_file():
+        model = MODEL_SHA256
+    else:
+        found = config.MODEL.stat()
+        model = f"{config.MODEL} {found.st_size} {found.st_mtime_ns}"
+    return f"{__version__} {config.ENGINE} {model} {config.DEVICE} {' '.join(config.KOKORO_COMMAND)}"
 
 
 def make_engine(config: Config) -> Engine:
@@ -68,7 +102,7 @@ def make_engine(config: Config) -> Engine:
 def make_library(config: Config, engine: Engine) -> Library:
     """The books in DATA_DIR, not started."""
     megabyte = 1_000_000
-    limits = Limits(config.UNPACKED_MB * megabyte, config.BOOK_PAGES, config.BOOK_LENGTH)
+    limits = BookLimits(config.UNPACKED_MB * megabyte, config.BOOK_PAGES, config.BOOK_LENGTH)
     keep = config.JOB_DAYS * 86_400 if config.JOB_DAYS else None
     terms = Terms(config.DATA_DIR, limits, config.JOBS, config.JOBS_MB * megabyte, keep)
     return Library(terms, engine, config.WORKERS)
@@ -100,21 +134,27 @@ def body_limit(config: Config) -> int:
     return config.MAX_TEXT_LENGTH * BYTES_A_CHARACTER + BODY_SLACK
 
 
-def ensure_temp_directory(folder: Path) -> None:
+def ensure_temp_directory(folder: Path, cleanup: bool = True) -> None:
     """Make the folder, prove that it can be written, and remove what an earlier run left. Raises StartFailed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as proof:
             proof.write(b"ok")
-        for left in (*folder.glob(f"{native.FILE_PREFIX}*"), *folder.glob(f"{RUN_PREFIX}*")):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        remove_leftovers(folder, cleanup)
     except OSError as exc:
         raise StartFailed(f"The temp folder {folder} cannot be used: {exc.strerror}. Set KOKORO_TEMP_DIR.") from exc
 
 
+def remove_leftovers(folder: Path, cleanup: bool) -> None:
+    """Remove our files from the folder, but for the answers that a server without `cleanup` keeps. Raises OSError."""
+    for prefix in (RUN_PREFIX, native.FILE_PREFIX) if cleanup else (RUN_PREFIX,):
+        for left in folder.glob(f"{prefix}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
 def serve(config: Config) -> None:
     """Check everything, then serve until told to stop. Raises StartFailed."""
-    ensure_temp_directory(config.TEMP_DIR)
+    ensure_temp_directory(config.TEMP_DIR, config.CLEANUP_FILES)
     engine = make_engine(config)
     try:
         engine.start()
@@ -142,25 +182,31 @@ def serve(config: Config) -> None:
         raise StartFailed(f"Cannot listen on {config.HOST}:{config.PORT}: {exc.strerror}. Set KOKORO_PORT.") from exc
     finally:
         engine.close()
+        with suppress(OSError):  # Windows holds on to what is still being sent; the next start removes it
+            remove_leftovers(config.TEMP_DIR, config.CLEANUP_FILES)
 
 
-def settings(arguments: list[str]) -> Config:
+def settings(arguments: list[str], environment: Mapping[str, str]) -> Config:
     """The settings from the environment, overruled by `--name value` arguments. Raises ConfigError."""
-    parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__)
+    parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__, allow_abbrev=False)
     for each in fields(Config):
         flag = "--" + each.name.lower().replace("_", "-")
         parser.add_argument(flag, dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
-    return Config.from_environment({**os.environ, **given})
+    return Config.from_environment({**environment, **given})
 
 
 def main() -> None:
+    # Until the server listens, and takes signals itself: an end that leaves nothing half fetched or half begun.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        config = settings(sys.argv[1:])
+        config = settings(sys.argv[1:], os.environ)
         logging.basicConfig(level=config.LOG_LEVEL, format="%(asctime)s %(levelname)s %(message)s")
         serve(config)
     except (ConfigError, StartFailed) as exc:
         sys.exit(f"kokoro-tts-api cannot start: {exc}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

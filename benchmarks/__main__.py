@@ -1,6 +1,7 @@
 """Runs the benchmark: `python -m benchmarks --help`."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -14,9 +15,9 @@ from benchmarks.run import Plan, carry_out
 
 def main() -> None:
     options = parse(sys.argv[1:])
-    plan = Plan(
-        options.rounds, options.long_rounds, options.clients, options.voice, options.seed, options.minutes
-    )
+    # Told to stop, leave by the way that stops the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    plan = Plan(options.rounds, options.long_rounds, options.clients, options.voice, options.seed, options.minutes)
     with tempfile.TemporaryDirectory(prefix="kokoro-benchmarks-") as folder:
         speakers = [COMPETITORS[name](Path(folder), options.workers) for name in options.targets]
         results = carry_out(plan, speakers, instant())

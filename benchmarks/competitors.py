@@ -25,6 +25,7 @@ def ours(scratch: Path, workers: int) -> Speaker:
         "KOKORO_HOST": "127.0.0.1",
         "KOKORO_PORT": "0",
         "KOKORO_TEMP_DIR": str(scratch / "ours"),
+        "KOKORO_DATA_DIR": str(scratch / "data"),
         **({"KOKORO_WORKERS": str(workers)} if workers else {}),
     }
     command = [sys.executable, "kokoro_tts_api.py"]
@@ -48,9 +49,7 @@ def hexgrad(scratch: Path, workers: int) -> Speaker:
 
 def instant() -> Speaker:
     """This server on an engine that takes no time."""
-    return Server(
-        "instant", [sys.executable, "-m", "benchmarks.instant"], "/synthesize/stream", native_body, {}, ROOT
-    )
+    return Server("instant", [sys.executable, "-m", "benchmarks.instant"], "/synthesize/stream", native_body, {}, ROOT)
 
 
 COMPETITORS: dict[str, Callable[[Path, int], Speaker]] = {

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Iterator
 
 import numpy as np
+
+from config import Config
 from kokoro_tts_api import body_limit, create_app
 from tts.api.serving import Address, Server
 from tts.engines.pool import Pool
 from tts.speech.audio import SAMPLE_RATE, Chunk
-
-from config import Config
 from tts.speech.text import Sizes, Utterance
 
 SECONDS_A_WORD = 0.33  # what Kokoro takes

@@ -41,9 +41,7 @@ class Sample:
     audio: float = 0.0
     stall: float = 0.0
     cpu: float = 0.0  # of the speaker's processes
-    others: float = (
-        0.0  # cores that anything else used meanwhile: above a few tenths the times are not to be trusted
-    )
+    others: float = 0.0  # cores that anything else used meanwhile: above a few tenths the times are not to be trusted
 
 
 @dataclass(frozen=True)
@@ -119,9 +117,7 @@ def ask(speaker: Speaker, kind: str, round_: int, text: str, voice: str) -> Samp
     return sampled(speaker.name, kind, round_, words, answer, cpu, others)
 
 
-def sampled(
-    target: str, kind: str, round_: int, words: int, answer: Answer, cpu: float, others: float
-) -> Sample:
+def sampled(target: str, kind: str, round_: int, words: int, answer: Answer, cpu: float, others: float) -> Sample:
     return Sample(
         target,
         kind,

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -41,15 +41,17 @@ def save_plot(results: Results, path: Path) -> None:
         firsts = [percentile([sample.first for sample in good(load.samples)], 0.5) for load in loads]
         first.plot(clients, firsts, marker="o", label=target)
         throughput.plot(clients, [audio_rate(load) for load in loads], marker="o", label=target)
-    first.set(title="Time to first audio (median)", xlabel="clients", ylabel="seconds", yscale="log")
-    throughput.set(title="Throughput", xlabel="clients", ylabel="seconds of audio a second", ylim=(0, None))
+    first.set(title="Time to first audio (median)", ylabel="seconds")
+    throughput.set(title="Throughput", ylabel="seconds of audio a second")
+    levels = sorted({load.clients for load in results.loads})
     for axes in (first, throughput):
+        axes.set(xlabel="clients", xticks=levels, ylim=(0, None))
         axes.grid(alpha=0.3)
         axes.legend()
     figure.savefig(path, dpi=120)
 
 
-def _cells(row: Row, targets: list[str]) -> Iterator[str]:
+def _cells(row: Row, targets: Sequence[str]) -> Iterator[str]:
     yield row.label
     for target in targets:
         value = row.values.get(target, math.nan)

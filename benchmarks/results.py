@@ -24,18 +24,15 @@ MEASURES: tuple[tuple[str, Measure, bool | None, int], ...] = (
 
 @dataclass(frozen=True)
 class Results:
-    """Everything a run measured; `about` says where and how."""
+    """Everything a run measured of its targets, the first of which is compared; `about` says where and how."""
 
+    targets: Sequence[str]
     about: dict[str, Any]
     samples: Sequence[Sample]
     loads: Sequence[Load] = ()
     idle: dict[str, Memory] = field(default_factory=dict)
     peak: dict[str, Memory] = field(default_factory=dict)
     overhead: float | None = None  # seconds of a request whose engine takes no time
-
-    @property
-    def targets(self) -> list[str]:
-        return list(dict.fromkeys(sample.target for sample in self.samples))
 
 
 @dataclass(frozen=True)
@@ -55,15 +52,9 @@ def rows(results: Results) -> Iterator[Row]:
             yield _sample_row(results, kind, label, measure, less, digits)
     for clients in dict.fromkeys(load.clients for load in results.loads):
         yield from _load_rows(results, clients)
-    yield _plain_row(
-        results, "idle PSS MB", {name: memory.pss / 2**20 for name, memory in results.idle.items()}
-    )
-    yield _plain_row(
-        results, "peak PSS MB", {name: memory.pss / 2**20 for name, memory in results.peak.items()}
-    )
-    yield _plain_row(
-        results, "peak RSS MB", {name: memory.rss / 2**20 for name, memory in results.peak.items()}
-    )
+    yield _plain_row(results, "idle PSS MB", {name: memory.pss / 2**20 for name, memory in results.idle.items()})
+    yield _plain_row(results, "peak PSS MB", {name: memory.pss / 2**20 for name, memory in results.peak.items()})
+    yield _plain_row(results, "peak RSS MB", {name: memory.rss / 2**20 for name, memory in results.peak.items()})
 
 
 def good(samples: Sequence[Sample]) -> list[Sample]:
@@ -101,9 +92,7 @@ def errors(results: Results) -> dict[str, int]:
     return counts
 
 
-def _sample_row(
-    results: Results, kind: str, label: str, measure: Measure, less: bool | None, digits: int
-) -> Row:
+def _sample_row(results: Results, kind: str, label: str, measure: Measure, less: bool | None, digits: int) -> Row:
     """Medians; a gain is the median of the rounds' ratios, since in one round all speak the same text."""
     by_target = {
         target: {
@@ -119,8 +108,7 @@ def _sample_row(
     if less is not None:
         for other in others:
             pairs = [
-                (by_target[first][n], by_target[other][n])
-                for n in by_target[first].keys() & by_target[other].keys()
+                (by_target[first][n], by_target[other][n]) for n in by_target[first].keys() & by_target[other].keys()
             ]
             ratios = [(b / a if less else a / b) for a, b in pairs if a and b]
             if ratios:
@@ -131,9 +119,7 @@ def _sample_row(
 def _load_rows(results: Results, clients: int) -> Iterator[Row]:
     here = {load.target: load for load in results.loads if load.clients == clients}
     label = f"{clients} clients"
-    yield _plain_row(
-        results, f"{label}: audio s/s", {name: audio_rate(load) for name, load in here.items()}, False
-    )
+    yield _plain_row(results, f"{label}: audio s/s", {name: audio_rate(load) for name, load in here.items()}, False)
     yield _plain_row(
         results, f"{label}: p50 s", {name: percentile(latencies(load), 0.5) for name, load in here.items()}
     )

@@ -53,7 +53,8 @@ def carry_out(plan: Plan, speakers: Sequence[Speaker], instant: Speaker | None =
             samples = list(told(take_turns(speakers, asked, plan.voice, rng, deadline)))
             loads = list(told(under_load(speakers, plan.clients, plan.voice, rng, deadline)))
     beyond = overhead(instant, rng, plan.voice) if instant else None
-    return Results({**asdict(plan), **machine()}, samples, loads, idle, watch.peaks, beyond)
+    names = [speaker.name for speaker in speakers]
+    return Results(names, {**asdict(plan), **machine()}, samples, loads, idle, watch.peaks, beyond)
 
 
 def warm_up(speakers: Sequence[Speaker], rng: random.Random, voice: str) -> None:
@@ -71,9 +72,7 @@ def overhead(speaker: Speaker, rng: random.Random, voice: str) -> float:
         running.callback(speaker.close)
         speaker.start()
         warm_up([speaker], rng, voice)
-        return statistics.median(
-            speaker.speak(texts.short(rng), voice).total for _ in range(OVERHEAD_REQUESTS)
-        )
+        return statistics.median(speaker.speak(texts.short(rng), voice).total for _ in range(OVERHEAD_REQUESTS))
 
 
 def machine() -> dict[str, Any]:

@@ -65,6 +65,11 @@ class Server:
         self._child: subprocess.Popen[str] | None = None
         self._port = 0
 
+    @property
+    def address(self) -> str:
+        """Where it listens, once it was started."""
+        return f"http://127.0.0.1:{self._port}"
+
     def start(self) -> None:
         """Start it and wait for its address. Raises StartFailed."""
         self._child = subprocess.Popen(
@@ -77,11 +82,11 @@ class Server:
             encoding="utf-8",
             errors="replace",
         )
-        log = Log(self._child)
-        self._port = log.port(START_TIMEOUT)
+        self._log = Log(self._child)
+        self._port = self._log.port(START_TIMEOUT)
         if not self._port:
             self.close()
-            raise StartFailed(f"{self.name} said no address within {START_TIMEOUT:g} s:\n{log.end()}")
+            raise StartFailed(f"{self.name} ended or said no address in {START_TIMEOUT:g} s:\n{self._log.end()}")
 
     def speak(self, text: str, voice: str) -> Answer:
         """Ask once. Raises NoAnswer."""
@@ -103,6 +108,7 @@ class Server:
         if self._child:
             stop(self._child)
             self._child = None
+            self._log.end()
 
     def _ask(self, connection: http.client.HTTPConnection, text: str, voice: str) -> Answer:
         body = json_bytes(self._body(text, voice))
@@ -176,7 +182,8 @@ class Log:
         self._lines: deque[str] = deque(maxlen=20)
         self._port = 0
         self._known = threading.Event()
-        threading.Thread(target=self._read, name="log", daemon=True).start()
+        self._thread = threading.Thread(target=self._read, name="log", daemon=True)
+        self._thread.start()
 
     def port(self, timeout: float) -> int:
         """The port once it was said; 0 when the child ended or the time was up before."""
@@ -184,17 +191,23 @@ class Log:
         return self._port
 
     def end(self) -> str:
+        """The last lines of a child that has ended."""
+        self._thread.join()
         return "".join(self._lines)
 
     def _read(self) -> None:
         assert self._child.stdout is not None  # it was started with a pipe
-        for line in self._child.stdout:
-            self._lines.append(line)
-            found = ADDRESS.search(line)
-            if found and not self._port:
-                self._port = int(found[1])
-                self._known.set()
+        with self._child.stdout as lines:
+            for line in lines:
+                self._take(line)
         self._known.set()
+
+    def _take(self, line: str) -> None:
+        self._lines.append(line)
+        found = ADDRESS.search(line)
+        if found and not self._port:
+            self._port = int(found[1])
+            self._known.set()
 
 
 def pieces(response: http.client.HTTPResponse, sent: float) -> Iterator[tuple[float, bytes]]:

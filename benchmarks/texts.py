@@ -71,7 +71,7 @@ MEDIUM, LONG = 36, 245  # words that a text has at least; its last sentence adds
 # The two that issue and README quote, the same in every run.
 GREETING = "Hello there."
 SENTENCE = (
-    "The captain folded his old map, looked over the quiet harbor, and decided to wait for the morning tide."
+    "The captain folded his old map, looked across the quiet harbor, and then decided to wait for the morning tide."
 )
 
 Draw = Callable[[random.Random], str]

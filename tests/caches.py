@@ -36,8 +36,11 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     with FileLock(folder.with_name(folder.name + ".lock"), timeout=LOCK_TIMEOUT):
         if not folder.exists():
             partial = emptied(folder.with_name(folder.name + ".part"))
-            make(partial)
-            os.replace(partial, folder)
+            try:
+                make(partial)
+                os.replace(partial, folder)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 

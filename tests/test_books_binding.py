@@ -10,13 +10,11 @@ from av.stream import Disposition
 from tests import documents
 from tts.books.binding import Cover, Mark, bind
 from tts.books.book import Chapter
-from tts.books.captions import captions
+from tts.books.captions import book_captions
 from tts.books.cover import as_jpeg
-from tts.books.jobs import BOOK_FORMATS, Manner, Passage, Segment, Timing
+from tts.books.jobs import BOOK_FORMATS, Portion, Segment, Timing
 from tts.speech.audio import SAMPLE_RATE, Chunk
-from tts.speech.voices import find_voice
 
-MANNER = Manner(find_voice("af_heart"), "a")
 MARKS = [Mark("One — ü", 0, 2 * SAMPLE_RATE), Mark("Two", 2 * SAMPLE_RATE, 3 * SAMPLE_RATE)]
 
 
@@ -88,24 +86,23 @@ TEXT = "Fish & <chips> are eaten here, in great numbers, by everyone who comes. 
 
 
 def segment(number: int, chapter: int, text: str, seconds: float, words: tuple[Timing, ...] = ()) -> Segment:
-    return Segment(Passage(number, chapter, 0, len(text), 0.0), 0, 1, round(seconds * SAMPLE_RATE), words)
+    return Segment(Portion(number, chapter, 0, len(text), 0.0), 0, 1, round(seconds * SAMPLE_RATE), words)
 
 
 def test_captions_follow_the_words() -> None:
     at = TEXT.index("Nobody")
     words = (Timing(0, 4, 0.1, 0.4), Timing(at - 6, at - 2, 4.0, 4.5), Timing(at, len(TEXT) - 1, 5.0, 7.25))
     segments = [segment(0, 0, "Hi.", 3600.0), segment(1, 1, TEXT, 8.0, words)]
-    text = "".join(captions([Chapter("", "Hi."), Chapter("", TEXT)], segments, MANNER))
-    assert text == (
-        "WEBVTT\n\n"
-        "00:00:00.000 --> 01:00:00.000\nHi.\n\n"
-        "01:00:00.100 --> 01:00:04.500\nFish &amp; &lt;chips&gt; are eaten here, in great\n"
-        "numbers, by everyone who comes.\n\n"
-        "01:00:05.000 --> 01:00:07.250\nNobody leaves hungry, ever.\n\n"
-    )
+    assert book_captions([Chapter("", "Hi."), Chapter("", TEXT)], segments, "vtt").split("\n\n") == [
+        "WEBVTT",
+        "1\n00:00:00.000 --> 01:00:00.000\nHi.",
+        "2\n01:00:00.100 --> 01:00:04.500\n"
+        "Fish &amp; &lt;chips> are eaten here, in great numbers, by everyone who comes.",
+        "3\n01:00:05.000 --> 01:00:07.250\nNobody leaves hungry, ever.\n",
+    ]
 
 
 def test_captions_without_words_share_the_time_by_characters() -> None:
-    text = "".join(captions([Chapter("", TEXT)], [segment(0, 0, TEXT, len(TEXT) / 10)], MANNER))
-    assert "00:00:00.000 --> 00:00:07.200\nFish" in text
-    assert f"00:00:07.200 --> 00:00:0{len(TEXT) / 10:.3f}\nNobody" in text
+    text = book_captions([Chapter("", TEXT)], [segment(0, 0, TEXT, len(TEXT) / 10)], "srt")
+    assert text.startswith("1\n00:00:00,000 --> 00:00:07,100\nFish & ")
+    assert f"00:00:07,200 --> 00:00:0{len(TEXT) / 10:.3f}".replace(".", ",") + "\nNobody" in text

@@ -9,7 +9,7 @@ import pytest
 
 from tests import documents
 from tts.books import reading
-from tts.books.book import Book, Chapter, Limits, tidied, tidy
+from tts.books.book import Book, BookLimits, Chapter, tidied, tidy
 from tts.books.markup import parse_xml
 from tts.books.plain import decode
 from tts.books.reader import read
@@ -23,7 +23,7 @@ def chapters(book: Book) -> list[tuple[str, str]]:
 def read_as(tmp_path: Path, name: str, text: str) -> Book:
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
-    return read(path, Limits(), "file")
+    return read(path, BookLimits(), "file")
 
 
 TEXT = "By nobody.\n\nCHAPTER I. Down\n\nAlice fell.\n\nChapter II\n\nShe   swam.\r\nOn.\n\nThe chapter ended there.\n"
@@ -83,7 +83,7 @@ CONTENTS = {"The First": "one.xhtml#c1", "The Second": "one.xhtml#c2", "The Thir
 
 def test_epub(tmp_path: Path) -> None:
     path = documents.epub(tmp_path / "book.epub", PAGES, CONTENTS, {"OPS/front.png": documents.png(3000, 100)})
-    book = read(path, Limits(), "file")
+    book = read(path, BookLimits(), "file")
     assert (book.title, book.author, book.language) == ("The Small Book", "Ann Author, Bo Writer", "en-GB")
     assert chapters(book) == [
         ("The First", "I\n\nFirst words."),
@@ -97,7 +97,7 @@ def test_epub(tmp_path: Path) -> None:
 
 def test_epub_without_contents_has_a_chapter_a_document(tmp_path: Path) -> None:
     path = documents.epub(tmp_path / "book.epub", PAGES, {}, {"OPS/front.png": b"no picture"})
-    book = read(path, Limits(), "file")
+    book = read(path, BookLimits(), "file")
     assert [chapter.title for chapter in book.chapters] == ["I", "II", "Chapter 3", "Chapter 4"]
     assert book.cover is None
 
@@ -122,7 +122,7 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "ha"}">' for n i
 def test_bad_epubs(tmp_path: Path, more: dict[str, str], message: str) -> None:
     path = documents.epub(tmp_path / "book.epub", PAGES, CONTENTS, more)
     with pytest.raises(BadRequest, match=message) as caught:
-        read(path, Limits(), "file")
+        read(path, BookLimits(), "file")
     assert (caught.value.status, caught.value.field) == (400, "file")
 
 
@@ -143,7 +143,7 @@ PRINTED = [
 
 def test_pdf(tmp_path: Path) -> None:
     path = documents.pdf(tmp_path / "book.pdf", PRINTED, {"Clocks": 0, "Smells": 2})
-    book = read(path, Limits(), "file")
+    book = read(path, BookLimits(), "file")
     assert (book.title, book.author) == ("The Printed Book", "Pat Printer")
     first = "It was a bright cold day in April, and the clocks were striking thirteen.\n\n"
     second = "Winston went in through the glass doors of Victory Mansions, quickly."
@@ -153,14 +153,14 @@ def test_pdf(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "password", "limits", "error", "message"),
     [
-        ([["x"]] * 3, "", Limits(pages=2), TooLarge, "has 3 pages: expected at most 2"),
-        ([["x"]], "secret", Limits(), BadRequest, "needs a password"),
-        ([[]], "", Limits(), BadRequest, "holds no text"),
-        ([["many words"]], "", Limits(characters=4), TooLarge, "too long"),
+        ([["x"]] * 3, "", BookLimits(pages=2), TooLarge, "has 3 pages: expected at most 2"),
+        ([["x"]], "secret", BookLimits(), BadRequest, "needs a password"),
+        ([[]], "", BookLimits(), BadRequest, "holds no text"),
+        ([["many words"]], "", BookLimits(characters=4), TooLarge, "too long"),
     ],
 )
 def test_bad_pdfs(
-    tmp_path: Path, lines: list[list[str]], password: str, limits: Limits, error: type[BadRequest], message: str
+    tmp_path: Path, lines: list[list[str]], password: str, limits: BookLimits, error: type[BadRequest], message: str
 ) -> None:
     path = documents.pdf(tmp_path / "book.pdf", lines, {}, password)
     with pytest.raises(error, match=message) as caught:
@@ -169,7 +169,7 @@ def test_bad_pdfs(
 
 
 def test_docx(tmp_path: Path) -> None:
-    book = read(documents.docx(tmp_path / "book.docx"), Limits(), "file")
+    book = read(documents.docx(tmp_path / "book.docx"), BookLimits(), "file")
     assert (book.title, book.author) == ("The Typed Book", "Ty Pist")
     assert chapters(book) == [("One", "One\n\nFirst words.\n\nleft, right"), ("Two", "Two\n\nLast words.")]
 
@@ -180,7 +180,7 @@ def test_rubbish_is_refused(tmp_path: Path, suffix: str, data: bytes) -> None:
     path = tmp_path / f"rubbish{suffix}"
     path.write_bytes(data)
     with pytest.raises(BadRequest, match="file is damaged"):
-        read(path, Limits(), "file")
+        read(path, BookLimits(), "file")
 
 
 @pytest.mark.parametrize("suffix", [".epub", ".docx"])
@@ -188,7 +188,7 @@ def test_a_zip_bomb_is_too_large(tmp_path: Path, suffix: str) -> None:
     path = documents.zipped(tmp_path / f"bomb{suffix}", {"META-INF/container.xml": b"\0" * 20_000_000})
     assert path.stat().st_size < 30_000
     with pytest.raises(TooLarge, match="unpacks to 20000000 bytes") as caught:
-        reading.read_file(path, Limits(unpacked=10_000_000))
+        reading.read_file(path, BookLimits(unpacked=10_000_000))
     assert caught.value.status == 413
 
 
@@ -196,27 +196,27 @@ def test_a_zip_that_understates_its_size_is_damaged(tmp_path: Path) -> None:
     path = documents.zipped(tmp_path / "liar.epub", {"META-INF/container.xml": b"\0" * 1_000_000})
     path.write_bytes(path.read_bytes().replace((1_000_000).to_bytes(4, "little"), (1_000).to_bytes(4, "little")))
     with pytest.raises(BadRequest, match="can't be unpacked"):
-        read(path, Limits(unpacked=10_000), "file")
+        read(path, BookLimits(unpacked=10_000), "file")
 
 
 def test_a_zip_of_another_method_is_refused(tmp_path: Path) -> None:
     path = documents.zipped(tmp_path / "odd.epub", {"a": b"x"}, zipfile.ZIP_LZMA)
     with pytest.raises(BadRequest, match="other than deflate"):
-        read(path, Limits(), "file")
+        read(path, BookLimits(), "file")
 
 
 def test_a_file_is_read_in_a_process_of_its_own(tmp_path: Path) -> None:
     path = documents.epub(tmp_path / "book.epub", PAGES, CONTENTS, {"OPS/front.png": documents.png()})
-    assert reading.read_file(path, Limits()) == read(path, Limits(), "file")
+    assert reading.read_file(path, BookLimits()) == read(path, BookLimits(), "file")
 
 
 def test_refusals_and_broken_readers_reach_the_caller(tmp_path: Path) -> None:
     path = documents.pdf(tmp_path / "book.pdf", [["x"]] * 3, {})
     with pytest.raises(TooLarge, match="upload has 3 pages") as caught:
-        reading.read_file(path, Limits(pages=2), "upload")
+        reading.read_file(path, BookLimits(pages=2), "upload")
     assert (caught.value.field, caught.value.allowed) == ("upload", "2 pages")
     with pytest.raises(BadRequest, match="can't be read"):
-        reading.read_file(tmp_path / "missing.txt", Limits())
+        reading.read_file(tmp_path / "missing.txt", BookLimits())
 
 
 @pytest.mark.parametrize(
@@ -244,4 +244,4 @@ def test_tidy() -> None:
 
 def test_long_books_are_refused() -> None:
     with pytest.raises(TooLarge, match="text has 5 characters: expected at most 4"):
-        tidied(Book("", "", "", (Chapter("", "abcde"),)), Limits(characters=4), "text")
+        tidied(Book("", "", "", (Chapter("", "abcde"),)), BookLimits(characters=4), "text")

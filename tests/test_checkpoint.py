@@ -40,9 +40,7 @@ def test_convolutions_stay_and_matrices_are_turned() -> None:
         helper.make_node("MatMul", ["x", "m"], ["z"], "/encoder/bert_encoder/MatMul"),
         helper.make_node("MatMul", ["y", "z"], ["w"], "MatMul_token_7"),
     ]
-    weights = torch_weights(
-        graph(nodes, k=kernel, m=matrix, encoder__bert_encoder__bias=np.ones(3, np.float32))
-    )
+    weights = torch_weights(graph(nodes, k=kernel, m=matrix, encoder__bert_encoder__bias=np.ones(3, np.float32)))
     np.testing.assert_array_equal(weights["predictor.F0_proj.weight"], kernel)
     np.testing.assert_array_equal(weights["bert_encoder.weight"], matrix.T)
     np.testing.assert_array_equal(weights["bert_encoder.bias"], np.ones(3))

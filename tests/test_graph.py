@@ -18,9 +18,7 @@ from tts.synth.graph.prepared import cache_key, prepared
 RANDOM = np.random.default_rng(7)
 
 
-def model_of(
-    nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray], shape: list[int | str]
-) -> ModelProto:
+def model_of(nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray], shape: list[int | str]) -> ModelProto:
     graph = helper.make_graph(
         nodes,
         "small",
@@ -81,9 +79,7 @@ def test_dequantize_gives_the_float_operator_back(
     source = make()
     onnx.save(source, tmp_path / "float.onnx")
     weight_type = QuantType.QUInt8 if operator == "Conv" else QuantType.QInt8
-    quantize_dynamic(
-        tmp_path / "float.onnx", tmp_path / "int8.onnx", weight_type=weight_type, per_channel=False
-    )
+    quantize_dynamic(tmp_path / "float.onnx", tmp_path / "int8.onnx", weight_type=weight_type, per_channel=False)
     quantised = onnx.load(tmp_path / "int8.onnx")
     assert operator not in {node.op_type for node in quantised.graph.node}
 

@@ -145,7 +145,7 @@ def test_formats_and_ranges(client: FlaskClient) -> None:
 def test_captions(client: FlaskClient) -> None:
     answer = client.get(spoken(client)["links"]["captions"])
     assert answer.content_type == "text/vtt; charset=utf-8"
-    assert answer.text.startswith("WEBVTT\n\n00:00:00.000 --> ") and "Nobody came." in answer.text
+    assert answer.text.startswith("WEBVTT\n\n1\n00:00:00.000 --> ") and "Nobody came." in answer.text
 
 
 def test_what_is_not_done_is_a_conflict(client: FlaskClient, engine: BookEngine) -> None:
@@ -154,7 +154,7 @@ def test_what_is_not_done_is_a_conflict(client: FlaskClient, engine: BookEngine)
     for link in (job["links"]["audio"], job["links"]["captions"], job["links"]["audio"] + "?partial=1"):
         answer = client.get(link)
         assert (answer.status_code, answer.get_json()["error"]) == (409, "Conflict")
-    assert client.get(job["links"]["captions"] + "?partial=1").text == "WEBVTT\n\n"
+    assert client.get(job["links"]["captions"] + "?partial=1").text == "WEBVTT\n"
     engine.hold.set()
     done(client, job["links"]["self"])
     assert fetch(client, job["links"]["audio"]).status_code == 200

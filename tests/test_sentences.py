@@ -46,6 +46,7 @@ SENTENCES = [
     "It was me, not I.|Then we ate.",
     "Yahoo! is old.|Go.",
     "Try one more rep.|Then rest.|It is 5 mm.|Good.",
+    "It is 12 in. long and weighs 5 lbs. or so.|He is 6 ft.|She is not.|Go in.|then out.",
     "Turn it on.|Rep. Ocasio and Mt. Everest.|On Main St.|He walked.",
     "Smith et al. found it.|Good.",
     "She has a Ph.D. in physics.|He has none.",

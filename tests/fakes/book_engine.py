@@ -12,7 +12,7 @@ import numpy as np
 from tts.engines.base import Listener
 from tts.speech.audio import SAMPLE_RATE, Chunk, Word
 from tts.speech.errors import SpeechError
-from tts.speech.request import SpeechRequest
+from tts.speech.request import Pronunciation, SpeechRequest
 from tts.speech.text import Sizes, Utterance, utterances
 
 SECONDS_A_CHARACTER = 0.01
@@ -51,6 +51,9 @@ class BookEngine:
         for utterance in self.plan(request):
             yield hum(utterance)
         self._note(request.text)
+
+    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+        return Pronunciation(text, (0, 0))
 
     def status(self) -> dict[str, Any]:
         return {"engine": "book"}

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.fakes.book_engine import BookEngine
 from tts.books.library import Library, Terms
 
-PAUSE = 0.03  # seconds a passage
+PAUSE = 0.03  # seconds a portion
 
 
 def main(folder: Path, log: Path) -> None:

@@ -49,9 +49,7 @@ def _node_weights(node: onnx.NodeProto, arrays: Weights) -> Iterator[tuple[str, 
         return
     weight = arrays[node.input[1]]
     if node.op_type == "LSTM":
-        yield from _lstm_weights(
-            module_of_node(node.name), weight, *(arrays[name] for name in node.input[2:4])
-        )
+        yield from _lstm_weights(module_of_node(node.name), weight, *(arrays[name] for name in node.input[2:4]))
     elif node.op_type in ("Conv", "ConvTranspose"):
         yield f"{module_of_node(node.name)}.weight", weight
     elif node.op_type == "MatMul":

@@ -110,9 +110,7 @@ def is_silent(sound: Sound) -> bool:
 def is_clipped(samples: Samples) -> bool:
     """Does a flat top of several samples touch full scale?"""
     touching = np.abs(samples) >= FULL_SCALE
-    runs = (
-        np.convolve(touching, np.ones(CLIPPED_RUN), "valid") if len(samples) >= CLIPPED_RUN else np.zeros(1)
-    )
+    runs = np.convolve(touching, np.ones(CLIPPED_RUN), "valid") if len(samples) >= CLIPPED_RUN else np.zeros(1)
     return bool(np.max(runs) >= CLIPPED_RUN)
 
 

@@ -75,9 +75,7 @@ def _join_parts(folder: Path) -> None:
     model = b"".join((data / f"model.bin.part{count}").read_bytes() for count, data in enumerate(sources, 1))
     found = hashlib.sha256(model).hexdigest()
     if found != MODEL_SHA256:
-        raise ValueError(
-            f"the joined Whisper parts have sha256 {found}, expected {MODEL_SHA256}: reinstall {PARTS}"
-        )
+        raise ValueError(f"the joined Whisper parts have sha256 {found}, expected {MODEL_SHA256}: reinstall {PARTS}")
     (folder / "model.bin").write_bytes(model)
     for name in BESIDE:
         (folder / name).write_bytes((sources[0] / name).read_bytes())

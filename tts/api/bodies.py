@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
 from flask import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from tts.speech.audio import FORMATS, SAMPLE_RATE
 from tts.speech.errors import BadRequest, UnsupportedMedia
-from tts.speech.request import MAX_SPEED, MIN_SPEED, SpeechRequest, check_speed, check_text
+from tts.speech.markup import passages
+from tts.speech.pronunciations import check_pronunciations
+from tts.speech.request import MAX_SPEED, MIN_SPEED, Manner, Passage, SpeechRequest, check_speed, check_text
+from tts.speech.ssml import is_ssml, ssml_passages
 from tts.speech.voices import Language, Voice, find_language, find_voice, language_of
 
 MIN_RATE, MAX_RATE = 8_000, 48_000
 """Hz: what the codecs take between them."""
+
+TURN_GAP = "\n"
+"""What stands between the turns of a dialogue in the text that word times count in."""
+TURN_REST = 0.4
+"""Seconds between two turns: the gap that people leave, 0.2 s, and what a listener needs for a new voice."""
 
 Strict = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 Speed = Annotated[
@@ -31,6 +40,10 @@ class Limits:
     longest: int
     voices: tuple[str, ...]
     default_voice: str
+    pronunciations: Callable[[], Mapping[str, str]] = dict
+    """What the operator's dictionary says now."""
+    ignore_unknown_tags: bool = False
+    """Read on over SSML tags that are not known, instead of refusing them."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,28 @@ class Order:
     format: str
     sample_rate: int = SAMPLE_RATE
     stream: bool = True
+    volume: float = 1.0
+    """What every sample is multiplied by."""
+
+
+class Turn(BaseModel):
+    """What one voice says in a dialogue."""
+
+    model_config = Strict
+
+    text: Annotated[str, Field(description="What to say.")]
+    voice: Annotated[str | None, Field(description="Who says it, by default the request's voice.")] = None
+    speed: Speed | None = None
+
+
+def _text_kind(value: object) -> str:
+    return "dialogue" if isinstance(value, list) else "str"
+
+
+Text = Annotated[Annotated[str, Tag("str")] | Annotated[list[Turn], Tag("dialogue")], Discriminator(_text_kind)]
+Said = Annotated[
+    dict[str, str] | None, Field(description="What to say for written words: a respelling, or /phonemes/.")
+]
 
 
 class NativeBody(BaseModel):
@@ -48,7 +83,7 @@ class NativeBody(BaseModel):
 
     model_config = Strict
 
-    text: Annotated[str, Field(description="What to say.")]
+    text: Annotated[Text, Field(description="What to say: a text, or the turns of a dialogue.")]
     voice: Annotated[str | None, Field(description="A voice, or a blend such as af_bella(2)+af_sky(1).")] = None
     format: Annotated[str | None, Field(description=f"One of {', '.join(FORMATS)}; wav by default.")] = None
     speed: Speed | None = None
@@ -56,11 +91,19 @@ class NativeBody(BaseModel):
     sample_rate: Rate | None = None
     stream: Annotated[bool | None, Field(description="false: send nothing before all is spoken.")] = None
     normalize: Annotated[bool | None, Field(description="false: read numbers and marks as they stand.")] = None
+    pronunciations: Said = None
+    timestamps: Annotated[bool | None, Field(description="true: tell when each word is spoken.")] = None
 
     def order(self, limits: Limits) -> Order:
         """The checked order. Raises BadRequest."""
         request = speech_request(
-            limits, self.text, self.voice, self.language, self.speed, normalize=self.normalize is not False
+            limits,
+            self.text,
+            self.voice,
+            self.language,
+            self.speed,
+            normalize=self.normalize is not False,
+            pronunciations=self.pronunciations,
         )
         format = check_format(self.format or "wav", "format")
         return Order(request, format, self.sample_rate or SAMPLE_RATE, self.stream is not False)
@@ -68,24 +111,63 @@ class NativeBody(BaseModel):
 
 def speech_request(
     limits: Limits,
-    text: str,
+    text: str | list[Turn],
     voice: str | None,
     language: str | None,
     speed: float | None,
     field: str = "text",
     *,
     normalize: bool = True,
+    pronunciations: Mapping[str, str] | None = None,
     language_field: str = "language",
 ) -> SpeechRequest:
     """The request that these fields make, defaults filled in. Raises BadRequest."""
     spoken_by = find_voice(limits.default_voice if voice is None else voice, limits.voices)
+    manner = Manner(spoken_by, _language(language, spoken_by, language_field).letter)
+    said = {**limits.pronunciations(), **check_pronunciations(pronunciations or {})}
+    if isinstance(text, str):
+        marked = _passages(check_text(text, limits.longest, field), manner, limits, field)
+    else:
+        marked = list(_dialogue(text, manner, limits, field))
+        text = check_text(TURN_GAP.join(turn.text for turn in text), limits.longest, field)
     return SpeechRequest(
-        text=check_text(text, limits.longest, field),
+        text=text,
         voice=spoken_by,
-        language=_language(language, spoken_by, language_field).letter,
+        language=manner.language,
         speed=check_speed(1.0 if speed is None else speed),
         normalize=normalize,
+        pronunciations=tuple(said.items()),
+        marked=tuple(marked),
     )
+
+
+def _passages(text: str, manner: Manner, limits: Limits, field: str) -> list[Passage]:
+    """The passages of a marked or plain text, at least one. Raises BadRequest."""
+    if is_ssml(text):
+        found = ssml_passages(text, manner, limits.voices, field, limits.ignore_unknown_tags)
+    else:
+        found = passages(text, manner, limits.voices, field)
+    if not any(passage.pause or passage.text.strip() for passage in found):
+        raise BadRequest(f"{field} has marks but nothing to say between them.", field, text, "something to say")
+    return found
+
+
+def _dialogue(turns: list[Turn], manner: Manner, limits: Limits, field: str) -> Iterator[Passage]:
+    """The passages of all turns, in one text, with a rest between them."""
+    offset = 0
+    for number, turn in enumerate(turns):
+        name = f"{field}[{number}]"
+        theirs = manner
+        if turn.voice is not None:
+            voice = find_voice(turn.voice, limits.voices, f"{name}.voice")
+            theirs = Manner(voice, voice.language)
+        theirs = replace(theirs, rate=check_speed(1.0 if turn.speed is None else turn.speed, f"{name}.speed"))
+        text = check_text(turn.text, limits.longest, f"{name}.text")
+        *before, last = _passages(text, theirs, limits, f"{name}.text")
+        rest = TURN_REST if number < len(turns) - 1 else 0.0
+        for passage in (*before, replace(last, pause=last.pause or rest)):
+            yield replace(passage, runs=tuple(run.moved(offset) for run in passage.runs))
+        offset += len(turn.text) + len(TURN_GAP)
 
 
 def _language(name: str | None, voice: Voice, field: str) -> Language:
@@ -109,7 +191,12 @@ Body = TypeVar("Body", bound=BaseModel)
 
 def read_body(request: Request, model: type[Body]) -> Body:
     """The request's JSON as a `model`. Raises BadRequest, which names the first wrong field, or UnsupportedMedia."""
-    return validated(_json_object(request), model)
+    fields = read_json(request)
+    if not isinstance(fields, dict):
+        raise BadRequest(
+            f"The body is a JSON {_json_type(fields)}: expected an object.", "body", fields, "a JSON object"
+        )
+    return validated(fields, model)
 
 
 def validated(fields: dict[str, Any], model: type[Body]) -> Body:
@@ -120,10 +207,11 @@ def validated(fields: dict[str, Any], model: type[Body]) -> Body:
         raise _first_fault(exc, model) from exc
 
 
-def _json_object(request: Request) -> dict[str, Any]:
+def read_json(request: Request, expected: str = "a JSON object") -> Any:
+    """The request's JSON, whatever it is. Raises BadRequest or UnsupportedMedia."""
     data = request.get_data(cache=False)
     if not data.strip():
-        raise BadRequest("The request has no body: expected a JSON object.", "body", None, "a JSON object")
+        raise BadRequest(f"The request has no body: expected {expected}.", "body", None, expected)
     if not request.is_json:
         raise UnsupportedMedia(
             f"Content-Type is {request.content_type!r}: expected application/json.",
@@ -132,19 +220,17 @@ def _json_object(request: Request) -> dict[str, Any]:
             "application/json",
         )
     try:
-        fields = json.loads(data)
+        return json.loads(data)
     except (ValueError, RecursionError) as exc:
-        raise BadRequest("The body is not JSON: expected a JSON object.", "body", None, "a JSON object") from exc
-    if not isinstance(fields, dict):
-        raise BadRequest(
-            f"The body is a JSON {_json_type(fields)}: expected an object.", "body", fields, "a JSON object"
-        )
-    return fields
+        raise BadRequest(f"The body is not JSON: expected {expected}.", "body", None, expected) from exc
 
 
 def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
     fault = exc.errors(include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "str", "model")))
+    name, *inside = (str(part) for part in fault["loc"])
+    field = ".".join(
+        [name, *(part for part in inside if not part.startswith(("function-", "str", "model", "dialogue")))]
+    )
     expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     if fault["type"] == "missing":
         return BadRequest(

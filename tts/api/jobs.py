@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,16 +12,19 @@ from typing import Annotated, Any
 
 from flask import Blueprint, Response, current_app, jsonify, request, send_file, stream_with_context, url_for
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 from werkzeug.datastructures import FileStorage
 
-from tts.api.bodies import Limits, Speed, Strict, read_body, speech_request, validated
-from tts.api.responses import listener
+from tts.api.bodies import Limits, Said, Speed, Strict, read_body, speech_request, validated
+from tts.api.description import described
+from tts.api.responses import EVENTS, UNBUFFERED, event, limits, listener
 from tts.books.book import LONGEST_NAME, Book, tidied, tidy_name
-from tts.books.jobs import BOOK_FORMATS, DEFAULT_FORMAT, Job, Manner
+from tts.books.jobs import BOOK_FORMATS, DEFAULT_FORMAT, Job, Narration, State
 from tts.books.library import Library
 from tts.books.plain import read_text
 from tts.books.reading import SUFFIXES, read_file, suffix_of
 from tts.speech.audio import SAMPLE_RATE
+from tts.speech.captions import CAPTION_TYPES
 from tts.speech.errors import BadRequest, NotFound
 from tts.speech.request import check_text
 from tts.speech.voices import find_language, language_of
@@ -51,6 +53,7 @@ class Wish(BaseModel):
     title: Annotated[Name, Field(description="By default the file's own.")] = None
     author: Annotated[Name, Field(description="By default the file's own.")] = None
     normalize: Annotated[bool | None, Field(description="false: read numbers and marks as they stand.")] = None
+    pronunciations: Said = None
 
 
 class JobBody(Wish):
@@ -78,44 +81,96 @@ def upload_limit(config: Mapping[str, Any]) -> int:
     return int(config["UPLOAD_MB"]) * 1_000_000 + FORM_SLACK
 
 
+class Links(TypedDict):
+    self: str
+    events: str
+    audio: str
+    captions: str
+
+
+class JobState(TypedDict):
+    """A job as it stands; lengths in characters, durations in seconds, moments in ISO 8601 (UTC)."""
+
+    id: str
+    state: State
+    title: str
+    author: str
+    voice: str
+    language: str
+    speed: float
+    format: str
+    characters: int
+    characters_done: int
+    seconds: float
+    eta_seconds: float | None
+    times_real_time: float | None
+    error: str | None
+    created: str
+    started: str | None
+    ended: str | None
+    links: Links
+
+
+class ChapterState(TypedDict):
+    title: str
+    characters: int
+    start_seconds: float | None
+
+
+class JobDetails(JobState):
+    chapters: list[ChapterState]
+
+
+class JobList(TypedDict):
+    jobs: list[JobState]
+
+
 @blueprint.post("/jobs")
+@described(body=JobBody, returns=JobState, statuses=(429, 503, 507), success=202)
 def submit() -> Response:
-    """Take a book in, to be spoken when its turn comes."""
+    """Take a book in as text, or as `file` of a form with these fields, to be spoken when its turn comes."""
     request.max_content_length = upload_limit(current_app.config)
     wish, book = _from_form() if request.mimetype == "multipart/form-data" else _from_json()
     book = replace(
         book, title=tidy_name(wish.title or book.title) or "Untitled", author=tidy_name(wish.author or book.author)
     )
-    job = library().submit(book, _manner(wish, book), _format(wish.format or DEFAULT_FORMAT))
-    response = jsonify(_described(job))
+    job = library().submit(book, _narration(wish, book), _format(wish.format or DEFAULT_FORMAT))
+    response = jsonify(_told(job))
     response.status_code = 202
     response.headers["Location"] = url_for("jobs.show", job_id=job.id)
     return response
 
 
 @blueprint.get("/jobs")
-def index() -> dict[str, Any]:
+@described(statuses=(503,))
+def index() -> JobList:
     """List the jobs, the newest first."""
-    return {"jobs": [_described(job) for job in library().jobs()]}
+    return {"jobs": [_told(job) for job in library().jobs()]}
 
 
 @blueprint.get("/jobs/<job_id>")
-def show(job_id: str) -> dict[str, Any]:
+@described(statuses=(404, 503))
+def show(job_id: str) -> JobDetails:
     """Tell how far a job is, and its chapters."""
     job = library().find(job_id)
-    return _described(job) | {"chapters": [_heading(*each) for each in library().headings(job.id)]}
+    return {**_told(job), "chapters": [_heading(*each) for each in library().headings(job.id)]}
 
 
 @blueprint.get("/jobs/<job_id>/events")
+@described(answer=(EVENTS,), statuses=(404, 503))
 def events(job_id: str) -> Response:
     """Follow a job until it ends."""
     has_gone = request.environ.get("waitress.client_disconnected", lambda: False)
     stream = stream_with_context(_events(library(), library().find(job_id), has_gone))
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return Response(stream, mimetype="text/event-stream", headers=headers)
+    return Response(stream, mimetype=EVENTS, headers={"Cache-Control": "no-cache", **UNBUFFERED})
 
 
 @blueprint.get("/jobs/<job_id>/audio")
+@described(
+    answer=tuple(format.content_type for format in BOOK_FORMATS.values()),
+    statuses=(206, 304, 400, 404, 409, 416, 429, 503, 507),
+    query={"format": str, "partial": bool, "download": bool},
+)
 def audio(job_id: str) -> Response:
     """Send the audiobook, or the part of it that a Range asks for."""
     job = library().find(job_id)
@@ -132,14 +187,16 @@ def audio(job_id: str) -> Response:
     return response
 
 
-@blueprint.get("/jobs/<job_id>/captions.vtt")
-def captions(job_id: str) -> Response:
+@blueprint.get("/jobs/<job_id>/captions.<any(vtt, srt):kind>")
+@described(answer=tuple(CAPTION_TYPES.values()), statuses=(404, 409, 503), query={"partial": bool})
+def captions(job_id: str, kind: str) -> Response:
     """Send the captions that go with the audiobook."""
-    text = "".join(library().captions(library().find(job_id), _is_set("partial")))
-    return Response(text, content_type="text/vtt; charset=utf-8")
+    text = library().captions(library().find(job_id), kind, _is_set("partial"))
+    return Response(text, content_type=f"{CAPTION_TYPES[kind]}; charset=utf-8")
 
 
 @blueprint.delete("/jobs/<job_id>")
+@described(answer=(), statuses=(404, 503), success=204)
 def delete(job_id: str) -> tuple[str, int]:
     """Cancel a job, or forget one that has ended; its sound goes either way."""
     library().remove(job_id)
@@ -172,20 +229,24 @@ def _read(file: FileStorage) -> Book:
     return book if book.title else replace(book, title=PurePath(name.replace("\\", "/")).stem)
 
 
-def _manner(wish: Wish, book: Book) -> Manner:
-    config = current_app.config
-    limits = Limits(library().terms.limits.characters, config["ALLOWED_VOICES"], config["DEFAULT_VOICE"])
-    voice = wish.voice or _narrator(wish.language or book.language, limits)
+def _narration(wish: Wish, book: Book) -> Narration:
+    voice = wish.voice or _narrator(wish.language or book.language, limits())
     asked = speech_request(
-        limits, book.chapters[0].text, voice, wish.language, wish.speed, normalize=wish.normalize is not False
+        limits(),
+        "A book.",  # in whose place each portion comes: marks in a book are not for us
+        voice,
+        wish.language,
+        wish.speed,
+        normalize=wish.normalize is not False,
+        pronunciations=wish.pronunciations,
     )
-    return Manner(asked.voice, asked.language, asked.speed, asked.normalize)
+    return Narration(asked.voice, asked.language, asked.speed, asked.normalize, asked.pronunciations)
 
 
-def _narrator(language: str, limits: Limits) -> str:
+def _narrator(language: str, allowed: Limits) -> str:
     """The default voice where it speaks `language` (as a file states it), or else the first that does. Raises
     BadRequest when none does: read by another, a book is gibberish, which takes a night to find out."""
-    default = limits.default_voice
+    default = allowed.default_voice
     if not language:
         return default
     try:
@@ -193,7 +254,7 @@ def _narrator(language: str, limits: Limits) -> str:
     except BadRequest:
         letter = find_language(re.split("[-_]", language)[0]).letter
     english = letter in "ab" and default[0] in "ab"
-    fitting = [voice for voice in (default, *limits.voices) if voice[0] == letter]
+    fitting = [voice for voice in (default, *allowed.voices) if voice[0] == letter]
     if not fitting and not english:
         raise BadRequest(f"No voice here speaks {language[:40]!r}: name a voice to have it read all the same.", "voice")
     return default if english else fitting[0]
@@ -210,8 +271,7 @@ def _is_set(name: str) -> bool:
     return request.args.get(name, "").lower() in ("1", "true", "yes")
 
 
-def _described(job: Job) -> dict[str, Any]:
-    """A job as the wire has it; lengths in characters, durations in seconds."""
+def _told(job: Job) -> JobState:
     left = job.seconds_left
     pace = job.times_real_time
     return {
@@ -219,9 +279,9 @@ def _described(job: Job) -> dict[str, Any]:
         "state": job.state,
         "title": job.title,
         "author": job.author,
-        "voice": job.manner.voice.name,
-        "language": language_of(job.manner.language).code,
-        "speed": job.manner.speed,
+        "voice": job.narration.voice.name,
+        "language": language_of(job.narration.language).code,
+        "speed": job.narration.speed,
         "format": job.format,
         "characters": job.characters,
         "characters_done": job.characters_done,
@@ -230,37 +290,37 @@ def _described(job: Job) -> dict[str, Any]:
         "times_real_time": None if pace is None else round(pace, 2),
         "error": job.error,
         "created": _moment(job.created),
-        "started": _moment(job.started),
-        "ended": _moment(job.ended),
+        "started": None if job.started is None else _moment(job.started),
+        "ended": None if job.ended is None else _moment(job.ended),
         "links": {
             "self": url_for("jobs.show", job_id=job.id),
             "events": url_for("jobs.events", job_id=job.id),
             "audio": url_for("jobs.audio", job_id=job.id),
-            "captions": url_for("jobs.captions", job_id=job.id),
+            "captions": url_for("jobs.captions", job_id=job.id, kind="vtt"),
         },
     }
 
 
-def _heading(title: str, characters: int, samples: int | None) -> dict[str, Any]:
+def _heading(title: str, characters: int, samples: int | None) -> ChapterState:
     starts = None if samples is None else round(samples / SAMPLE_RATE, 3)
     return {"title": title, "characters": characters, "start_seconds": starts}
 
 
-def _moment(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _events(books: Library, job: Job, has_gone: Callable[[], bool]) -> Iterator[str]:
+def _events(books: Library, job: Job, has_gone: Callable[[], bool]) -> Iterator[bytes]:
     """An event whenever something changed: `progress`, and at last the state that the job ended in."""
     told = None
     quiet = 0.0
     while True:
         if job != told:
             name = job.state if job.state.ended else "progress"
-            yield f"event: {name}\ndata: {json.dumps(_described(job))}\n\n"
+            yield f"event: {name}\n".encode() + event({**_told(job)})
             told, quiet = job, time.monotonic()
         elif time.monotonic() - quiet > KEEP_ALIVE:
-            yield ": nothing new\n\n"
+            yield b": nothing new\n\n"
             quiet = time.monotonic()
         if job.state.ended or books.stopped or has_gone():
             return

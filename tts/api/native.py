@@ -9,22 +9,20 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request, send_file
 
-from tts.api.bodies import Limits, NativeBody, Order, read_body
-from tts.api.responses import engine, sound, whole
+from tts.api.bodies import NativeBody, Order, read_body
+from tts.api.captions import CaptionedSpeech, caption_file, events_with_times, wanted_captions, whole_with_times
+from tts.api.description import AUDIO, JSON, described
+from tts.api.responses import EVENTS, engine, limits, sound, whole
 from tts.speech.audio import FORMATS
+from tts.speech.captions import CAPTION_TYPES
 from tts.speech.voices import language_of
 
 blueprint = Blueprint("native", __name__)
 
 SERVICE = "Kokoro TTS API"
-FILE_PREFIX = "tts_"
+CAPTIONS = tuple(CAPTION_TYPES.values())
+FILE_PREFIX = "tts_output_"
 """What the names of our files in TEMP_DIR begin with; start-up removes what an earlier run left."""
-
-
-def limits() -> Limits:
-    """What this server's settings allow."""
-    config = current_app.config
-    return Limits(config["MAX_TEXT_LENGTH"], config["ALLOWED_VOICES"], config["DEFAULT_VOICE"])
 
 
 @blueprint.get("/health")
@@ -54,9 +52,16 @@ def voices() -> dict[str, Any]:
 
 
 @blueprint.post("/synthesize")
+@described(body=NativeBody, answer=(*AUDIO, JSON, *CAPTIONS), returns=CaptionedSpeech, speaks=True)
 def synthesize() -> Response:
-    """Speak into a file and send it as an attachment."""
-    order = read_body(request, NativeBody).order(limits())
+    """Speak into a file and send it as an attachment; with timestamps=true as JSON, or captions to who accepts them."""
+    body = read_body(request, NativeBody)
+    order = body.order(limits())
+    kind = wanted_captions()
+    if kind:
+        return caption_file(order, kind)
+    if body.timestamps:
+        return whole_with_times(order)
     path = _spoken_file(order)
     response = send_file(
         path,
@@ -73,9 +78,15 @@ def synthesize() -> Response:
 
 
 @blueprint.post("/synthesize/stream")
+@described(body=NativeBody, answer=(*AUDIO, EVENTS, *CAPTIONS), speaks=True, statuses=(304,))
 def synthesize_stream() -> Response:
-    """Send speech while it is being made."""
-    return sound(read_body(request, NativeBody).order(limits()), "inline")
+    """Send speech while it is being made; with timestamps=true as events, or captions to who accepts them."""
+    body = read_body(request, NativeBody)
+    order = body.order(limits())
+    kind = wanted_captions()
+    if kind:
+        return caption_file(order, kind)
+    return events_with_times(order) if body.timestamps else sound(order, "inline")
 
 
 def _spoken_file(order: Order) -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -16,7 +18,8 @@ from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wsgi import ClosingIterator
 
-from tts.api.bodies import Order
+from tts.api.bodies import Limits, Order
+from tts.api.cache import Answers
 from tts.engines.base import Engine, Listener
 from tts.speech.audio import FORMATS, Chunk
 from tts.speech.encoding import encode, encode_whole
@@ -26,6 +29,13 @@ log = logging.getLogger(__name__)
 
 MAX_TIMEOUT = 86_400.0
 """Seconds: the longest X-Request-Timeout."""
+
+OPENAI_PATHS = ("/v1/", "/dev/", "/models", "/audio/")
+"""Where errors have OpenAI's shape."""
+
+EVENTS = "text/event-stream"
+UNBUFFERED = {"X-Accel-Buffering": "no"}
+"""Tells nginx to hand on what comes when it comes."""
 
 Shape = Callable[[SpeechError], dict[str, Any]]
 
@@ -60,39 +70,89 @@ def _request_timeout() -> float:
     return seconds
 
 
+class Speech:
+    """An order's chunks, the first one made already, so that what goes wrong before it still has its status.
+
+    Whoever makes one closes it; an iteration ends with the order's SpeechError, which is logged: its status has left.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._volume = order.volume
+        self._chunks = engine().synthesize(order.request, listener())
+        self._first = next(self._chunks, Chunk(np.zeros(0, np.float32)))
+        self._request_id = g.request_id
+        self.samples = 0
+        """How many have been handed on, at SAMPLE_RATE."""
+
+    def __iter__(self) -> Iterator[Chunk]:
+        try:
+            for chunk in chain([self._first], self._chunks):
+                self.samples += len(chunk.samples)
+                yield chunk if self._volume == 1.0 else replace(chunk, samples=chunk.samples * self._volume)
+        except SpeechError as exc:
+            log.warning("%s cut short: %s", self._request_id, exc)
+            raise
+
+    def close(self) -> None:
+        """Give up what is not spoken yet."""
+        self._chunks.close()
+
+
+def limits() -> Limits:
+    """What this server's settings allow."""
+    found: Limits = current_app.extensions["limits"]
+    return found
+
+
+def event(content: dict[str, Any]) -> bytes:
+    """One server-sent event."""
+    return f"data: {json.dumps(content)}\n\n".encode()
+
+
+def answers() -> Answers:
+    """The application's kept answers."""
+    found: Answers = current_app.extensions["answers"]
+    return found
+
+
 def whole(order: Order) -> bytes:
     """The order's sound, all of it."""
-    with closing(engine().synthesize(order.request, listener())) as chunks:
-        return encode_whole(chunks, order.format, order.sample_rate)
+    tag = answers().tag(order, whole=True)
+    kept = answers().get(tag)
+    if kept is not None:
+        return kept
+    with closing(Speech(order)) as speech:
+        return answers().keep(tag, encode_whole(speech, order.format, order.sample_rate))
 
 
-def sound(order: Order, disposition: str) -> Response:
-    """The order's sound: streamed, or whole with its length where that is asked for or costs nothing."""
+def sound(order: Order, disposition: str, name: str = "tts_output") -> Response:
+    """The order's sound: streamed, or whole with its length where that is asked for or costs nothing; from the cache
+    where it is kept, and nothing but its tag where the client has it already."""
     format = FORMATS[order.format]
-    headers = {"Content-Disposition": f'{disposition}; filename="tts_output.{format.extension}"'}
-    body = whole(order) if _wants_whole(order) else _stream(order)
-    return Response(body, mimetype=format.content_type, headers=headers)
+    at_once = _wants_whole(order)
+    tag = answers().tag(order, at_once)
+    if tag and request.if_none_match.contains_weak(tag):
+        response = Response(status=304)
+    else:
+        body = whole(order) if at_once else _stream(order, tag)
+        headers = {"Content-Disposition": f'{disposition}; filename="{name}.{format.extension}"'}
+        response = Response(body, mimetype=format.content_type, headers=headers | UNBUFFERED)
+    if tag:
+        response.set_etag(tag, weak=True)  # weak: another run of the network sounds the same, to the ear
+    return response
 
 
-def _stream(order: Order) -> ClosingIterator:
-    """The order's bytes; its first chunk is made already, so that what goes wrong before it still has its status."""
-    chunks = engine().synthesize(order.request, listener())
-    first = next(chunks, Chunk(np.zeros(0, np.float32)))
-    return ClosingIterator(_logged(encode(chain([first], chunks), order.format, order.sample_rate)), chunks.close)
+def _stream(order: Order, tag: str) -> bytes | ClosingIterator:
+    kept = answers().get(tag)
+    if kept is not None:
+        return kept
+    speech = Speech(order)
+    return ClosingIterator(answers().keeping(tag, encode(speech, order.format, order.sample_rate)), speech.close)
 
 
 def _wants_whole(order: Order) -> bool:
     one_chunk = len(engine().plan(order.request)) == 1
     return not order.stream or one_chunk or request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-
-
-def _logged(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The stream's bytes; an error in mid-stream is logged, and cuts the body short since its status has left."""
-    try:
-        yield from blocks
-    except SpeechError as exc:
-        log.warning("%s cut short: %s", g.request_id, exc)
-        raise
 
 
 def native_error(error: SpeechError) -> dict[str, Any]:
@@ -105,8 +165,12 @@ def native_error(error: SpeechError) -> dict[str, Any]:
 
 def openai_error(error: SpeechError) -> dict[str, Any]:
     """OpenAI's shape: all four keys, always."""
-    field = error.field if isinstance(error, BadRequest) else None
-    return {"error": {"message": error.message, "type": error.kind, "param": field, "code": error.code}}
+    return {"error": {"message": error.message, "type": error.kind, "param": error.field, "code": error.code}}
+
+
+def shape_for(path: str) -> Shape:
+    """The shape of the errors of the route family that `path` is in."""
+    return openai_error if path.startswith(OPENAI_PATHS) else native_error
 
 
 def install(app: Flask) -> None:
@@ -131,8 +195,7 @@ def _end(response: Response) -> Response:
 
 
 def _answer(error: SpeechError, http: HTTPException | None = None) -> Response:
-    shape = openai_error if request.path.startswith(("/v1/", "/dev/")) else native_error
-    response: Response = jsonify(shape(error))
+    response: Response = jsonify(shape_for(request.path)(error))
     response.status_code = error.status
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))

@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
+from waitress.wasyncore import close_all, dispatcher
 
 from tts.api.responses import native_error
 from tts.speech.errors import BadRequest
@@ -79,6 +81,7 @@ class Server:
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
+        self._thread = threading.Thread(target=self._server.run, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
@@ -98,18 +101,27 @@ class Server:
         ):  # the last one is how Windows ends a console's programs
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), lambda *_: self._stop.set())
-        threading.Thread(target=self._server.run, name="waitress", daemon=True).start()
+        self.start()
         while not self._stop.wait(0.5):  # on Windows a wait without a limit can't be interrupted
             pass
         when_stopping()
         self._drain()
 
+    def start(self) -> None:
+        """Serve on a thread of its own."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving in the midst of it, and let go of every thread and socket."""
+        trigger = self._listening()[0].trigger
+        trigger.pull_trigger(lambda: close_all(self._map, ignore_all=True))  # on the thread that uses them
+        self._thread.join()
+        self._server.task_dispatcher.shutdown()
+
     def _drain(self) -> None:
         log.info("Stopping: no new connections, up to %g seconds for what is being spoken", DRAIN)
         for listening in self._listening():
-            listening.accepting = False
-            listening.socket.close()
-            self._map.pop(listening._fileno, None)
+            listening.trigger.pull_trigger(partial(dispatcher.close, listening))  # on the thread that selects it
         deadline = time.monotonic() + DRAIN
         while any(map(_answering, list(self._map.values()))) and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 from urllib.parse import unquote
 
-from tts.books.book import Limits
+from tts.books.book import BookLimits
 from tts.speech.errors import BadRequest, TooLarge
 
 MOST_MEMBERS = 20_000
@@ -17,7 +17,7 @@ MOST_MEMBERS = 20_000
 class Archive:
     """A zip file for reading; close it."""
 
-    def __init__(self, path: Path, limits: Limits, field: str) -> None:
+    def __init__(self, path: Path, limits: BookLimits, field: str) -> None:
         """Open and check it. Raises BadRequest or TooLarge for `field`."""
         self._field = field
         try:
@@ -41,7 +41,7 @@ class Archive:
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as exc:
             raise BadRequest(f"{self._field} is damaged: {name[:100]} can't be unpacked.", self._field) from exc
 
-    def _check(self, limits: Limits) -> None:
+    def _check(self, limits: BookLimits) -> None:
         """Refuse what would be too large. The sizes that the archive states can't be too low to be true: `zipfile`
         gives no more than those; which holds for deflate alone, so other methods are refused."""
         members = self._zip.infolist()

@@ -21,7 +21,7 @@ _PARAGRAPH_ENDS = re.compile("[\f\u2029]")
 
 
 @dataclass(frozen=True)
-class Limits:
+class BookLimits:
     """What a book may be: bytes that its file unpacks to, pages of a PDF, characters of its text."""
 
     unpacked: int = 500_000_000
@@ -65,7 +65,7 @@ def tidy_name(text: str) -> str:
     return " ".join(tidy(text).split())[:LONGEST_NAME].strip()
 
 
-def tidied(book: Book, limits: Limits, field: str) -> Book:
+def tidied(book: Book, limits: BookLimits, field: str) -> Book:
     """The book with tidy texts, and chapters that say nothing left out. Raises BadRequest or TooLarge for `field`."""
     chapters = tuple(_spoken(book.chapters))
     whole = replace(book, title=tidy_name(book.title), author=tidy_name(book.author), chapters=chapters)

@@ -1,53 +1,51 @@
-"""Captions of a spoken book as WebVTT: short lines, shown while they are heard."""
+"""Captions of a spoken book: its words, timed from the beginning of the whole, as WebVTT or SubRip."""
 
 from __future__ import annotations
 
-import html
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from tts.books.book import Chapter
-from tts.books.jobs import Manner, Segment
-from tts.speech.audio import SAMPLE_RATE
-from tts.speech.text import Sizes, Utterance, utterances
+from tts.books.jobs import Segment
+from tts.speech.audio import SAMPLE_RATE, Word
+from tts.speech.captions import captions
 
-LINE = 42
-"""Characters a line, and two lines a caption: what subtitles usually keep to."""
-SHORTEST = 0.1
-"""Seconds a caption stays at least."""
+GAP = "\n\n"
+"""What stands between chapters in the text that captions are cut from."""
 
 
-def captions(chapters: Sequence[Chapter], segments: Iterable[Segment], manner: Manner) -> Iterator[str]:
-    """The file, piece by piece; a cue never runs over the end of a segment. Format: www.w3.org/TR/webvtt1."""
-    yield "WEBVTT\n\n"
+def book_captions(chapters: Sequence[Chapter], segments: Sequence[Segment], kind: str) -> str:
+    """The captions of what the segments say, in `kind`: vtt or srt."""
+    return captions(GAP.join(chapter.text for chapter in chapters), _words(chapters, segments), kind)
+
+
+def _words(chapters: Sequence[Chapter], segments: Sequence[Segment]) -> Iterator[Word]:
+    """Every word: characters of the joined chapters, seconds of the whole sound."""
+    offsets = [0]
+    for chapter in chapters:
+        offsets.append(offsets[-1] + len(chapter.text) + len(GAP))
     before = 0
     for segment in segments:
-        place = segment.passage
+        place = segment.portion
         text = chapters[place.chapter].text[place.start : place.end]
-        for piece in utterances(manner.request(text), Sizes(2 * LINE, 2 * LINE)):
-            times = _times(piece, segment, len(text))
-            if times is not None and piece.text.strip():
-                yield _cue(piece.text, *(seconds + before / SAMPLE_RATE for seconds in times))
+        for word in _timed(segment, text):
+            start = offsets[place.chapter] + place.start
+            seconds = before / SAMPLE_RATE
+            yield Word(
+                word.text,
+                *(start + word.start, start + word.end),
+                *(seconds + word.start_time, seconds + word.end_time),
+            )
         before += segment.samples
 
 
-def _times(piece: Utterance, segment: Segment, characters: int) -> tuple[float, float] | None:
-    """When a piece of the segment's text is heard: by its words, or by its share of the text where none are known."""
-    end = piece.start + len(piece.text)
-    if not segment.words:
-        second = segment.samples / SAMPLE_RATE / characters
-        return piece.start * second, end * second
-    spoken = [word for word in segment.words if piece.start <= word.start < end]
-    return (spoken[0].start_time, spoken[-1].end_time) if spoken else None
-
-
-def _cue(text: str, begins: float, ends: float) -> str:
-    lines = "\n".join(textwrap.wrap(text, LINE, break_on_hyphens=False))
-    safe = html.escape(lines, quote=False)
-    return f"{_clock(begins)} --> {_clock(max(ends, begins + SHORTEST))}\n{safe}\n\n"
-
-
-def _clock(seconds: float) -> str:
-    thousandths = round(seconds * 1000)
-    minutes, rest = divmod(thousandths, 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
+def _timed(segment: Segment, text: str) -> Iterator[Word]:
+    """The segment's words; where the engine tells no times, each gets its share of the sound by its characters."""
+    for word in segment.words:
+        yield Word(text[word.start : word.end], word.start, word.end, word.start_time, word.end_time)
+    if segment.words:
+        return
+    second = segment.samples / SAMPLE_RATE / max(1, len(text))
+    for match in re.finditer(r"\S+", text):
+        start, end = match.span()
+        yield Word(match[0], start, end, start * second, end * second)

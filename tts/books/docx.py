@@ -16,14 +16,14 @@ from docx.text.paragraph import Paragraph
 from lxml import etree  # type: ignore[import-untyped]
 
 from tts.books.archive import Archive
-from tts.books.book import Book, Limits
+from tts.books.book import Book, BookLimits
 from tts.books.markup import Block, chapters_of
 from tts.speech.errors import BadRequest
 
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 
 
-def read_docx(path: Path, limits: Limits, field: str) -> Book:
+def read_docx(path: Path, limits: BookLimits, field: str) -> Book:
     """The book in a .docx file. Raises BadRequest when it is damaged, TooLarge when it unpacks to too much."""
     with closing(Archive(path, limits, field)):
         pass  # checked: the library below would unpack anything

@@ -67,7 +67,7 @@ class Editions:
         """The chapters that the segments lie in."""
         lengths: dict[int, int] = {}
         for segment in segments:
-            lengths[segment.passage.chapter] = lengths.get(segment.passage.chapter, 0) + segment.samples
+            lengths[segment.portion.chapter] = lengths.get(segment.portion.chapter, 0) + segment.samples
         titles = [title for title, _, _ in self._store.headings(job.id)]
         marks, start = [], 0
         for chapter, length in lengths.items():
@@ -97,9 +97,9 @@ def kept(jobs: list[Job]) -> dict[str, str]:
     return {job.id: edition_name(job.format) for job in jobs if job.state is not State.CANCELLED}
 
 
-def edition_name(format: str, passages: int | None = None) -> str:
-    """The file of a format: of the whole book, or of its first passages."""
-    what = "book" if passages is None else f"part-{passages}"
+def edition_name(format: str, portions: int | None = None) -> str:
+    """The file of a format: of the whole book, or of its first portions."""
+    what = "book" if portions is None else f"part-{portions}"
     return f"{what}.{BOOK_FORMATS[format].extension}"
 
 

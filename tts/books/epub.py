@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from lxml import etree  # type: ignore[import-untyped]
 
 from tts.books.archive import Archive, member_path
-from tts.books.book import Book, Chapter, Limits
+from tts.books.book import Book, BookLimits, Chapter
 from tts.books.markup import Block, Page, chapters_of, parse_xml, read_page
 from tts.books.plain import decode
 from tts.speech.errors import BadRequest, TooLarge
@@ -24,7 +24,7 @@ Target = tuple[str, str]
 """Where an entry of the table of contents leads: a member of the archive, and an id in it or ''."""
 
 
-def read_epub(path: Path, limits: Limits, field: str) -> Book:
+def read_epub(path: Path, limits: BookLimits, field: str) -> Book:
     """The book in an EPUB file. Raises BadRequest when it is damaged or protected, TooLarge when it is too long."""
     with closing(Archive(path, limits, field)) as archive:
         try:
@@ -61,7 +61,7 @@ class _Epub:
             for item in self._package.iter("{*}item")
         }
 
-    def book(self, limits: Limits) -> Book:
+    def book(self, limits: BookLimits) -> Book:
         self._check_readable()
         titles = dict(self._contents())
         chapters = tuple(_chapters(self._pages(limits), titles))
@@ -74,7 +74,7 @@ class _Epub:
         )
         return [item for item in listed if item is not None and "nav" not in item.properties]
 
-    def _pages(self, limits: Limits) -> Iterator[tuple[str, Page]]:
+    def _pages(self, limits: BookLimits) -> Iterator[tuple[str, Page]]:
         characters = 0
         for item in self._spine():
             if "html" not in item.kind or item.path not in self._archive:

@@ -32,17 +32,27 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Manner:
+class Narration:
     """How a book is spoken; `language` is a Kokoro letter."""
 
     voice: Voice
     language: str
     speed: float = 1.0
     normalize: bool = True
+    pronunciations: tuple[tuple[str, str], ...] = ()
 
     def request(self, text: str, rest: float = 0.0) -> SpeechRequest:
-        """The request for `text`, with seconds of rest after it."""
-        return SpeechRequest(text, self.voice, self.language, self.speed, self.normalize, rest=rest, background=True)
+        """The request for `text`, with seconds of rest after it; nothing in it is taken for a mark."""
+        return SpeechRequest(
+            text,
+            self.voice,
+            self.language,
+            self.speed,
+            self.normalize,
+            pronunciations=self.pronunciations,
+            rest=rest,
+            background=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ class Job:
 
     id: str
     state: State
-    manner: Manner
+    narration: Narration
     format: str
     title: str
     author: str
@@ -84,7 +94,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Passage:
+class Portion:
     """What is spoken in one go and kept as one piece: characters of a chapter, and seconds of rest after them."""
 
     number: int
@@ -96,7 +106,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Timing:
-    """A word of a passage: its characters in the passage's text, its seconds in the passage's sound."""
+    """A word of a portion: its characters in the portion's text, its seconds in the portion's sound."""
 
     start: int
     end: int
@@ -106,9 +116,9 @@ class Timing:
 
 @dataclass(frozen=True)
 class Segment:
-    """A passage's sound: which bytes of the job's sound file it is, and its words where they are known."""
+    """A portion's sound: which bytes of the job's sound file it is, and its words where they are known."""
 
-    passage: Passage
+    portion: Portion
     offset: int
     size: int
     samples: int

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tts.books.book import Book, Limits
-from tts.books.captions import captions
+from tts.books.book import Book, BookLimits
+from tts.books.captions import book_captions
 from tts.books.editions import BYTES_A_SECOND, SOUND_BYTES, Editions, check_room
-from tts.books.jobs import Job, Manner, State, is_id
+from tts.books.jobs import Job, Narration, State, is_id
 from tts.books.runner import Runner
 from tts.books.shelf import Shelf
 from tts.books.store import Store, unavailable
@@ -30,7 +29,7 @@ class Terms:
     """What a library may hold: where, which books, how many unfinished, how many bytes, for how many seconds."""
 
     folder: Path
-    limits: Limits = Limits()
+    limits: BookLimits = BookLimits()
     unfinished: int = 100
     space: int = 20_000_000_000
     keep: float | None = None
@@ -74,12 +73,12 @@ class Library:
         """A place for a file on its way in."""
         return self._shelf.incoming(suffix)
 
-    def submit(self, book: Book, manner: Manner, format: str) -> Job:
+    def submit(self, book: Book, narration: Narration, format: str) -> Job:
         """Have a book spoken. Raises Busy when too many wait, StorageFull when its sound would not fit."""
         left = [job for job in self._store.jobs() if not job.state.ended]
-        coming = sum(_bytes(job.characters - job.characters_done, job.manner, job.format) for job in left)
-        check_room(self._shelf.used() + coming + _bytes(book.characters, manner, format), self.terms.space)
-        job = self._store.add(book, manner, format, self.terms.unfinished)
+        coming = sum(_bytes(job.characters - job.characters_done, job.narration, job.format) for job in left)
+        check_room(self._shelf.used() + coming + _bytes(book.characters, narration, format), self.terms.space)
+        job = self._store.add(book, narration, format, self.terms.unfinished)
         self._runner.wake()
         return job
 
@@ -103,11 +102,11 @@ class Library:
         except OSError as exc:
             raise unavailable(self.terms.folder, exc) from exc
 
-    def captions(self, job: Job, partial: bool) -> Iterator[str]:
-        """What is said when, as WebVTT. Raises Conflict unless it is done, or `partial` will do."""
+    def captions(self, job: Job, kind: str, partial: bool) -> str:
+        """What is said when, as vtt or srt. Raises Conflict unless it is done, or `partial` will do."""
         if job.state is State.CANCELLED or (job.state is not State.DONE and not partial):
             raise Conflict(f"The job is {job.state}; its captions are there when it is done.")
-        return captions(self._store.chapters(job.id), self._store.spoken(job.id), job.manner)
+        return book_captions(self._store.chapters(job.id), self._store.spoken(job.id), kind)
 
     def remove(self, job: str) -> None:
         """Cancel a job that has not ended, which stays to be seen as that; forget one that has. Its files go."""
@@ -118,7 +117,7 @@ class Library:
         self._shelf.discard(job)
 
 
-def _bytes(characters: int, manner: Manner, format: str) -> int:
+def _bytes(characters: int, narration: Narration, format: str) -> int:
     """About how much disk a text takes once it is spoken and bound."""
-    seconds = characters * DENSITY.get(manner.language, 1.0) / CHARACTERS_A_SECOND / manner.speed
+    seconds = characters * DENSITY.get(narration.language, 1.0) / CHARACTERS_A_SECOND / narration.speed
     return round(seconds * (SOUND_BYTES + BYTES_A_SECOND[format]))

@@ -11,7 +11,7 @@ from typing import Any
 from pypdf import PdfReader
 from pypdf.errors import DependencyError, LimitReachedError, PdfReadError, PyPdfError
 
-from tts.books.book import Book, Chapter, Limits
+from tts.books.book import Book, BookLimits, Chapter
 from tts.speech.errors import BadRequest, TooLarge
 
 REPEATED = 0.3
@@ -21,7 +21,7 @@ ENDS = 0.8
 _STOPS = (".", "!", "?", "…", '"', "”", "’", "»", ":", "。", "！", "？", "」")
 
 
-def read_pdf(path: Path, limits: Limits, field: str) -> Book:
+def read_pdf(path: Path, limits: BookLimits, field: str) -> Book:
     """The book in a PDF file. Raises BadRequest when it is damaged or protected, TooLarge when it is too long."""
     try:
         with PdfReader(path) as reader:
@@ -40,7 +40,7 @@ def read_pdf(path: Path, limits: Limits, field: str) -> Book:
         raise BadRequest(f"{field} is damaged: it can't be read as PDF ({exc}).", field) from exc
 
 
-def _check_readable(reader: PdfReader, limits: Limits, field: str) -> None:
+def _check_readable(reader: PdfReader, limits: BookLimits, field: str) -> None:
     if reader.is_encrypted and not reader.decrypt(""):
         raise _protected(field)
     if len(reader.pages) > limits.pages:
@@ -52,7 +52,7 @@ def _protected(field: str) -> BadRequest:
     return BadRequest(f"{field} is protected: it needs a password.", field, None, "a PDF without a password")
 
 
-def _pages(reader: PdfReader, limits: Limits, field: str) -> list[list[str]]:
+def _pages(reader: PdfReader, limits: BookLimits, field: str) -> list[list[str]]:
     """The lines of every page."""
     pages, characters = [], 0
     for page in reader.pages:

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tts.books.book import Book, Limits, tidied
+from tts.books.book import Book, BookLimits, tidied
 from tts.books.cover import as_jpeg
 from tts.books.docx import read_docx
 from tts.books.epub import read_epub
@@ -33,10 +33,10 @@ TEXTS: dict[str, Callable[[str], Book]] = {
     ".xhtml": read_markup,
     ".srt": read_subtitles,
 }
-FILES: dict[str, Callable[[Path, Limits, str], Book]] = {".epub": read_epub, ".pdf": read_pdf, ".docx": read_docx}
+FILES: dict[str, Callable[[Path, BookLimits, str], Book]] = {".epub": read_epub, ".pdf": read_pdf, ".docx": read_docx}
 
 
-def read(path: Path, limits: Limits, field: str) -> Book:
+def read(path: Path, limits: BookLimits, field: str) -> Book:
     """The book in a file, by the end of its name, tidy. Raises BadRequest or TooLarge for `field`."""
     suffix = path.suffix.lower()
     book = FILES[suffix](path, limits, field) if suffix in FILES else TEXTS[suffix](decode(path.read_bytes()))
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
     logging.basicConfig(level="ERROR", format="%(asctime)s %(levelname)s reader: %(message)s")
     _limit_memory()
     try:
-        answer = {"book": _fields(read(Path(path), Limits(**json.loads(limits)), field))}
+        answer = {"book": _fields(read(Path(path), BookLimits(**json.loads(limits)), field))}
     except BadRequest as exc:
         answer = _refusal(exc)
     except MemoryError:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any
 
-from tts.books.book import Book, Chapter, Limits
+from tts.books.book import Book, BookLimits, Chapter
 from tts.engines.base import ROOT
 from tts.speech.errors import BadRequest, Busy, TooLarge, UnsupportedMedia
 
@@ -52,7 +52,7 @@ def suffix_of(name: str, content_type: str, field: str) -> str:
     )
 
 
-def read_file(path: Path, limits: Limits, field: str = "file") -> Book:
+def read_file(path: Path, limits: BookLimits, field: str = "file") -> Book:
     """The book in a file whose name ends with one of SUFFIXES.
 
     Raises BadRequest, naming `field`, when it can't be read, TooLarge when it is over one of the limits or takes
@@ -69,7 +69,7 @@ def read_file(path: Path, limits: Limits, field: str = "file") -> Book:
     return _book(answer["book"])
 
 
-def _answer(path: Path, limits: Limits, field: str) -> dict[str, Any]:
+def _answer(path: Path, limits: BookLimits, field: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "tts.books.reader", str(path), json.dumps(asdict(limits)), field]
     try:
         done = subprocess.run(

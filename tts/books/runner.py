@@ -27,7 +27,7 @@ SWEEP = 3_600.0
 
 
 class Runner(threading.Thread):
-    """Speaks every job in its turn. `ahead` passages are spoken at a time; `keep` is how many seconds a job is kept
+    """Speaks every job in its turn. `ahead` portions are spoken at a time; `keep` is how many seconds a job is kept
     after its end, without limit if None."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Runner(threading.Thread):
                 self._stint.call_off()
 
     def stop(self) -> None:
-        """End, leaving the job under way as it is: it goes on at that passage next time."""
+        """End, leaving the job under way as it is: it goes on at that portion next time."""
         self._stopped.set()
         self._woken.set()
         with self._lock:

@@ -1,4 +1,4 @@
-"""Keeps a job's sound: FLAC pieces, one a passage, in one file that only grows at its end."""
+"""Keeps a job's sound: FLAC pieces, one a portion, in one file that only grows at its end."""
 
 from __future__ import annotations
 

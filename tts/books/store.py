@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 from tts.books.book import Book, Chapter
-from tts.books.jobs import Job, Manner, Passage, Segment, State, Timing, new_id
+from tts.books.jobs import Job, Narration, Portion, Segment, State, Timing, new_id
 from tts.speech.errors import Busy, NotFound, StorageUnavailable
 from tts.speech.voices import Voice
 
@@ -24,16 +25,16 @@ SCHEMAS = (
     """
     CREATE TABLE jobs (
         id TEXT PRIMARY KEY, state TEXT NOT NULL, voice TEXT NOT NULL, language TEXT NOT NULL, speed REAL NOT NULL,
-        normalize INTEGER NOT NULL, format TEXT NOT NULL, title TEXT NOT NULL, author TEXT NOT NULL,
-        characters INTEGER NOT NULL, created REAL NOT NULL, started REAL, ended REAL, spent REAL NOT NULL DEFAULT 0,
-        done INTEGER NOT NULL DEFAULT 0, samples INTEGER NOT NULL DEFAULT 0, error TEXT
+        normalize INTEGER NOT NULL, pronunciations TEXT NOT NULL, format TEXT NOT NULL, title TEXT NOT NULL,
+        author TEXT NOT NULL, characters INTEGER NOT NULL, created REAL NOT NULL, started REAL, ended REAL,
+        spent REAL NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0, samples INTEGER NOT NULL DEFAULT 0, error TEXT
     );
     CREATE TABLE covers (job TEXT PRIMARY KEY REFERENCES jobs ON DELETE CASCADE, jpeg BLOB NOT NULL);
     CREATE TABLE chapters (
         job TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE, number INTEGER NOT NULL, title TEXT NOT NULL,
         text TEXT NOT NULL, PRIMARY KEY (job, number)
     );
-    CREATE TABLE passages (
+    CREATE TABLE portions (
         job TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE, number INTEGER NOT NULL, chapter INTEGER NOT NULL,
         start INTEGER NOT NULL, "end" INTEGER NOT NULL, rest REAL NOT NULL, offset INTEGER, size INTEGER,
         samples INTEGER, words TEXT, PRIMARY KEY (job, number)
@@ -42,9 +43,9 @@ SCHEMAS = (
 )
 """What brings a database from each version to the next one; never change one, add another."""
 
-_JOB = """id, state, voice, language, speed, normalize, format, title, author, characters, created, started, ended,
-    spent, done, samples, error"""
-_PASSAGE = 'number, chapter, start, "end", rest'
+_JOB = """id, state, voice, language, speed, normalize, pronunciations, format, title, author, characters, created,
+    started, ended, spent, done, samples, error"""
+_PORTION = 'number, chapter, start, "end", rest'
 _UNFINISHED = "('queued', 'running')"
 
 
@@ -68,20 +69,20 @@ class Store:
             self._all.clear()
             self._own = threading.local()
 
-    def add(self, book: Book, manner: Manner, format: str, most: int) -> Job:
+    def add(self, book: Book, narration: Narration, format: str, most: int) -> Job:
         """A new job, queued. Raises Busy when `most` others are unfinished."""
         job = new_id()
-        voice = json.dumps(manner.voice.parts)
-        asked = (voice, manner.language, manner.speed, manner.normalize, format, book.title, book.author)
+        voice, said = json.dumps(narration.voice.parts), json.dumps(narration.pronunciations)
+        spoken = (voice, narration.language, narration.speed, narration.normalize, said)
         chapters = [(job, n, chapter.title, chapter.text) for n, chapter in enumerate(book.chapters)]
         with self._write() as db:
             (unfinished,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN {_UNFINISHED}").fetchone()
             if unfinished >= most:
                 raise Busy(f"{unfinished} books are waiting to be spoken already: try again later.", 600.0)
             db.execute(
-                "INSERT INTO jobs (id, state, voice, language, speed, normalize, format, title, author, characters,"
-                " created) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (job, *asked, book.characters, time.time()),
+                "INSERT INTO jobs (id, state, voice, language, speed, normalize, pronunciations, format, title, author,"
+                " characters, created) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (job, *spoken, format, book.title, book.author, book.characters, time.time()),
             )
             db.executemany("INSERT INTO chapters VALUES (?, ?, ?, ?)", chapters)
             if book.cover:
@@ -120,7 +121,7 @@ class Store:
         titles = self._db().execute("SELECT title, length(text) FROM chapters WHERE job = ? ORDER BY number", (job,))
         lengths: dict[int, int | None] = dict(
             self._db().execute(
-                "SELECT chapter, CASE WHEN count(samples) = count(*) THEN sum(samples) END FROM passages WHERE job = ?"
+                "SELECT chapter, CASE WHEN count(samples) = count(*) THEN sum(samples) END FROM portions WHERE job = ?"
                 " GROUP BY chapter",
                 (job,),
             )
@@ -136,64 +137,64 @@ class Store:
         row = self._db().execute("SELECT jpeg FROM covers WHERE job = ?", (job,)).fetchone()
         return None if row is None else bytes(row[0])
 
-    def plan(self, job: str, passages: Sequence[Passage]) -> None:
-        """Lay down, once, in which passages the job is spoken: whatever happens, they stay the same."""
+    def plan(self, job: str, portions: Sequence[Portion]) -> None:
+        """Lay down, once, in which portions the job is spoken: whatever happens, they stay the same."""
         with self._write() as db:
             db.executemany(
-                f"INSERT INTO passages (job, {_PASSAGE}) VALUES (?, ?, ?, ?, ?, ?)",
-                [(job, *astuple(passage)) for passage in passages],
+                f"INSERT INTO portions (job, {_PORTION}) VALUES (?, ?, ?, ?, ?, ?)",
+                [(job, *astuple(portion)) for portion in portions],
             )
 
     def is_planned(self, job: str) -> bool:
-        return self._db().execute("SELECT 1 FROM passages WHERE job = ? LIMIT 1", (job,)).fetchone() is not None
+        return self._db().execute("SELECT 1 FROM portions WHERE job = ? LIMIT 1", (job,)).fetchone() is not None
 
-    def unspoken(self, job: str) -> list[Passage]:
-        """The passages that are still to be spoken, in order."""
-        query = f"SELECT {_PASSAGE} FROM passages WHERE job = ? AND size IS NULL ORDER BY number"
-        return [Passage(*row) for row in self._db().execute(query, (job,))]
+    def unspoken(self, job: str) -> list[Portion]:
+        """The portions that are still to be spoken, in order."""
+        query = f"SELECT {_PORTION} FROM portions WHERE job = ? AND size IS NULL ORDER BY number"
+        return [Portion(*row) for row in self._db().execute(query, (job,))]
 
     def spoken(self, job: str) -> list[Segment]:
-        """The passages that are spoken, in order."""
+        """The portions that are spoken, in order."""
         rows = self._db().execute(
-            f"SELECT {_PASSAGE}, offset, size, samples, words FROM passages WHERE job = ? AND size IS NOT NULL"
+            f"SELECT {_PORTION}, offset, size, samples, words FROM portions WHERE job = ? AND size IS NOT NULL"
             " ORDER BY number",
             (job,),
         )
-        return [Segment(Passage(*row[:5]), row[5], row[6], row[7], _timings(row[8])) for row in rows]
+        return [Segment(Portion(*row[:5]), row[5], row[6], row[7], _timings(row[8])) for row in rows]
 
     def sound_size(self, job: str) -> int:
-        """Bytes of the sound file that belong to spoken passages; what lies behind them was being written."""
-        (size,) = self._db().execute("SELECT ifnull(sum(size), 0) FROM passages WHERE job = ?", (job,)).fetchone()
+        """Bytes of the sound file that belong to spoken portions; what lies behind them was being written."""
+        (size,) = self._db().execute("SELECT ifnull(sum(size), 0) FROM portions WHERE job = ?", (job,)).fetchone()
         return int(size)
 
     def keep(self, job: str, segment: Segment, spent: float) -> bool:
-        """Note a passage whose sound is on the disk, and the seconds spent on it; False when the job has ended."""
-        passage, words = segment.passage, json.dumps([astuple(word) for word in segment.words])
+        """Note a portion whose sound is on the disk, and the seconds spent on it; False when the job has ended."""
+        portion, words = segment.portion, json.dumps([astuple(word) for word in segment.words])
         with self._write() as db:
             changed = db.execute(
                 "UPDATE jobs SET done = done + ?, samples = samples + ?, spent = spent + ?, error = NULL"
                 " WHERE id = ? AND state = 'running'",
-                (passage.end - passage.start, segment.samples, spent, job),
+                (portion.end - portion.start, segment.samples, spent, job),
             )
             if not changed.rowcount:
                 return False
             db.execute(
-                "UPDATE passages SET offset = ?, size = ?, samples = ?, words = ? WHERE job = ? AND number = ?",
-                (segment.offset, segment.size, segment.samples, words, job, passage.number),
+                "UPDATE portions SET offset = ?, size = ?, samples = ?, words = ? WHERE job = ? AND number = ?",
+                (segment.offset, segment.size, segment.samples, words, job, portion.number),
             )
         return True
 
     def forget_sound(self, job: str, length: int) -> None:
-        """Take back the passages whose sound lies beyond `length` bytes: the file lost them."""
+        """Take back the portions whose sound lies beyond `length` bytes: the file lost them."""
         with self._write() as db:
             db.execute(
-                "UPDATE passages SET offset = NULL, size = NULL, samples = NULL, words = NULL"
+                "UPDATE portions SET offset = NULL, size = NULL, samples = NULL, words = NULL"
                 " WHERE job = ? AND offset + size > ?",
                 (job, length),
             )
             db.execute(
                 'UPDATE jobs SET (done, samples) = (SELECT ifnull(sum("end" - start), 0), ifnull(sum(samples), 0)'
-                " FROM passages WHERE job = jobs.id AND size IS NOT NULL) WHERE id = ?",
+                " FROM portions WHERE job = jobs.id AND size IS NOT NULL) WHERE id = ?",
                 (job,),
             )
 
@@ -211,7 +212,7 @@ class Store:
             )
             if changed.rowcount and state is State.CANCELLED:
                 db.execute("DELETE FROM chapters WHERE job = ?", (job,))
-                db.execute("DELETE FROM passages WHERE job = ?", (job,))
+                db.execute("DELETE FROM portions WHERE job = ?", (job,))
         return bool(changed.rowcount)
 
     def remove(self, job: str) -> None:
@@ -294,8 +295,10 @@ def _timings(words: str) -> tuple[Timing, ...]:
 
 
 def _job(row: tuple) -> Job:  # type: ignore[type-arg]  # of what SQLite holds
-    job, state, voice, language, speed, normalize, *rest = row
-    manner = Manner(
-        Voice(tuple((name, weight) for name, weight in json.loads(voice))), language, speed, bool(normalize)
-    )
-    return Job(job, State(state), manner, *rest)
+    job, state, voice, language, speed, normalize, pronunciations, *rest = row
+    narration = Narration(Voice(_pairs(voice)), language, speed, bool(normalize), _pairs(pronunciations))
+    return Job(job, State(state), narration, *rest)
+
+
+def _pairs(written: str) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, value) for name, value in json.loads(written))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
@@ -10,11 +12,19 @@ from typing import Any, Protocol
 
 from tts.speech.audio import Chunk
 from tts.speech.errors import ClientGone, TimedOut
-from tts.speech.request import SpeechRequest
+from tts.speech.request import Pronunciation, SpeechRequest
 from tts.speech.text import Utterance
 
 ROOT = Path(__file__).parents[2]
 """Where `python -m tts...` is found from, whatever folder the server was started in."""
+
+
+OUT_OF_REACH: dict[str, Any] = {}
+if sys.platform == "win32":
+    OUT_OF_REACH["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    OUT_OF_REACH["start_new_session"] = True
+"""Popen's options for a child that a Ctrl-C in our terminal does not reach: it may finish what it speaks."""
 
 
 def _never() -> bool:
@@ -51,6 +61,9 @@ class Engine(Protocol):
         Raises Busy at once, and SynthesisFailed, WorkerUnavailable, TimedOut or ClientGone while it is iterated.
         """
 
+    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+        """How `text` is read in the language with that letter. Raises what synthesize() raises, and Unsupported."""
+
     def status(self) -> dict[str, Any]:
         """What GET /health tells: JSON values."""
 
@@ -59,7 +72,10 @@ class Engine(Protocol):
 
 
 class Worker(Protocol):
-    """One who speaks one utterance at a time; an engine owns several. All but cancel() are called from one thread."""
+    """One who speaks one utterance at a time; an engine owns several.
+
+    start() and speak() are called from one thread, cancel() and close() from any.
+    """
 
     @property
     def ready(self) -> bool:
@@ -69,10 +85,16 @@ class Worker(Protocol):
         """Be ready to speak. Raises WorkerUnavailable."""
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
-        """The utterance's sound. Raises SynthesisFailed, TimedOut or WorkerUnavailable; then the next may come."""
+        """The utterance's sound; a cancel() after this call, even before the first chunk is asked for, is about it.
+
+        Raises SynthesisFailed, TimedOut, WorkerUnavailable or, when cancelled, ClientGone; then the next may come.
+        """
+
+    def phonemize(self, utterance: Utterance) -> Pronunciation:
+        """How the utterance is read. Raises what speak() raises, and Unsupported."""
 
     def cancel(self) -> None:
-        """Make a speak() under way end soon, by any error; called from another thread."""
+        """Make the last speak() end soon when it is still under way."""
 
     def close(self) -> None:
-        """End every process behind it."""
+        """End every process behind it, for good; a start() or speak() under way fails."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import queue
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from typing import IO, Any
 
 import numpy as np
 
-from tts.engines.base import ROOT
+from tts.engines.base import OUT_OF_REACH, ROOT
 from tts.engines.protocol import BadFrame, read_frame, write_frame
 from tts.speech.audio import Chunk, Word
 from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,8 @@ STOP_TIMEOUT = 0.5
 
 Frame = tuple[dict[str, Any], bytes]
 
-
-@dataclass(frozen=True)
-class _Cancel:
-    """Wakes the driver that waits for frames of its `serial`-th utterance."""
-
-    serial: int
+_WAKE = object()
+"""Put among the frames: whoever waits for one looks up."""
 
 
 class Child:
@@ -45,10 +42,13 @@ class Child:
         self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._loaded = False
+        self._lock = threading.Lock()
+        self._closed = False
         self._serial = 0
+        self._cancelled = 0
         self._failures = 0
         self._retry_at = 0.0
-        self._inbox: queue.SimpleQueue[Frame | BadFrame | _Cancel | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     @property
     def ready(self) -> bool:
@@ -70,32 +70,58 @@ class Child:
         self._failures = 0
 
     def _start(self) -> None:
-        self._inbox = queue.SimpleQueue()
-        process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
-        self._process = process
+        process = self._spawn()
         assert process.stdout is not None
         threading.Thread(
             target=_read_frames, args=(process.stdout, self._inbox), name=f"worker-{process.pid}", daemon=True
         ).start()
         try:
-            header, _ = self._receive(time.monotonic() + LOAD_TIMEOUT)
+            header, _ = self._receive(time.monotonic() + LOAD_TIMEOUT, deaf=True)  # the next listener wants it loaded
         except (SynthesisFailed, TimedOut) as exc:
-            self.close()
+            self._end()
             raise WorkerUnavailable(f"A worker could not start (exit code {process.returncode}): {exc}") from exc
         if header["kind"] != "ready":
-            self.close()
+            self._end()
             raise WorkerUnavailable(f"A worker could not start: {header.get('message', header['kind'])}")
         self._loaded = True
         log.info("Worker %d is ready: %s", process.pid, header.get("message", ""))
 
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        self._inbox = queue.SimpleQueue()
+        with self._lock:
+            if self._closed:
+                raise WorkerUnavailable("The server is shutting down.")
+            try:
+                self._process = subprocess.Popen(
+                    self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, **OUT_OF_REACH
+                )
+            except OSError as exc:
+                raise WorkerUnavailable(f"{self._command[0]} cannot be run: {exc.strerror or exc}.") from exc
+            return self._process
+
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
+        self._serial += 1
+        frames = self._answers({"kind": "speak", "utterance": dataclasses.asdict(utterance), "threads": threads})
+        return self._chunks(frames)
+
+    def _chunks(self, frames: Generator[Frame, None, None]) -> Iterator[Chunk]:
+        with contextlib.closing(frames):
+            for header, payload in frames:
+                yield _chunk(header, payload)
+
+    def phonemize(self, utterance: Utterance) -> Pronunciation:
+        self._serial += 1
+        ((header, _),) = self._answers({"kind": "phonemize", "utterance": dataclasses.asdict(utterance)})
+        return Pronunciation(header["phonemes"], tuple(header["tokens"]))
+
+    def _answers(self, order: dict[str, Any]) -> Generator[Frame, None, None]:
+        """The frames that answer an order, up to the one that says that it is done."""
         if not self.ready:
             self._replace()
-        self._serial += 1
         deadline = time.monotonic() + self._timeout
         whole = False
         try:
-            self._send({"kind": "speak", "utterance": dataclasses.asdict(utterance), "threads": threads})
+            self._send(order)
             while True:
                 header, payload = self._receive(deadline)
                 if header["kind"] == "done":
@@ -104,15 +130,21 @@ class Child:
                 if header["kind"] == "error":
                     whole = True
                     raise SynthesisFailed(str(header.get("message")))
-                yield _chunk(header, payload)
+                yield header, payload
         finally:
             if not whole:
                 self._give_up()
 
     def cancel(self) -> None:
-        self._inbox.put(_Cancel(self._serial))
+        self._cancelled = self._serial
+        self._inbox.put(_WAKE)
 
     def close(self) -> None:
+        with self._lock:
+            self._closed = True
+        self._end()
+
+    def _end(self) -> None:
         process = self._process
         self._loaded = False
         if process is None:
@@ -130,7 +162,7 @@ class Child:
                 self._process.pid,
                 self._process.returncode,
             )
-        self.close()
+        self._end()
         self.start()
 
     def _give_up(self) -> None:
@@ -142,30 +174,33 @@ class Child:
                 pass
         except (SynthesisFailed, TimedOut) as exc:
             log.warning("A worker is replaced: %s", exc)
-            self.close()
+            self._end()
 
     def _send(self, header: dict[str, Any]) -> None:
-        assert self._process is not None and self._process.stdin is not None
+        process = self._process
+        if process is None:
+            raise SynthesisFailed("The speech worker was stopped.")
+        assert process.stdin is not None
         try:
-            write_frame(self._process.stdin, header)
-        except OSError as exc:
+            write_frame(process.stdin, header)
+        except (OSError, ValueError) as exc:  # it died, or close() shut the pipe meanwhile
             raise SynthesisFailed("The speech worker ended unexpectedly.") from exc
 
     def _receive(self, deadline: float, deaf: bool = False) -> Frame:
         """The next frame. Raises TimedOut, SynthesisFailed when the process ended, ClientGone (unless `deaf`)."""
         while True:
+            if self._cancelled == self._serial and not deaf:
+                raise ClientGone("The client left.")
             try:
-                item = self._inbox.get(timeout=max(0.0, deadline - time.monotonic()))
+                item: Frame | BadFrame | object | None = self._inbox.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty as exc:
                 raise TimedOut(f"The speech worker did not answer within {self._timeout:g} seconds.") from exc
             if item is None:
                 raise SynthesisFailed("The speech worker ended unexpectedly.")
             if isinstance(item, BadFrame):
                 raise SynthesisFailed("The speech worker sent something that is not sound.") from item
-            if not isinstance(item, _Cancel):
+            if isinstance(item, tuple):
                 return item
-            if item.serial == self._serial and not deaf:
-                raise ClientGone("The client left.")
 
 
 def _chunk(header: dict[str, Any], payload: bytes) -> Chunk:

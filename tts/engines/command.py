@@ -7,6 +7,7 @@ import os
 import subprocess
 import tempfile
 import threading
+import time
 import wave
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,17 +16,20 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from tts.engines.base import ROOT
+from tts.engines.base import OUT_OF_REACH, ROOT
 from tts.speech.audio import SAMPLE_RATE, Chunk
-from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, Unsupported, WorkerUnavailable
+from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
 log = logging.getLogger(__name__)
 
 HELP_TIMEOUT = 60.0
 """Seconds for `--help`: hexgrad's command imports torch first, which takes 5 s from a warm disk."""
-RUN_PREFIX = "run-"
-"""What the names of our folders in TEMP_DIR begin with."""
+RUN_PREFIX = "kokoro-run-"
+"""What the names of our folders in TEMP_DIR begin with; start-up removes them, so nobody else's may begin so."""
+POLL = 0.02
+"""Seconds between two looks at whether a run has ended or its listener has left."""
 STDERR_LINES = 5
 """Last lines of a failed command's stderr that go into the log."""
 
@@ -37,8 +41,8 @@ class Command:
         self._command = list(command)
         self._folder = folder
         self._timeout = timeout
-        self._running: subprocess.Popen[bytes] | None = None
         self._cancelled = threading.Event()
+        self._closed = False
 
     @property
     def ready(self) -> bool:
@@ -48,21 +52,20 @@ class Command:
         """Check that the command answers. Raises WorkerUnavailable."""
         try:
             code, stderr = self._run(["--help"], HELP_TIMEOUT)
-        except TimedOut as exc:
-            raise WorkerUnavailable(f"{self._shown} --help did not answer within {HELP_TIMEOUT:g} seconds.") from exc
+        except (TimedOut, ClientGone) as exc:
+            raise WorkerUnavailable(f"{self._shown} --help did not answer: {exc}") from exc
         if code:
             raise WorkerUnavailable(f"{self._shown} --help exited with {code}: {_tail(stderr) or 'it said nothing'}")
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
-        if len(utterance.voice.parts) > 1:
-            raise SynthesisFailed("This server's engine is a command, which cannot blend voices.")
         self._cancelled.clear()
+        return self._speak(utterance)
+
+    def _speak(self, utterance: Utterance) -> Iterator[Chunk]:
         with tempfile.TemporaryDirectory(prefix=RUN_PREFIX, dir=self._folder) as folder:
             text, sound = Path(folder, "text.txt"), Path(folder, "sound.wav")
             text.write_text(utterance.text, "utf-8")
             code, stderr = self._run(self._flags(utterance, text, sound), self._timeout)
-            if self._cancelled.is_set():
-                raise ClientGone("The client left.")
             if code:
                 log.error("%s exited with %d: %s", self._shown, code, _tail(stderr))
                 raise SynthesisFailed(f"The speech command failed with exit code {code}.")
@@ -70,13 +73,14 @@ class Command:
         rest = np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32)
         yield Chunk(np.concatenate([samples, rest]))
 
+    def phonemize(self, utterance: Utterance) -> Pronunciation:
+        raise Unsupported("This server's engine is a command, which does not tell how it reads.")
+
     def cancel(self) -> None:
         self._cancelled.set()
-        running = self._running
-        if running is not None:
-            _kill_tree(running.pid)
 
     def close(self) -> None:
+        self._closed = True
         self.cancel()
 
     @property
@@ -91,7 +95,9 @@ class Command:
         ]
 
     def _run(self, flags: list[str], timeout: float) -> tuple[int, bytes]:
-        """(exit code, stderr) of one run; the whole tree is killed at the limit. Raises TimedOut, WorkerUnavailable."""
+        """(exit code, stderr) of one run. Raises WorkerUnavailable, or TimedOut or ClientGone with the tree killed."""
+        if self._closed:
+            raise WorkerUnavailable("The server is shutting down.")
         environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
         with tempfile.TemporaryFile() as stderr:
             try:
@@ -102,27 +108,32 @@ class Command:
                     stderr=stderr,
                     env=environment,
                     cwd=ROOT,
+                    **OUT_OF_REACH,
                 )
             except OSError as exc:
                 raise WorkerUnavailable(f"{self._shown} cannot be run: {exc.strerror or exc}.") from exc
-            self._running = process
             try:
-                process.wait(timeout)
-            except subprocess.TimeoutExpired as exc:
-                raise TimedOut(f"The speech command took longer than {timeout:g} seconds.") from exc
+                self._wait(process, timeout)
             finally:
-                self._running = None
                 if process.poll() is None:
                     _kill_tree(process.pid)
                     process.wait()
             stderr.seek(0)
             return process.returncode, stderr.read()
 
+    def _wait(self, process: subprocess.Popen[bytes], timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while process.poll() is None:
+            if self._cancelled.wait(POLL):
+                raise ClientGone("The client left.")
+            if time.monotonic() > deadline:
+                raise TimedOut(f"The speech command took longer than {timeout:g} seconds.")
+
 
 def _kill_tree(pid: int) -> None:
     try:
         parent = psutil.Process(pid)
-        family = [*parent.children(recursive=True), parent]
+        family = [parent, *parent.children(recursive=True)]
     except psutil.NoSuchProcess:
         return
     for process in family:
@@ -130,7 +141,7 @@ def _kill_tree(pid: int) -> None:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(family[:-1], timeout=2)
+    psutil.wait_procs(family[1:], timeout=0.5)
 
 
 def _read(path: Path, stderr: bytes) -> NDArray[np.float32]:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from tts.engines.base import Listener, Worker
-from tts.speech.audio import Chunk
+from tts.speech.audio import SAMPLE_RATE, Chunk
 from tts.speech.errors import Busy, ClientGone, SpeechError, WorkerUnavailable
+from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
 POLL = 0.05
@@ -23,25 +28,46 @@ PACE = 15.0
 """Characters a second of English speech, to begin with; the line learns how fast its workers are."""
 
 
+Work = Callable[[Utterance, Worker, int], Iterator[Any]]
+"""What a worker, with so many threads, makes of an utterance."""
+
+
+def speak(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Chunk]:
+    """The utterance's sound, as loud as it wants; a pause needs no worker."""
+    if not utterance.text.strip():
+        return iter([Chunk(np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32))])
+    chunks = worker.speak(utterance, threads)
+    if utterance.gain == 1.0:
+        return chunks
+    return (replace(chunk, samples=chunk.samples * np.float32(utterance.gain)) for chunk in chunks)
+
+
+def read(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Pronunciation]:
+    """How the utterance is read."""
+    yield worker.phonemize(utterance)
+
+
 class Task:
     """One utterance on its way: made by a request, worked on by one worker, read by the request."""
 
-    def __init__(self, utterance: Utterance) -> None:
+    def __init__(self, utterance: Utterance, work: Work) -> None:
         self.utterance = utterance
+        self._work = work
         self.cancelled = False
         self._worker: Worker | None = None
         self._lock = threading.Lock()
-        self._answers: queue.SimpleQueue[Chunk | SpeechError | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def speak(self, worker: Worker, threads: int) -> None:
         """Have `worker` speak the utterance. Raises what the worker raises, ClientGone when it was cancelled before."""
-        with self._lock:
-            if self.cancelled:
-                raise ClientGone("Nobody waits for this utterance any more.")
-            self._worker = worker
         try:
-            for chunk in worker.speak(self.utterance, threads):
-                self._answers.put(chunk)
+            with self._lock:  # a cancel comes before this, or reaches the worker
+                if self.cancelled:
+                    raise ClientGone("Nobody waits for this utterance any more.")
+                self._worker = worker
+                answers = self._work(self.utterance, worker, threads)
+            for answer in answers:
+                self._answers.put(answer)
         finally:
             with self._lock:
                 self._worker = None
@@ -57,8 +83,8 @@ class Task:
         """Nothing more will come, for this reason or because all is said."""
         self._answers.put(error)
 
-    def chunks(self, listener: Listener) -> Iterator[Chunk]:
-        """The chunks as they come. Raises the task's error, ClientGone or TimedOut."""
+    def answers(self, listener: Listener) -> Iterator[Any]:
+        """What the worker answers, as it comes. Raises the task's error, ClientGone or TimedOut."""
         while True:
             listener.check()
             try:
@@ -123,12 +149,15 @@ class Line:
                 if place in turns:
                     turns.remove(place)
 
-    def take(self) -> tuple[Task, int] | None:
-        """The next task, and how many tasks share the cores now; waits for one. None when the line is closed."""
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def take(self, seconds: float) -> tuple[Task, int] | None:
+        """The next task, and how many tasks share the cores now; None when none came within `seconds`, or ever will."""
         with self._changed:
-            while not self._due() and not self._closed:
-                self._changed.wait()
-            if self._closed:
+            self._changed.wait_for(lambda: self._due() or self._closed, seconds)
+            if self._closed or not self._due():
                 return None
             turns = self._due()
             place = turns.popleft()
@@ -192,9 +221,9 @@ class Place:
         self.background = background
         self.tasks: deque[Task] = deque()
 
-    def submit(self, utterance: Utterance) -> Task:
+    def submit(self, utterance: Utterance, work: Work = speak) -> Task:
         """Put a task at the end of this request's own."""
-        task = Task(utterance)
+        task = Task(utterance, work)
         self._open.append(task)
         self._line.add(self, task)
         return task

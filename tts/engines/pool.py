@@ -8,30 +8,36 @@ import time
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from tts.engines.base import Listener, Worker
-from tts.engines.line import Line, Task
+from tts.engines.line import Line, Task, read
 from tts.speech.audio import Chunk
 from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, WorkerUnavailable
-from tts.speech.request import SpeechRequest
+from tts.speech.request import Pronunciation, Run, SpeechRequest
 from tts.speech.text import Sizes, Utterance, utterances
+from tts.speech.voices import find_voice
 
 log = logging.getLogger(__name__)
 
 ALONE = 2
 """Utterances of a request that are spoken one at a time, on all cores, until the listener has enough to listen to."""
+IDLE = 1.0
+"""Seconds between two looks of an idle driver at whether its worker still lives."""
 
 
 class Pool:
     """Workers, a thread for each, and the line that they serve."""
 
-    def __init__(self, name: str, workers: Sequence[Worker], threads: int, queue: int, sizes: Sizes) -> None:
+    def __init__(
+        self, name: str, workers: Sequence[Worker], threads: int, queue: int, sizes: Sizes, idle: float = IDLE
+    ) -> None:
         self.name = name
         self._sizes = sizes
         self._threads = threads
         self._line = Line(len(workers), queue)
-        self._drivers = [Driver(f"worker-{i}", worker, self._line, threads) for i, worker in enumerate(workers)]
+        self._drivers = [Driver(f"worker-{i}", each, self._line, threads, idle) for i, each in enumerate(workers)]
 
     def start(self) -> None:
         """Start every worker at once and wait for the first that is ready, or for the last to fail."""
@@ -62,12 +68,21 @@ class Pool:
             look_ahead(1)
             spoken = 0
             while under_way:
-                for chunk in under_way[0].chunks(listener):
+                for chunk in under_way[0].answers(listener):
                     look_ahead(2 if spoken < ALONE - 1 else len(self._drivers) + 1)
-                    yield chunk
+                    yield _written(chunk, request.text)
                 under_way.popleft()
                 spoken += 1
                 look_ahead(1)
+        finally:
+            place.leave()
+
+    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+        utterance = Utterance((Run(text, 0, len(text)),), find_voice("af_heart"), language)
+        place = self._line.enter(len(text))
+        try:
+            found: Pronunciation = next(place.submit(utterance, read).answers(listener))
+            return found
         finally:
             place.leave()
 
@@ -84,48 +99,65 @@ class Pool:
     def close(self) -> None:
         self._line.close()
         for driver in self._drivers:
-            driver.cancel()
+            driver.stop()
         for driver in self._drivers:
-            driver.join()
+            if driver.is_alive():
+                driver.join()
+
+
+def _written(chunk: Chunk, text: str) -> Chunk:
+    """The chunk with its words as they stand in the text as sent."""
+    return Chunk(chunk.samples, tuple(replace(word, text=text[word.start : word.end]) for word in chunk.words))
 
 
 class Driver(threading.Thread):
     """Takes tasks from the line and has its worker speak them; starts the worker again after it failed."""
 
-    def __init__(self, name: str, worker: Worker, line: Line, threads: int) -> None:
+    def __init__(self, name: str, worker: Worker, line: Line, threads: int, idle: float) -> None:
         super().__init__(name=name, daemon=True)
         self._worker = worker
         self._line = line
         self._threads = threads
+        self._idle = idle
         self._tried = threading.Event()
         self._error: WorkerUnavailable | None = None
         self._task: Task | None = None
 
     def wait(self) -> WorkerUnavailable | None:
         """Wait until the worker is ready, or say why it will not be."""
-        self._tried.wait()
+        while not self._tried.wait(0.5):  # on Windows a wait without a limit can't be interrupted
+            pass
         return self._error
 
     @property
     def ready(self) -> bool:
         return self._worker.ready
 
-    def cancel(self) -> None:
+    def stop(self) -> None:
+        """Close the worker, which ends the thread once the line is closed; whoever still listens is told why."""
         task = self._task
         if task is not None:
-            task.cancel()
+            task.end(WorkerUnavailable("The server is shutting down."))
+        self._worker.close()
 
     def run(self) -> None:
         with closing(self._worker):
-            try:
-                self._worker.start()
-            except WorkerUnavailable as exc:
-                log.error("%s: %s", self.name, exc)
-                self._error = exc
+            self._start_worker()
             self._tried.set()
-            while taken := self._line.take():
-                self._task, sharing = taken
-                self._speak(self._task, max(1, self._threads // sharing))
+            while not self._line.closed:
+                if taken := self._line.take(self._idle):
+                    self._task, sharing = taken
+                    self._speak(self._task, max(1, self._threads // sharing))
+                elif not self._worker.ready and self._error is None:  # it died; one that can't start waits for a task
+                    self._start_worker()
+
+    def _start_worker(self) -> None:
+        self._error = None
+        try:
+            self._worker.start()
+        except WorkerUnavailable as exc:
+            log.error("%s: %s", self.name, exc)
+            self._error = exc
 
     def _speak(self, task: Task, threads: int) -> None:
         began = time.monotonic()
@@ -141,5 +173,6 @@ class Driver(threading.Thread):
             error = SynthesisFailed("The speech engine broke; the server's log says how.")
         finally:
             self._task = None
+            self._error = error if isinstance(error, WorkerUnavailable) else None
             self._line.done(task, time.monotonic() - began)
             task.end(error)

@@ -39,7 +39,7 @@ def read_frame(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
         raise BadFrame("the pipe ended inside a frame")
     try:
         header = json.loads(encoded)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise BadFrame("a frame's header isn't JSON") from exc
     if not isinstance(header, dict) or not isinstance(header.get("kind"), str):
         raise BadFrame("a frame's header has no kind")

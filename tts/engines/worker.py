@@ -19,9 +19,11 @@ from typing import IO, Any
 
 from tts.engines.protocol import read_frame, write_frame
 from tts.speech.audio import Chunk
+from tts.speech.request import Run
 from tts.speech.text import Utterance
 from tts.speech.voices import find_voice
 from tts.synth.assets import Assets
+from tts.synth.phonemes import tokens
 from tts.synth.speaker import Cancelled, Speaker
 
 log = logging.getLogger("tts.worker")
@@ -32,13 +34,13 @@ CANNOT_LOAD = 3
 
 def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the owner decides when to stop
+    for name in (signal.SIGINT, signal.SIGTERM):  # they may reach all of a service's processes; the owner decides
+        signal.signal(name, signal.SIG_IGN)
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s worker: %(message)s")
     frames = _take_stdout()
     try:
         speaker = Speaker(Assets(options.model, options.voices), options.cache, options.device, options.threads)
-        first = Utterance("Ready.", find_voice("af_heart"), "a")
-        seconds = sum(chunk.seconds for chunk in speaker.speak(first, options.threads))
+        seconds = sum(chunk.seconds for chunk in speaker.speak(_first_word(), options.threads))
     except Exception as exc:  # the process's edge: tell the owner why, whatever it was
         log.exception("Cannot load the network")
         write_frame(frames, {"kind": "failed", "message": f"{type(exc).__name__}: {exc}"})
@@ -59,25 +61,32 @@ class Desk:
         threading.Thread(target=self._listen, args=(orders,), daemon=True).start()
         while True:
             order, stop = self._orders.get()
-            self._speak(Utterance.from_json(order["utterance"]), order["threads"], stop)
+            self._obey(order, Utterance.from_json(order["utterance"]), stop)
 
     def _listen(self, orders: IO[bytes]) -> None:
         stop = threading.Event()
-        while frame := read_frame(orders):
-            header, _ = frame
-            if header["kind"] == "cancel":
-                stop.set()
-                self._speaker.cancel()
-            else:
-                stop = threading.Event()
-                self._orders.put((header, stop))
-        os._exit(0)  # the owner has gone; whatever is being spoken is for nobody
+        try:
+            while frame := read_frame(orders):
+                header, _ = frame
+                if header["kind"] == "cancel":
+                    stop.set()
+                    self._speaker.cancel()
+                else:
+                    stop = threading.Event()
+                    self._orders.put((header, stop))
+        finally:
+            os._exit(0)  # the owner has gone, maybe inside a frame; whatever is being spoken is for nobody
 
-    def _speak(self, utterance: Utterance, threads: int, stop: threading.Event) -> None:
+    def _obey(self, order: dict[str, Any], utterance: Utterance, stop: threading.Event) -> None:
         answer: dict[str, Any] = {"kind": "done"}
         try:
-            for chunk in self._speaker.speak(utterance, threads, stop):
-                self._send(chunk)
+            if order["kind"] == "phonemize":
+                phonemes = self._speaker.phonemes(utterance)
+                found = {"kind": "phonemes", "phonemes": phonemes, "tokens": [0, *tokens(phonemes), 0]}
+                write_frame(self._frames, found)
+            else:
+                for chunk in self._speaker.speak(utterance, order["threads"], stop):
+                    self._send(chunk)
         except Cancelled:
             pass
         except Exception as exc:  # one utterance's edge: the owner hears of it, the next one may be fine
@@ -88,6 +97,10 @@ class Desk:
     def _send(self, chunk: Chunk) -> None:
         words = [dataclasses.astuple(word) for word in chunk.words]
         write_frame(self._frames, {"kind": "chunk", "words": words}, chunk.samples.astype("<f4").tobytes())
+
+
+def _first_word() -> Utterance:
+    return Utterance((Run("Ready.", 0, 6),), find_voice("af_heart"), "a")
 
 
 def _take_stdout() -> IO[bytes]:

@@ -16,9 +16,7 @@ QUIET = 0.01  # -40 dBFS: Kokoro is below -60 dBFS before it speaks
 NOTHING: Samples = np.zeros(0, np.float32)
 
 
-def encode(
-    chunks: Iterable[Chunk], format: str, sample_rate: int = SAMPLE_RATE
-) -> Generator[bytes, None, None]:
+def encode(chunks: Iterable[Chunk], format: str, sample_rate: int = SAMPLE_RATE) -> Generator[bytes, None, None]:
     """One container, its bytes leaving chunk by chunk; close it early and the encoder is freed.
 
     The rate (Hz) is the nearest one at or above `sample_rate` that the format can hold.
@@ -47,13 +45,13 @@ def _write_pcm(blocks: Iterable[Samples], header: bytes) -> Generator[bytes, Non
 
 
 def _resample(chunks: Iterable[Chunk], rate: int) -> Iterator[Samples]:
-    """Clean samples at `rate`, one block a chunk, filtered across the seams."""
+    """Samples at `rate`, one block a chunk, filtered across the seams."""
     if rate == SAMPLE_RATE:
-        yield from (clip(chunk.samples) for chunk in chunks)
+        yield from (chunk.samples for chunk in chunks)
         return
     stream = soxr.ResampleStream(SAMPLE_RATE, rate, num_channels=1, dtype="float32")
     for chunk in chunks:
-        yield stream.resample_chunk(clip(chunk.samples))
+        yield stream.resample_chunk(clip(chunk.samples))  # one value that is no number would spoil the rest
     yield stream.resample_chunk(NOTHING, last=True)
 
 
@@ -90,12 +88,8 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
         # A page is held back until the next one is full, so short pages (in microseconds).
         "opus": Codec("libopus", "ogg", "flt", bit_rate=64_000, container_options={"page_duration": "60000"}),
         # A third of the work of "twoloop", FFmpeg's default, and nearer to the sound.
-        "aac": Codec(
-            "aac", "adts", "fltp", bit_rate=96_000, run_up=1_024, encoder_options={"aac_coder": "fast"}
-        ),
-        "flac": Codec(
-            "flac", "flac", "s16", needs_sound=False, container_options={"metadata_header_padding": "0"}
-        ),
+        "aac": Codec("aac", "adts", "fltp", bit_rate=96_000, run_up=1_024, encoder_options={"aac_coder": "fast"}),
+        "flac": Codec("flac", "flac", "s16", needs_sound=False, container_options={"metadata_header_padding": "0"}),
     }
 )
 
@@ -110,9 +104,11 @@ class _Pipe:
         self._waiting += data
         return len(data)
 
-    def take(self) -> bytes:
-        taken, self._waiting = bytes(self._waiting), bytearray()
-        return taken
+    def take(self) -> Iterator[bytes]:
+        """What has come in since the last time, if anything: an empty piece could end a chunked response."""
+        if self._waiting:
+            taken, self._waiting = bytes(self._waiting), bytearray()
+            yield taken
 
 
 class _Encoder:
@@ -123,7 +119,7 @@ class _Encoder:
         self._rate = rate
         self._fed = 0
         self._unwanted = 0
-        options = {"flush_packets": "1", **codec.container_options}
+        options = dict(codec.container_options)
         self._container = av.open(file, "w", format=codec.container, options=options)
         self._stream = self._open_stream()
 
@@ -183,10 +179,9 @@ def _compress(blocks: Iterable[Samples], codec: Codec, rate: int) -> Generator[b
     with _Encoder(codec, rate, pipe) as encoder:
         for block in blocks:
             encoder.feed(block)
-            if ready := pipe.take():  # an empty piece would end a chunked response
-                yield ready
+            yield from pipe.take()
         encoder.finish()
-    yield pipe.take()
+    yield from pipe.take()
 
 
 def _seekable_flac(blocks: Iterable[Samples], rate: int) -> bytes:

@@ -6,9 +6,11 @@ SpeechError                 500  server's fault unless a subclass says otherwise
 │   └── TooLarge            413  the body is over its limit
 ├── Unauthorized            401  the API key is missing or wrong
 ├── NotFound                404  no such thing here
+│   └── ModelNotFound       404  a model that isn't Kokoro
 ├── Conflict                409  not possible in the state that the thing is in
 ├── Busy                    429  the waiting line is full
 ├── SynthesisFailed         500  the engine broke while it spoke
+├── Unsupported             501  this server's engine can't do that at all
 ├── WorkerUnavailable       503  no engine can speak now
 ├── StorageUnavailable      503  the folder of the books can't be used
 ├── TimedOut                504  the time limit was hit
@@ -32,6 +34,7 @@ class SpeechError(Exception):
     code = "internal_error"
     kind = "server_error"
     retry_after: float | None = None
+    field: str | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -83,6 +86,14 @@ class NotFound(SpeechError):
     kind = "invalid_request_error"
 
 
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class Conflict(SpeechError):
     status = 409
     title = "Conflict"
@@ -107,6 +118,12 @@ class SynthesisFailed(SpeechError):
     status = 500
     title = "TTS synthesis failed"
     code = "synthesis_failed"
+
+
+class Unsupported(SpeechError):
+    status = 501
+    title = "Not supported"
+    code = "not_supported"
 
 
 class WorkerUnavailable(SpeechError):

@@ -116,7 +116,8 @@ def _limit(samples: Samples) -> Samples:
     lowest = _sliding(needed, _LOOK_AROUND + 1).min(axis=1)
     smooth = _sliding(lowest, _LOOK_AROUND).mean(axis=1)
     centres = np.arange(len(smooth)) * _WINDOW + _WINDOW / 2
-    return samples * np.interp(np.arange(len(samples)), centres, smooth).astype(np.float32)
+    gains: Samples = np.interp(np.arange(len(samples)), centres, smooth).astype(np.float32)
+    return samples * gains
 
 
 def _sliding(values: NDArray[np.floating], reach: int) -> NDArray[np.floating]:

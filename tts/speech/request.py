@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tts.speech.errors import BadRequest
 from tts.speech.voices import Voice
@@ -11,14 +11,63 @@ from tts.speech.voices import Voice
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
 """OpenAI's range, as a factor of the voice's own pace."""
 
+LAST_REST = 0.1
+"""Seconds of rest after the last word of a request."""
+
 # C0 and C1 controls other than tab, line feed, form feed and carriage return, and lone surrogates: no text has a
 # reason to hold them, and some of what lies behind (files, C strings) breaks on them.
 _UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
+class Run:
+    """Text to be read, for the characters `start:end` of the text as sent: one for one where the lengths are equal,
+    else as a whole. `phonemes` replace its reading."""
+
+    text: str
+    start: int
+    end: int
+    phonemes: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether it may be cut: its characters are those of the text as sent."""
+        return not self.phonemes and len(self.text) == self.end - self.start
+
+    def moved(self, offset: int) -> Run:
+        """The same run in a longer text that has `offset` characters before it."""
+        return replace(self, start=self.start + offset, end=self.end + offset)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a passage is spoken: `rate` is a factor of the request's speed, `gain` one of the samples."""
+
+    voice: Voice
+    language: str
+    rate: float = 1.0
+    gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Runs spoken in one manner, and `pause`, the seconds of rest after them; 0 leaves it to their last mark."""
+
+    runs: tuple[Run, ...]
+    manner: Manner
+    pause: float = 0.0
+
+    @property
+    def text(self) -> str:
+        return "".join(run.text for run in self.runs)
+
+
+@dataclass(frozen=True)
 class SpeechRequest:
-    """A text to be spoken and how; `text` is as the client sent it, `language` a Kokoro letter."""
+    """A text to be spoken and how; `text` is as the client sent it, `language` a Kokoro letter.
+
+    `marked` are the passages that its marks make of it; a text without marks needs none.
+    """
 
     text: str
     voice: Voice
@@ -28,10 +77,26 @@ class SpeechRequest:
     """Read numbers, dates, abbreviations and marks as a person would, rather than letter by letter."""
     phonemes: bool = False
     """`text` is phonemes already."""
-    rest: float = 0.0
-    """Seconds of rest after the last word, for a text that goes on in another request; 0 is the usual short end."""
+    pronunciations: tuple[tuple[str, str], ...] = ()
+    """Written words and what to say for them: /phonemes/ or a respelling."""
+    marked: tuple[Passage, ...] = ()
+    rest: float = LAST_REST
+    """Seconds of rest after the last word: more for a text that goes on in another request."""
     background: bool = False
     """Nobody listens while it is made: those who do go first, and no first utterance is short to be heard soon."""
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        whole = Passage((Run(self.text, 0, len(self.text)),), Manner(self.voice, self.language))
+        return self.marked or (whole,)
+
+
+@dataclass(frozen=True)
+class Pronunciation:
+    """How a text is read: its phonemes, and the network's ids of them with a 0 at both ends."""
+
+    phonemes: str
+    tokens: tuple[int, ...]
 
 
 def printable(text: str) -> str:

@@ -53,42 +53,45 @@ _TITLES = _words("""
 _RANKS = _words("rev hon gen col lt sgt capt cmdr maj adm gov sen rep pres supt ing ste sta sto ud uds vd")
 _NEVER_LAST = _words("e.g i.e vs v cf viz approx ca incl excl aka av p.ex p.es p.ej")
 _BEFORE_NUMBER = _words("""
-    no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm num
-    n tel tél ext ed tab rm apt
+    no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm
+    num n tel tél ext ed tab rm apt est c approx
 """)
+_SHORT_WORDS = _words("temp avg max min misc govt qty intl natl tel approx")
+# Units that take a full stop behind a number: 12 in. long.
+_UNITS = _words("ft in yd lb lbs oz mi sq fl sec secs min mins hr hrs yr yrs gal qt tsp tbsp wk wks mos cu")
 _AMBIGUOUS = _words("""
-    st mt ft inc ltd co corp jr bros llc dept est ave blvd rd ln hwy pkwy bldg univ assn
-    jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun
-    al esq ret avda ltda cía cia ee uu ss
+    st mt ft inc ltd co corp jr bros llc dept est ave blvd rd ln hwy pkwy bldg univ assn jan feb mar apr
+    jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun al esq ret avda ltda
+    cía cia ee uu ss
 """)
 # Of those, the ones that are no words in small letters.
 _AMBIGUOUS_IN_SMALL = _words("st inc ltd corp dept al jr blvd ave")
 # These do end sentences, unless a day, a month or a time zone goes on with the time of day.
 _OFTEN_LAST = _words("etc a.m p.m ecc a.c d.c b.c a.d j.-c")
 _AFTER_TIME = _words("""
-    monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun
-    january february march april may june july august september october november december
-    jan feb mar apr jun jul aug sep sept oct nov dec
-    est edt cst cdt mst mdt pst pdt gmt utc cet bst eastern central mountain pacific
+    monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun january
+    february march april may june july august september october november december jan feb mar apr jun
+    jul aug sep sept oct nov dec est edt cst cdt mst mdt pst pdt gmt utc cet bst eastern central
+    mountain pacific
 """)
 # Words that open a sentence, and hardly ever follow an abbreviation inside one with a capital.
 _STARTERS = _words("""
-    The This That These Those There Then Thus They Their He She His Her Hers It Its We Our You Your
-    I I'm I'll I've I'd My But And Or So Yet For If In On At As An By To From With When While Where What Who
-    Why How After Before Although Because Since However Meanwhile Now Once Some Many Most All Both Each Every
-    No Not One Is Are Was Were Do Does Did Have Has Had Can Could Will Would Should Let Let's It's He's She's
-    That's There's They're We're You're Don't Yes Also Even Another Other Only Perhaps Maybe Please Here
-    Today Yesterday Tomorrow
-    El Los Las Un Una Unos Es En Pero Y Si Cuando Como Este Esta Esto Se Su Ella Ellos Yo Nosotros
-    Le Les Une Des Il Ils Elle Elles Nous Vous Je C'est Ce Cette Ces Mais Et Dans Pour Quand
-    Lo Gli Uno Io Noi Ma Nel Nella Questo Questa Per Con
-    Os Um Uma Ele Ela Eles Nós Mas Não Em Na Eu
+    The This That These Those There Then Thus They Their He She His Her Hers It Its We Our You Your I
+    I'm I'll I've I'd My But And Or So Yet For If In On At As An By To From With When While Where What
+    Who Why How After Before Although Because Since However Meanwhile Now Once Some Many Most All Both
+    Each Every No Not One Is Are Was Were Do Does Did Have Has Had Can Could Will Would Should Let Let's
+    It's He's She's That's There's They're We're You're Don't Yes Also Even Another Other Only Perhaps
+    Maybe Please Here Today Yesterday Tomorrow El Los Las Un Una Unos Es En Pero Y Si Cuando Como Este
+    Esta Esto Se Su Ella Ellos Yo Nosotros Le Les Une Des Il Ils Elle Elles Nous Vous Je C'est Ce Cette
+    Ces Mais Et Dans Pour Quand Lo Gli Uno Io Noi Ma Nel Nella Questo Questa Per Con Os Um Uma Ele Ela
+    Eles Nós Mas Não Em Na Eu
 """)
 _NOT_THE_END = frozenset({"Yahoo", "Jeopardy"})
 
 _GAP = re.compile(r"\s+")
 _STOP_AT_END = re.compile(
-    rf"([{re.escape(_STOPS)}]{{1,40}})([{re.escape(_CLOSERS)}]{{0,8}}(?:[ \u00a0\u202f][»›]|\[\d{{1,3}}\])?)$"
+    rf"([{re.escape(_STOPS)}]{{1,40}})"
+    rf"([{re.escape(_CLOSERS)}]{{0,8}}(?:[ \u00a0\u202f][»›]|\[\d{{1,3}}\])?)$"
 )
 _PAUSE_AT_END = re.compile(rf"[{re.escape(_PAUSES)}][{re.escape(_CLOSERS)}]{{0,8}}$")
 _DOTTED = re.compile(r"(?:[^\W\d_]{1,2}\.){1,6}[^\W\d_]{1,3}")
@@ -96,6 +99,7 @@ _DATE_COMMA = re.compile(r"\d{1,2}(?:st|nd|rd|th)?,$")
 _YEAR = re.compile(r"[12]\d{3}\b")
 _LINE_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|\d{1,3}[.)]|[A-Za-z][.)]|#{1,6}|>)[ \t]|\|")
 _HEADING = re.compile(r"(?:^|\n)[ \t]{0,3}#{1,6}[ \t][^\n]*$")
+_NUMERAL = re.compile(r"[+#]?\d|(?!I\b)[IVXLC]{1,6}\b")
 _SHORT_LINE = 50
 
 _WIDE = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0002fa1f"
@@ -113,8 +117,8 @@ _KINSOKU = frozenset("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョ�
 def boundaries(text: str) -> list[Boundary]:
     """List the places where a text may be cut, in order; the last is the end of the text.
 
-    Ends are offsets into `text`, ascending and unlike; cutting at any of them loses nothing. No text, no place.
-    Works on the text's own letters, for every language alike, in time linear in its length.
+    Ends are offsets into `text`, ascending and unlike; cutting at any of them loses nothing.
+    Works on the letters alone, for every language alike, in time linear in the length.
     """
     if not text:
         return []
@@ -177,9 +181,7 @@ def _at_marks(behind: str, ahead: str) -> Strength | None:
 def _starts_with_mark(ahead: str) -> bool:
     """French sets ! ? : ; » off with a space, and a dash between spaces ends the words before it."""
     first, _, _ = ahead.partition(" ")
-    return (
-        first.rstrip() in _DASHES or first[:1] in ("!", "?", ":", ";", "»", "›") and not first[1:2].isalnum()
-    )
+    return first.rstrip() in _DASHES or first[:1] in ("!", "?", ":", ";", "»", "›") and not first[1:2].isalnum()
 
 
 def _is_opener(behind: str) -> bool:
@@ -222,7 +224,9 @@ def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
     folded = token.casefold()
     if _is_title(token) or folded in _NEVER_LAST or _is_list_marker(before, token):
         return Strength.WORD
-    if folded in _BEFORE_NUMBER and ahead[:1].isdigit():
+    if folded in _BEFORE_NUMBER and _NUMERAL.match(ahead):
+        return Strength.WORD
+    if _is_unit(before, token) and (word[:1].islower() or word[:1].isdigit()):
         return Strength.WORD
     if folded in _OFTEN_LAST:
         goes_on = not word[:1].isupper() or word.casefold().rstrip(".") in _AFTER_TIME
@@ -230,6 +234,13 @@ def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
     if _is_abbreviation(token):
         return Strength.SENTENCE if word in _STARTERS else Strength.WORD
     return Strength.SENTENCE
+
+
+def _is_unit(before: str, token: str) -> bool:
+    """A unit behind a number, or a short word such as temp. that the sentence goes on after."""
+    unit = token.lstrip("0123456789.,-")
+    counted = unit != token or before[: -len(token)].rstrip()[-1:].isdigit()
+    return token in _SHORT_WORDS or (unit in _UNITS and counted)
 
 
 def _is_title(token: str) -> bool:
@@ -277,9 +288,7 @@ def _at_unspaced(text: str, found: re.Match[str]) -> Strength | None:
         # 「行く。」と言った: the sentence goes on after the quotation.
         quoted = found[0][-1] in "」』" and following in "とってなは"
         trails_off = found[0][0] == "…"
-        return (
-            Strength.CLAUSE if quoted or trails_off or following in _CLOSERS + _STOPS else Strength.SENTENCE
-        )
+        return Strength.CLAUSE if quoted or trails_off or following in _CLOSERS + _STOPS else Strength.SENTENCE
     if found.lastgroup == "letter":
         return _between_letters(found[0], following)
     return Strength.CLAUSE

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from tts.speech.request import SpeechRequest
+from tts.speech.request import MAX_SPEED, MIN_SPEED, Passage, Run, SpeechRequest
 from tts.speech.sentences import Boundary, Strength, boundaries
 from tts.speech.voices import Voice
 
@@ -34,56 +34,108 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Utterance:
-    """What one worker speaks in one go. `start` is its place in the request's text, `rest` the seconds after it."""
+    """What one worker speaks in one go, and `rest`, the seconds of silence after it. Without text it is a pause."""
 
-    text: str
+    runs: tuple[Run, ...]
     voice: Voice
     language: str
-    start: int = 0
     speed: float = 1.0
     rest: float = 0.0
+    gain: float = 1.0
     normalize: bool = True
     phonemes: bool = False
+    pronunciations: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        return "".join(run.text for run in self.runs)
+
+    @property
+    def start(self) -> int:
+        """Its place in the text as sent."""
+        return self.runs[0].start if self.runs else 0
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Utterance:
         """The utterance whose `dataclasses.asdict` went through JSON."""
-        voice = Voice(tuple((name, weight) for name, weight in fields["voice"]["parts"]))
-        return cls(**{**fields, "voice": voice})
+        return cls(
+            **{
+                **fields,
+                "runs": tuple(Run(**run) for run in fields["runs"]),
+                "voice": Voice(tuple((name, weight) for name, weight in fields["voice"]["parts"])),
+                "pronunciations": tuple((word, said) for word, said in fields["pronunciations"]),
+            }
+        )
 
 
 def utterances(request: SpeechRequest, sizes: Sizes) -> list[Utterance]:
     """The request's text in order, nothing dropped, cut at the best boundaries that `sizes` allow."""
-    text = request.text
-    if request.background:
-        sizes = replace(sizes, first=sizes.longest)
-    return [
-        Utterance(
-            text=text[start : boundary.end],
-            voice=request.voice,
-            language=request.language,
-            start=start,
-            speed=request.speed,
-            rest=RESTS[boundary.strength] / request.speed if boundary.end < len(text) else request.rest,
-            normalize=request.normalize,
-            phonemes=request.phonemes,
-        )
-        for start, boundary in _cuts(text, sizes, DENSITY.get(request.language, 1.0))
-    ]
+    limit = float(sizes.longest if request.background else sizes.first)
+    made = []
+    for number, passage in enumerate(request.passages, 1):
+        last = number == len(request.passages)
+        pieces = list(_cuts(passage.text, sizes, limit, DENSITY.get(passage.manner.language, 1.0)))
+        start = 0
+        for end, strength in pieces:
+            limit = min(sizes.longest, limit * sizes.growth)
+            at_end = end == len(passage.text)
+            rest = RESTS[strength] / request.speed if not at_end else _rest_after(passage, request, last)
+            made.append(_utterance(request, passage, start, end, rest))
+            start = end
+        if not pieces and passage.pause:
+            made.append(_utterance(request, passage, 0, 0, passage.pause))
+    return made
 
 
-def _cuts(text: str, sizes: Sizes, density: float) -> Iterator[tuple[int, Boundary]]:
-    """(start, the boundary it ends at) of every utterance."""
-    places = boundaries(text)
-    start, at, limit = 0, 0, float(sizes.first)
+def _utterance(request: SpeechRequest, passage: Passage, start: int, end: int, rest: float) -> Utterance:
+    return Utterance(
+        runs=tuple(_between(passage.runs, start, end)),
+        voice=passage.manner.voice,
+        language=passage.manner.language,
+        speed=min(MAX_SPEED, max(MIN_SPEED, request.speed * passage.manner.rate)),
+        rest=rest,
+        gain=passage.manner.gain,
+        normalize=request.normalize,
+        phonemes=request.phonemes,
+        pronunciations=request.pronunciations,
+    )
+
+
+def _between(runs: Sequence[Run], start: int, end: int) -> Iterator[Run]:
+    """The runs that cover the characters `start:end` of their text; one that may not be cut goes where it begins."""
+    at = 0
+    for run in runs:
+        size = len(run.text)
+        first, last = max(0, start - at), min(size, end - at)
+        if run.plain and first < last:
+            yield Run(run.text[first:last], run.start + first, run.start + last)
+        elif not run.plain and start <= at < end:
+            yield run
+        at += size
+
+
+def _rest_after(passage: Passage, request: SpeechRequest, last: bool) -> float:
+    """Seconds after a passage: what its mark wants, or what its last sign does."""
+    if passage.pause:
+        return passage.pause
+    if last:
+        return request.rest
+    after = boundaries(passage.text.rstrip() + " A")
+    return RESTS[after[-2].strength if len(after) > 1 else Strength.WORD] / request.speed
+
+
+def _cuts(text: str, sizes: Sizes, limit: float, density: float) -> Iterator[tuple[int, Strength]]:
+    """(its end, how good a place that is) of every utterance; white space alone is none."""
+    places = boundaries(text) if text.strip() else []
+    start, at = 0, 0
     while at < len(places):
         reach = start + limit / density
         last = at
         while last + 1 < len(places) and places[last + 1].end <= reach:
             last += 1
-        chosen = _best(places[at : last + 1], start, limit / density)
-        yield start, places[at + chosen]
-        start, at = places[at + chosen].end, at + chosen + 1
+        chosen = at + _best(places[at : last + 1], start, limit / density)
+        yield places[chosen].end, places[chosen].strength
+        start, at = places[chosen].end, chosen + 1
         limit = min(sizes.longest, limit * sizes.growth)
 
 

@@ -151,6 +151,8 @@ def _one_voice(name: str, allowed: Collection[str], field: str, whole: str) -> s
 
 def _split(name: str, field: str) -> list[tuple[str, str, str | None]]:
     """(sign, name, weight) of every part of a blend."""
+    if not name.strip():
+        raise BadRequest(f"{field} is empty: expected a name from GET /voices.", field, name, "a name from GET /voices")
     parts: list[tuple[str, str, str | None]] = []
     at = 0
     while at < len(name):
@@ -164,8 +166,6 @@ def _split(name: str, field: str) -> list[tuple[str, str, str | None]]:
             )
         parts.append((match[1], match[2], match[3]))
         at = match.end()
-    if not parts:
-        raise BadRequest(f"{field} is empty: expected a name from GET /voices.", field, name, "a name from GET /voices")
     return parts
 
 

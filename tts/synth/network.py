@@ -1,53 +1,64 @@
 """Kokoro's network: tokens, a style and a speed go in, sound and the frames of every token come out."""
 
 import logging
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any
+from threading import Lock
+from typing import Any, Protocol
 
 import numpy as np
-import onnx
 import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from tts.synth.graph.dequantize import dequantize
-from tts.synth.graph.durations import FRAMES, expose_durations
+from tts.synth.decoder import Decoder
+from tts.synth.graph.build import DECODER, HEAD, TAIL, WHOLE, build
+from tts.synth.graph.durations import FRAMES
 from tts.synth.graph.prepared import cache_key, fingerprint, prepared
+from tts.synth.graph.store import map_arrays
+from tts.synth.kernels.crew import Cancelled, Crew
+from tts.synth.kernels.library import Library, native_shape
+from tts.synth.session import Session
+
+__all__ = ["Cancelled", "Network"]
 
 MAX_TOKENS = 510
 STYLE_WIDTH = 256
-PASSES = (dequantize, expose_durations)
-PASSES_VERSION = "1"
-DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider"}
-SMALL = 1024  # bytes: shapes and scalars stay in the graph, where onnxruntime wants to see them
+DECODER_STYLE = 128  # the first half of a style is the decoder's, the second the predictors'
+PREPARED_VERSION = "2"  # raise it when a pass writes something else
 
 log = logging.getLogger(__name__)
 
 Samples = NDArray[np.float32]
 Frames = NDArray[np.int64]
+Feeds = dict[str, NDArray[Any]]
 
 
-class Cancelled(Exception):
-    """`Network.cancel` ended this run."""
+class Way(Protocol):
+    """How a prepared folder is run."""
+
+    def speak(self, feeds: Feeds, threads: int) -> tuple[Samples, Frames | None]: ...
+
+    def cancel(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def inputs(self) -> dict[str, Any]: ...
 
 
 class Network:
-    """The prepared graph in memory. One run at a time; `cancel` may come from any thread."""
+    """The prepared model in memory. One run at a time; `cancel` may come from any thread."""
 
     def __init__(self, model: Path, cache: Path | None, threads: int = 1, device: str = "cpu") -> None:
         """Load, and prepare first if need be; ValueError on a device that onnxruntime does not offer."""
-        provider = _provider(device)
-        key = cache_key(fingerprint(model), PASSES_VERSION, onnxruntime.__version__)
-        self._folder = prepared(
-            cache or Path(gettempdir()) / "kokoro-graphs", key, lambda folder: _build(model, folder)
-        )
-        self._provider = provider
+        cache = cache or Path(gettempdir()) / "kokoro-graphs"
+        shape = native_shape()
+        key = cache_key(fingerprint(model), PREPARED_VERSION, onnxruntime.__version__, repr(shape))
+        folder = prepared(cache, key, lambda folder: build(model, folder, shape))
         self._threads = threads
-        self._sessions = {threads: _session(self._folder, provider, threads)}
-        self._run: onnxruntime.RunOptions | None = None
-        self._guard = threading.Lock()
+        self._way: Way = (
+            Parts(folder, Library(cache, shape)) if _split(folder, device) else Whole(folder, device)
+        )
 
     def speak(
         self, tokens: Sequence[int], style: NDArray[np.float32], speed: float, threads: int | None = None
@@ -58,42 +69,28 @@ class Network:
         model hides its durations. Raises ValueError on other shapes, Cancelled when `cancel` came meanwhile.
         """
         _check(tokens, style)
-        session = self._session(threads or self._threads)
-        outputs = self._interruptible(session, _inputs(session, tokens, style, speed))
-        frames = outputs[1].reshape(-1) if len(outputs) > 1 else None
-        return outputs[0].reshape(-1).astype(np.float32, copy=False), frames
+        ids = "input_ids" if "input_ids" in self._way.inputs() else "tokens"
+        feeds: Feeds = {
+            ids: np.array([[0, *tokens, 0]], np.int64),
+            "style": style.reshape(1, STYLE_WIDTH),
+            "speed": np.array([speed], np.float32),
+        }
+        samples, frames = self._way.speak(feeds, threads or self._threads)
+        return samples.reshape(-1), None if frames is None else frames.reshape(-1)
 
     def cancel(self) -> None:
         """Make the running `speak` raise Cancelled; without one, nothing happens."""
-        with self._guard:
-            if self._run is not None:
-                self._run.terminate = True
+        self._way.cancel()
 
     def close(self) -> None:
-        """Stop what runs and let the weights go."""
-        self.cancel()
-        self._sessions.clear()
+        """Stop what runs and let the threads and the weights go."""
+        self._way.cancel()
+        self._way.close()
 
-    def _session(self, threads: int) -> onnxruntime.InferenceSession:
-        if threads not in self._sessions:
-            self._sessions[threads] = _session(self._folder, self._provider, threads)
-        return self._sessions[threads]
 
-    def _interruptible(
-        self, session: onnxruntime.InferenceSession, inputs: dict[str, NDArray[np.generic]]
-    ) -> list[Any]:
-        run = onnxruntime.RunOptions()
-        with self._guard:
-            self._run = run
-        try:
-            return list(session.run(_outputs(session), inputs, run))
-        except onnxruntime.capi.onnxruntime_pybind11_state.Fail as exc:
-            if run.terminate:
-                raise Cancelled from exc
-            raise
-        finally:
-            with self._guard:
-                self._run = None
+def _split(folder: Path, device: str) -> bool:
+    """Own kernels run on the CPU; another device takes the whole graph."""
+    return device == "cpu" and (folder / HEAD).exists()
 
 
 def _check(tokens: Sequence[int], style: NDArray[np.float32]) -> None:
@@ -103,54 +100,89 @@ def _check(tokens: Sequence[int], style: NDArray[np.float32]) -> None:
         raise ValueError(f"style of shape {style.shape}, [{STYLE_WIDTH}] was expected")
 
 
-def _provider(device: str) -> str:
-    provider = DEVICES.get(device, "")
-    available = onnxruntime.get_available_providers()
-    if provider not in available:
-        offered = [name for name, wanted in DEVICES.items() if wanted in available]
-        raise ValueError(
-            f"device {device!r} is not offered by this onnxruntime; it offers {', '.join(offered)}"
-        )
-    return provider
+class Whole:
+    """The whole graph in onnxruntime: other devices, and exports whose decoder is not the known one."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self._folder = folder
+        self._device = device
+        self._sessions: dict[int, Session] = {}
+        self._session(1)
+
+    def speak(self, feeds: Feeds, threads: int) -> tuple[Samples, Frames | None]:
+        session = self._session(threads)
+        outputs = dict(zip(session.outputs, session.run(feeds), strict=True))
+        return outputs[session.outputs[0]].astype(np.float32, copy=False), outputs.get(FRAMES)
+
+    def inputs(self) -> dict[str, Any]:
+        return self._session(1).inputs
+
+    def cancel(self) -> None:
+        for session in list(self._sessions.values()):
+            session.cancel()
+
+    def close(self) -> None:
+        self._sessions.clear()
+
+    def _session(self, threads: int) -> Session:
+        if threads not in self._sessions:
+            self._sessions[threads] = Session(self._folder / WHOLE, threads, self._device)
+        return self._sessions[threads]
 
 
-def _build(model: Path, folder: Path) -> None:
-    """Run every pass over the model and save it with its weights in a file of their own, to be mapped."""
-    log.info("preparing %s for this machine", model.name)
-    graph = onnx.load(model)
-    for change in PASSES:
-        graph = change(graph)
-    onnx.save(
-        graph, folder / "graph.onnx", save_as_external_data=True, location="weights.bin", size_threshold=SMALL
-    )
+class Parts:
+    """Text, pitch and durations in onnxruntime, the decoder in our kernels, the last step in onnxruntime."""
+
+    def __init__(self, folder: Path, library: Library) -> None:
+        self._heads = {1: Session(folder / HEAD, threads=1)}
+        self._folder = folder
+        self._tail = Session(folder / TAIL, threads=1)
+        self._decoder = Decoder(map_arrays(folder, DECODER), library)
+        self._crews: dict[int, Crew] = {}
+        self._guard = Lock()
+        self._running: Crew | None = None
+
+    def speak(self, feeds: Feeds, threads: int) -> tuple[Samples, Frames | None]:
+        crew = self._begin(threads)
+        try:
+            mixed, source, *frames = self._head(threads).run(feeds)
+            style = feeds["style"][0, :DECODER_STYLE]
+            spectrum = self._decoder(_single(mixed), _single(source), style, crew)
+            samples = self._tail.run({name: spectrum[None] for name in self._tail.inputs})[0]
+            return samples.astype(np.float32, copy=False), frames[0] if frames else None
+        finally:
+            with self._guard:
+                self._running = None
+
+    def inputs(self) -> dict[str, Any]:
+        return self._heads[1].inputs
+
+    def cancel(self) -> None:
+        with self._guard:
+            if self._running is not None:
+                self._running.cancelled.set()
+                for session in (*self._heads.values(), self._tail):
+                    session.cancel()
+
+    def close(self) -> None:
+        for crew in self._crews.values():
+            crew.close()
+
+    def _begin(self, threads: int) -> Crew:
+        crew = self._crews.get(threads)
+        if crew is None:
+            crew = self._crews[threads] = Crew(threads)
+        crew.cancelled.clear()
+        with self._guard:
+            self._running = crew
+        return crew
+
+    def _head(self, threads: int) -> Session:
+        if threads not in self._heads:
+            self._heads[threads] = Session(self._folder / HEAD, threads)
+        return self._heads[threads]
 
 
-def _session(folder: Path, provider: str, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # Idle threads that spin would take the core from another worker.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(folder / "graph.onnx", options, [provider])
-
-
-def _outputs(session: onnxruntime.InferenceSession) -> list[str]:
-    """The sound, which every export gives first, and the frames where they could be exposed."""
-    names = [output.name for output in session.get_outputs()]
-    return [names[0], *(name for name in names[1:] if name == FRAMES)]
-
-
-NUMPY_TYPE = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int32)": np.int32}
-
-
-def _inputs(
-    session: onnxruntime.InferenceSession, tokens: Sequence[int], style: NDArray[np.float32], speed: float
-) -> dict[str, NDArray[np.generic]]:
-    """What the export asks for, by its own names and in its declared types."""
-    kinds = {put.name: put.type for put in session.get_inputs()}
-    ids = "input_ids" if "input_ids" in kinds else "tokens"
-    return {
-        ids: np.array([[0, *tokens, 0]], np.int64),
-        "style": style.reshape(1, STYLE_WIDTH).astype(NUMPY_TYPE[kinds["style"]]),
-        "speed": np.array([speed], NUMPY_TYPE[kinds["speed"]]),
-    }
+def _single(batch: NDArray[Any]) -> NDArray[np.float32]:
+    only: Samples = batch[0].astype(np.float32, copy=False)
+    return only

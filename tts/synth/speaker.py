@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
+import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -14,22 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts.speech.audio import SAMPLE_RATE, Chunk, Word, trim
+from tts.speech.request import Run
 from tts.speech.text import Utterance
-from tts.speech.voices import Voice
 from tts.synth.assets import Assets
 from tts.synth.network import Cancelled, Network
 from tts.synth.phonemes import Phonemizer, Spoken, joined, pieces, tokens
+from tts.synth.readings import Reading, SpokenText, read, spoken_text
 
 __all__ = ["Cancelled", "Speaker"]
 
-log = logging.getLogger(__name__)
-
 FRAME_SECONDS = 600 / SAMPLE_RATE
 """One duration frame of the network: 600 samples (ISTFTNet's upsampling 10 * 6 * hop 5 * 2)."""
-HEAD = 0.03
-"""Seconds of rest kept before speech, so that a soft onset is never cut."""
-TAIL = 0.1
-"""Seconds of rest kept after the last word of a request."""
+HEAD = 0.06
+"""Seconds of rest kept before speech: no soft onset is cut, and MP3 and AAC hide their encoders' run-up in it."""
 
 
 class Speaker:
@@ -46,56 +44,102 @@ class Speaker:
 
     def speak(self, utterance: Utterance, threads: int, stop: threading.Event | None = None) -> Iterator[Chunk]:
         """The utterance's sound, trimmed to short rests, one chunk a run of the network. Raises Cancelled."""
-        runs = pieces(self.phonemes(utterance))
+        script = self._script(utterance)
+        runs = pieces(script.spoken)
         for number, run in enumerate(runs):
             if stop is not None and stop.is_set():
                 raise Cancelled
-            rest = 0.0 if number < len(runs) - 1 else utterance.rest or TAIL
-            yield self._speak_run(run, utterance, rest, threads)
+            rest = 0.0 if number < len(runs) - 1 else utterance.rest
+            yield self._speak_run(run, script, utterance, rest, threads)
 
-    def phonemes(self, utterance: Utterance) -> list[Spoken]:
-        """What will be spoken, word by word, with the characters of the utterance's text that each comes from."""
-        if utterance.phonemes:
-            return [Spoken(utterance.text, 0, len(utterance.text))]
-        return self._phonemizer(utterance.text, utterance.language)
+    def phonemes(self, utterance: Utterance) -> str:
+        """What will be spoken, in the network's symbols."""
+        return joined(self._script(utterance).spoken)
 
     def cancel(self) -> None:
         """Make the network's run under way, if any, raise Cancelled; called from another thread."""
         self._network.cancel()
 
-    def _speak_run(self, run: Sequence[Spoken], utterance: Utterance, rest: float, threads: int) -> Chunk:
+    def _script(self, utterance: Utterance) -> Script:
+        readings: list[Reading] = []
+        fixed: list[Spoken] = []
+        said = 0
+        for run in utterance.runs:
+            of_run = list(_readings(run, utterance))
+            readings += of_run
+            said += sum(len(reading.spoken) for reading in of_run)
+            if run.phonemes:
+                fixed.append(Spoken(run.phonemes, said - len(run.text), said))
+        text = SpokenText(readings)
+        if utterance.phonemes:
+            return Script(text, [Spoken(text.text, 0, len(text.text))])
+        return Script(text, self._phonemizer(text.text, utterance.language, dict(utterance.pronunciations), fixed))
+
+    def _speak_run(
+        self, run: Sequence[Spoken], script: Script, utterance: Utterance, rest: float, threads: int
+    ) -> Chunk:
         ids = tokens(joined(run))
-        if not ids:
+        if not any(map(str.isalpha, joined(run))):  # of bare punctuation the network makes a burst of noise
             return Chunk(np.zeros(round(rest * SAMPLE_RATE), np.float32))
-        style = self._styles(utterance.voice)[len(ids) - 1]
+        style = self._style(utterance.voice)[len(ids) - 1]
         samples, frames = self._network.speak(ids, style, utterance.speed, threads)
         sound, cut = trim(samples, HEAD, rest)
-        words = () if frames is None else _words(run, frames, utterance, cut, len(sound) / SAMPLE_RATE)
-        return Chunk(sound, words)
-
-    def _styles(self, voice: Voice) -> NDArray[np.float32]:
-        return self._style(voice)
+        if frames is None:
+            return Chunk(sound)
+        return Chunk(sound, tuple(_words(_timed(run, frames, cut, len(sound) / SAMPLE_RATE), script.text)))
 
 
-def _words(
-    run: Sequence[Spoken], frames: NDArray[np.int64], utterance: Utterance, cut: float, seconds: float
-) -> tuple[Word, ...]:
-    """The written words of a run and when each is spoken, in seconds of the trimmed sound.
+@dataclass(frozen=True)
+class Script:
+    """What is read for an utterance, with its way back to the text as sent, and how each word of it sounds."""
 
-    `frames` has one count for each token and both ends' zeros; several spoken words for one written word are one.
+    text: SpokenText
+    spoken: list[Spoken]
+
+
+def _readings(run: Run, utterance: Utterance) -> Iterator[Reading]:
+    """What is read for each stretch of a run; what has its own phonemes or pronunciation is left as written."""
+    if run.phonemes or utterance.phonemes or not utterance.normalize:
+        yield Reading(run.text, run.start, run.end)
+    elif not run.plain:
+        yield Reading(spoken_text(read(run.text, utterance.language)), run.start, run.end)
+    else:
+        at = 0
+        for start, end in [*_kept(run.text, utterance), (len(run.text), len(run.text))]:
+            for reading in read(run.text[at:start], utterance.language):
+                yield Reading(reading.spoken, run.start + at + reading.start, run.start + at + reading.end)
+            if end > start:
+                yield Reading(run.text[start:end], run.start + start, run.start + end)
+            at = end
+
+
+def _kept(text: str, utterance: Utterance) -> Iterator[tuple[int, int]]:
+    """Where the words stand whose pronunciation is given."""
+    words = sorted((word for word, _ in utterance.pronunciations), key=len, reverse=True)
+    if words:
+        any_word = rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)"
+        yield from (found.span() for found in re.finditer(any_word, text, re.IGNORECASE))
+
+
+def _timed(
+    run: Sequence[Spoken], frames: NDArray[np.int64], cut: float, seconds: float
+) -> Iterator[tuple[Spoken, float, float]]:
+    """Each word or mark with its first and last second in the trimmed sound.
+
+    `frames` has one count for each token and for the zeros at both ends; `cut` seconds were trimmed before.
     """
-    edges = np.concatenate([[0], np.cumsum(frames)]) * FRAME_SECONDS - cut
-    timed = []
+    edges = np.clip(np.concatenate([[0], np.cumsum(frames)]) * FRAME_SECONDS - cut, 0.0, seconds).tolist()
     at = 1
     for item in run:
-        said = len(tokens(item.phonemes.rstrip()))
-        timed.append((item, edges[at], edges[at + said]))
+        yield item, edges[at], edges[at + len(tokens(item.phonemes.rstrip()))]
         at += len(tokens(item.phonemes))
-    words = []
-    for (start, end), group in groupby(timed, key=lambda each: (each[0].start, each[0].end)):
+
+
+def _words(timed: Iterable[tuple[Spoken, float, float]], text: SpokenText) -> Iterator[Word]:
+    """The words and when they are spoken; several spoken ones for one that is written are one."""
+    heard = ((text.span(item.start, item.end), item, start, end) for item, start, end in timed)
+    for (start, end), group in groupby(heard, key=lambda each: each[0]):
         parts = list(group)
-        text = utterance.text[start:end]
-        if any(map(str.isalnum, text)):
-            times = np.clip([parts[0][1], parts[-1][2]], 0.0, seconds)
-            words.append(Word(text, utterance.start + start, utterance.start + end, *times.tolist()))
-    return tuple(words)
+        if any(any(map(str.isalpha, item.phonemes)) for _, item, _, _ in parts):
+            said = text.text[parts[0][1].start : parts[-1][1].end]
+            yield Word(said, start, end, parts[0][2], parts[-1][3])

@@ -1,0 +1,117 @@
+"""An engine that makes tones: as long as it is told, when it is told, failing where it is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+
+from tts.engines.base import Listener
+from tts.speech.audio import SAMPLE_RATE, Chunk, Word
+from tts.speech.errors import Busy, SpeechError
+from tts.speech.request import Pronunciation, SpeechRequest
+from tts.speech.text import Sizes, Utterance, utterances
+
+PATIENCE = 10.0
+"""Seconds that a gated chunk waits before the test has failed."""
+
+
+class FakeEngine:
+    """Speaks a tone of `seconds` for each utterance, its pitch rising from one to the next.
+
+    With `gated`, each chunk after the first waits for one `gate.release()`. `fail_at` is the number of the utterance
+    at which `error` is raised. `slots` requests are spoken at once; one more is Busy, for `retry_after` seconds.
+    """
+
+    def __init__(
+        self,
+        seconds: float = 0.1,
+        *,
+        gated: bool = False,
+        fail_at: int | None = None,
+        error: SpeechError | None = None,
+        slots: int = 1000,
+        retry_after: float = 1.0,
+        sizes: Sizes | None = None,
+    ) -> None:
+        self.gate = threading.Semaphore(0)
+        self.made = 0
+        self.open = 0
+        self.most_open = 0
+        self.requests: list[SpeechRequest] = []
+        self._seconds = seconds
+        self._gated = gated
+        self._fail_at = fail_at
+        self._error = error
+        self._slots = slots
+        self._retry_after = retry_after
+        self._sizes = sizes or Sizes()
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """There is nothing to start."""
+
+    def plan(self, request: SpeechRequest) -> list[Utterance]:
+        return utterances(request, self._sizes)
+
+    def synthesize(self, request: SpeechRequest, listener: Listener) -> Generator[Chunk, None, None]:
+        self._enter(request)
+        try:
+            for number, utterance in enumerate(self.plan(request)):
+                if number == self._fail_at and self._error:
+                    raise self._error
+                if number and self._gated:
+                    self._wait(listener)
+                listener.check()
+                self.made += 1
+                yield _tone(utterance, 220.0 * (number + 1), self._seconds / request.speed)
+        finally:
+            with self._lock:
+                self.open -= 1
+
+    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+        listener.check()
+        return Pronunciation(f"{language}:{text.lower()}", (0, *range(1, len(text) + 1), 0))
+
+    def status(self) -> dict[str, Any]:
+        return {"engine": "fake", "workers": 1, "ready": 1, "busy": self.open, "waiting": 0}
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def _enter(self, request: SpeechRequest) -> None:
+        with self._lock:
+            if self.open >= self._slots:
+                raise Busy("All are speaking.", self._retry_after)
+            self.open += 1
+            self.most_open = max(self.most_open, self.open)
+            self.requests.append(request)
+
+    def _wait(self, listener: Listener) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not self.gate.acquire(timeout=0.02):
+            listener.check()
+            if time.monotonic() > deadline:
+                raise AssertionError("the gate stayed shut")
+
+
+def _tone(utterance: Utterance, pitch: float, seconds: float) -> Chunk:
+    """A sine that rises and falls gently, the utterance's words spread over it evenly."""
+    times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    swell = np.sin(np.pi * times / seconds) ** 2
+    return Chunk(
+        (0.5 * swell * np.sin(2 * np.pi * pitch * times)).astype(np.float32), tuple(_words(utterance, seconds))
+    )
+
+
+def _words(utterance: Utterance, seconds: float) -> Generator[Word, None, None]:
+    spoken = utterance.text.split()
+    at = 0
+    for number, word in enumerate(spoken):
+        at = utterance.text.index(word, at)
+        start, end = number * seconds / len(spoken), (number + 1) * seconds / len(spoken)
+        yield Word(word, utterance.start + at, utterance.start + at + len(word), start, end)
+        at += len(word)

@@ -1,0 +1,103 @@
+"""A worker process without a network: it speaks a tone over the real frames, or goes wrong in one way.
+
+`--mode` cannot-load, prints, mute and slow-start are about its start; the others befall an utterance that says "bad",
+every other one is spoken. Run as `python -m tests.fakes.fake_worker_process`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import array
+import math
+import os
+import queue
+import sys
+import threading
+import time
+from typing import IO, Any
+
+from tts.engines.protocol import LENGTHS, read_frame, write_frame
+
+MODES = ("cannot-load", "prints", "mute", "slow-start", "die", "rubbish", "hang", "error", "endless", "odd-kind")
+FOREVER = 60.0
+"""Seconds: longer than any test, and yet no process stays for good."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mode", choices=MODES)
+    parser.add_argument("--pace", type=float, default=0.0, help="seconds of work a character")
+    parser.add_argument("--pieces", type=int, default=2)
+    options = parser.parse_args()
+    frames = sys.stdout.buffer
+    begin(options.mode, frames)
+    write_frame(frames, {"kind": "ready", "message": "a fake"})
+    orders: queue.SimpleQueue[tuple[dict[str, Any], threading.Event]] = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(orders,), daemon=True).start()
+    while True:
+        order, stop = orders.get()
+        text = "".join(run["text"] for run in order["utterance"]["runs"])
+        if options.mode and "bad" in text:
+            misbehave(options.mode, frames)
+            continue
+        speak(text, options.pieces, options.pace, frames, stop)
+        write_frame(frames, {"kind": "done"})
+
+
+def begin(mode: str | None, frames: IO[bytes]) -> None:
+    if mode == "cannot-load":
+        write_frame(frames, {"kind": "failed", "message": "ValueError: no such model"})
+        sys.exit(3)
+    if mode == "prints":
+        print("Loading the model, please wait ...", flush=True)
+    if mode == "mute":
+        time.sleep(FOREVER)
+    if mode == "slow-start":
+        time.sleep(0.5)
+
+
+def misbehave(mode: str, frames: IO[bytes]) -> None:
+    chunk = {"kind": "chunk", "words": []}
+    if mode in ("die", "rubbish", "endless"):
+        write_frame(frames, chunk, bytes(4000))
+    if mode == "die":
+        frames.write(LENGTHS.pack(50, 4000) + b"half a fra")
+        frames.flush()
+        os._exit(9)
+    if mode == "rubbish":
+        frames.write(b"Traceback (most recent call last):\n" * 3)
+        frames.flush()
+    if mode == "error":
+        write_frame(frames, {"kind": "error", "message": "The speech engine failed: ValueError."})
+    if mode == "odd-kind":
+        write_frame(frames, {"kind": "greeting"})
+    while mode == "endless":
+        write_frame(frames, chunk, bytes(400))
+        time.sleep(0.001)
+    if mode in ("hang", "rubbish"):
+        time.sleep(FOREVER)
+
+
+def listen(orders: queue.SimpleQueue[tuple[dict[str, Any], threading.Event]]) -> None:
+    stop = threading.Event()
+    while frame := read_frame(sys.stdin.buffer):
+        if frame[0]["kind"] == "cancel":
+            stop.set()
+        else:
+            stop = threading.Event()
+            orders.put((frame[0], stop))
+    os._exit(0)
+
+
+def speak(text: str, pieces: int, pace: float, frames: IO[bytes], stop: threading.Event) -> None:
+    """24 samples (1 ms) of tone a character, in pieces."""
+    samples = array.array("f", (0.25 * math.sin(i * math.pi / 12) for i in range(24))) * len(text)
+    step = -(-len(samples) // pieces)
+    for start in range(0, len(samples), step):
+        if stop.wait(pace * len(text) / pieces):
+            return
+        write_frame(frames, {"kind": "chunk", "words": []}, samples[start : start + step].tobytes())
+
+
+if __name__ == "__main__":
+    main()

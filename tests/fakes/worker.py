@@ -1,0 +1,115 @@
+"""A worker inside the test's own process: it speaks a tone, and can be held up, made to fail, and looked at."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tts.speech.audio import SAMPLE_RATE, Chunk, Word
+from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, WorkerUnavailable
+from tts.speech.request import Pronunciation
+from tts.speech.text import Utterance
+
+PATIENCE = 20.0
+"""Seconds that a gate is waited for: a test that forgot to open it fails instead of hanging."""
+
+
+class FakeWorker:
+    """Speaks `ms` milliseconds of tone a character, in `pieces` chunks of one utterance.
+
+    A `gate` holds every piece up until it has a permit for it; `errors` are raised by the utterances in turn (None:
+    that one is spoken), `start_errors` by the starts.
+    """
+
+    def __init__(
+        self,
+        ms: float = 1.0,
+        pieces: int = 1,
+        gate: threading.Semaphore | None = None,
+        errors: Sequence[Exception | None] = (),
+        start_errors: Sequence[SpeechError | None] = (),
+    ) -> None:
+        self.begun: list[Utterance] = []
+        self.threads: list[int] = []
+        self.starts = 0
+        self.cancelled = 0
+        self.closed = False
+        self.alive = False
+        self._ms = ms
+        self._pieces = pieces
+        self._gate = gate
+        self._errors = list(errors)
+        self._start_errors = list(start_errors)
+        self._stop = threading.Event()
+
+    @property
+    def ready(self) -> bool:
+        return self.alive
+
+    @property
+    def texts(self) -> list[str]:
+        """What it was asked to speak, in order."""
+        return [utterance.text for utterance in self.begun]
+
+    def start(self) -> None:
+        self.starts += 1
+        error = self._start_errors.pop(0) if self._start_errors else None
+        if error is not None:
+            raise error
+        self.alive = True
+
+    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
+        if self.closed:
+            raise WorkerUnavailable("This worker was closed.")
+        self._stop.clear()
+        self.begun.append(utterance)
+        self.threads.append(threads)
+        return self._speak(utterance)
+
+    def _speak(self, utterance: Utterance) -> Iterator[Chunk]:
+        error = self._errors.pop(0) if self._errors else None
+        for piece in range(self._pieces):
+            self._pass_gate()
+            if error is not None:
+                raise error
+            yield tone(utterance, self._ms / self._pieces, words=piece == 0)
+
+    def phonemize(self, utterance: Utterance) -> Pronunciation:
+        return Pronunciation(utterance.text.lower(), (0, *range(1, len(utterance.text) + 1), 0))
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+        self._stop.set()
+
+    def close(self) -> None:
+        self.closed = True
+        self.alive = False
+        self._stop.set()
+
+    def _pass_gate(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while self._gate is not None and not self._gate.acquire(timeout=0.005):
+            if self._stop.is_set():
+                raise ClientGone("The client left.")
+            if time.monotonic() > deadline:
+                raise SynthesisFailed("nobody opened the gate")
+
+
+def tone(utterance: Utterance, ms: float, words: bool = True) -> Chunk:
+    """A quiet tone of `ms` milliseconds a character, and a word for each of the text's, evenly spread."""
+    times = np.arange(round(len(utterance.text) * ms * SAMPLE_RATE / 1000)) / SAMPLE_RATE
+    samples = (0.25 * np.sin(2 * np.pi * 440 * times)).astype(np.float32)
+    return Chunk(samples, tuple(_words(utterance, ms / 1000)) if words else ())
+
+
+def _words(utterance: Utterance, seconds: float) -> Iterator[Word]:
+    for run in utterance.runs:
+        at = 0
+        for text in run.text.split():
+            at = run.text.index(text, at)
+            end = at + len(text)
+            yield Word(text, run.start + at, run.start + end, at * seconds, end * seconds)
+            at = end

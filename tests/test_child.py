@@ -1,0 +1,256 @@
+"""The owner's side of a worker process, with real child processes that speak a tone or go wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import numpy as np
+import psutil
+import pytest
+
+from tests.fakes.requests import utterance
+from tests.waiting import until
+from tts.engines.child import Child
+from tts.speech.audio import Chunk
+from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.text import Utterance
+
+FAKE = [sys.executable, "-m", "tests.fakes.fake_worker_process"]
+GOOD, BAD = utterance("A good one."), utterance("A bad one.")
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children()
+
+
+@contextmanager
+def child(*arguments: str, timeout: float = 20.0) -> Iterator[Child]:
+    """A started child; nothing of it is left afterwards."""
+    before = len(children())
+    with closing(Child([*FAKE, *arguments], timeout)) as worker:
+        worker.start()
+        yield worker
+    assert len(children()) == before
+
+
+def speak(worker: Child, what: Utterance = GOOD) -> list[Chunk]:
+    return list(worker.speak(what, 1))
+
+
+def test_it_speaks_in_pieces() -> None:
+    with child("--pieces", "3") as worker:
+        for _ in range(3):
+            chunks = speak(worker)
+            assert [len(chunk.samples) for chunk in chunks] == [88, 88, 88]
+            assert np.concatenate([chunk.samples for chunk in chunks]).dtype == np.float32
+        assert len(children()) == 1
+
+
+def test_texts_of_any_alphabet_arrive() -> None:
+    with child() as worker:
+        text = '-x @y "q" $(reboot) \n\r\t こんにちは 🎉 \u202eשלום'
+        assert sum(len(chunk.samples) for chunk in speak(worker, utterance(text))) == 24 * len(text)
+        assert sum(len(chunk.samples) for chunk in speak(worker, utterance("a" * 300_000))) == 24 * 300_000
+
+
+BROKEN = [
+    ("die", SynthesisFailed, "sent something that is not sound"),
+    ("rubbish", SynthesisFailed, "sent something that is not sound"),
+    ("odd-kind", SynthesisFailed, "'greeting' instead of sound"),
+    ("error", SynthesisFailed, "The speech engine failed: ValueError."),
+    ("hang", TimedOut, "did not answer within 0.4 seconds"),
+    ("endless", TimedOut, "did not answer within 0.4 seconds"),
+]
+
+
+@pytest.mark.parametrize(("mode", "error", "words"), BROKEN)
+def test_what_goes_wrong_in_an_utterance_is_told_and_the_next_is_spoken(
+    mode: str, error: type[SpeechError], words: str
+) -> None:
+    with child("--mode", mode, timeout=0.4) as worker:
+        with pytest.raises(error, match=words):
+            speak(worker, BAD)
+        worker = patient(worker)
+        assert sum(len(chunk.samples) for chunk in speak(worker)) == 24 * len(GOOD.text)
+        assert len(children()) == 1
+
+
+def patient(worker: Child) -> Child:
+    """The same, with time for a fresh start on a busy machine."""
+    worker._timeout = 20.0
+    return worker
+
+
+CANNOT_START = [
+    (["--mode", "cannot-load"], "ValueError: no such model"),
+    (["--mode", "prints"], "not sound"),
+    (["--no-such-flag"], r"exit code 2"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), CANNOT_START)
+def test_what_goes_wrong_at_the_start_is_told(arguments: list[str], words: str) -> None:
+    worker = Child([*FAKE, *arguments], 5.0)
+    with pytest.raises(WorkerUnavailable, match=words):
+        worker.start()
+    assert not worker.ready
+    assert children() == []
+
+
+def test_a_command_that_is_not_there_is_told() -> None:
+    with pytest.raises(WorkerUnavailable, match="no/such/python cannot be run"):
+        Child(["no/such/python"], 5.0).start()
+
+
+def test_a_start_that_failed_is_not_tried_again_at_once() -> None:
+    worker = Child([*FAKE, "--mode", "cannot-load"], 5.0)
+    with pytest.raises(WorkerUnavailable, match="no such model"):
+        worker.start()
+    for _ in range(3):
+        before = time.process_time()
+        with pytest.raises(WorkerUnavailable, match="the next try is in [12] seconds"):
+            speak(worker)
+        assert time.process_time() - before < 0.05
+    assert children() == []
+
+
+def test_a_worker_killed_in_mid_utterance_fails_it_and_the_next_is_spoken() -> None:
+    with child("--pace", "0.01", "--pieces", "10") as worker:
+        chunks = worker.speak(utterance("x" * 500), 1)
+        next(chunks)
+        kill()
+        with pytest.raises(SynthesisFailed, match="ended unexpectedly"):
+            list(chunks)
+        assert speak(worker)
+
+
+def test_a_worker_killed_while_idle_is_not_ready_and_the_next_is_spoken() -> None:
+    with child() as worker:
+        assert worker.ready
+        kill()
+        until(lambda: not worker.ready)
+        assert speak(worker)
+        assert worker.ready
+
+
+def kill() -> None:
+    for process in children():
+        process.kill()
+
+
+def cancel_soon(worker: Child, seconds: float = 0.05) -> None:
+    threading.Timer(seconds, worker.cancel).start()
+
+
+def test_a_cancel_ends_an_utterance_soon_and_keeps_the_process() -> None:
+    with child("--pace", "0.01", "--pieces", "2") as worker:
+        (process,) = children()
+        before = time.monotonic()
+        cancel_soon(worker)
+        with pytest.raises(ClientGone):
+            speak(worker, utterance("x" * 2000))
+        assert time.monotonic() - before < 2
+        assert speak(worker)
+        assert children() == [process]
+
+
+def test_a_cancel_of_a_worker_that_hangs_replaces_it() -> None:
+    with child("--mode", "hang") as worker:
+        (process,) = children()
+        cancel_soon(worker)
+        with pytest.raises(ClientGone):
+            speak(worker, BAD)
+        assert speak(worker)
+        assert len(children()) == 1 and children() != [process]
+
+
+def test_a_reader_that_stops_reading_gives_the_rest_up() -> None:
+    with child("--pace", "0.01", "--pieces", "50") as worker:
+        chunks = worker.speak(utterance("x" * 5000), 1)
+        next(chunks)
+        chunks.close()  # type: ignore[attr-defined]
+        assert sum(len(chunk.samples) for chunk in speak(worker)) == 24 * len(GOOD.text)
+
+
+def test_a_cancel_before_the_first_chunk_is_asked_for_counts() -> None:
+    with child() as worker:
+        chunks = worker.speak(GOOD, 1)
+        worker.cancel()
+        with pytest.raises(ClientGone):
+            list(chunks)
+        assert speak(worker)
+
+
+def test_a_cancel_while_the_worker_is_replaced_lets_it_load_and_then_counts() -> None:
+    with child("--mode", "slow-start") as worker:
+        kill()
+        until(lambda: not worker.ready)
+        cancel_soon(worker, 0.2)
+        with pytest.raises(ClientGone):
+            speak(worker)
+        assert worker.ready
+        assert speak(worker)
+
+
+def test_a_cancel_of_nothing_harms_nothing() -> None:
+    with child() as worker:
+        worker.cancel()
+        assert speak(worker)
+        worker.cancel()
+        worker.cancel()
+        assert speak(worker)
+
+
+def test_close_from_another_thread_ends_an_utterance() -> None:
+    with child("--pace", "0.01") as worker:
+        threading.Timer(0.05, worker.close).start()
+        with pytest.raises(SynthesisFailed):
+            speak(worker, utterance("x" * 2000))
+        with pytest.raises(WorkerUnavailable, match="shutting down"):
+            speak(worker)
+        until(lambda: children() == [])
+
+
+def test_close_from_another_thread_ends_a_start() -> None:
+    worker = Child([*FAKE, "--mode", "mute"], 5.0)
+    threading.Timer(0.2, worker.close).start()
+    with pytest.raises(WorkerUnavailable):
+        worker.start()
+    until(lambda: children() == [])
+
+
+def test_close_comes_first_and_twice() -> None:
+    worker = Child(FAKE, 5.0)
+    worker.close()
+    worker.close()
+    with pytest.raises(WorkerUnavailable):
+        worker.start()
+    assert children() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups that a signal goes to")
+def test_ctrl_c_does_not_reach_it() -> None:
+    with child():
+        (process,) = children()
+        assert os.getpgid(process.pid) != os.getpgrp()
+        assert os.getpgid(process.pid) == process.pid
+        assert signal.getsignal(signal.SIGINT) is not None
+
+
+def test_nothing_is_left_open() -> None:
+    def once() -> None:
+        with child() as worker:
+            speak(worker)
+
+    once()
+    before = psutil.Process().num_fds() if os.name != "nt" else psutil.Process().num_handles()
+    for _ in range(5):
+        once()
+    after = psutil.Process().num_fds() if os.name != "nt" else psutil.Process().num_handles()
+    assert after <= before

@@ -1,0 +1,147 @@
+"""The kernels beside plain sums in double precision, on shapes that are no multiple of anything."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tts.synth.kernels.crew import Cancelled, Crew
+from tts.synth.kernels.emit import Shape
+from tts.synth.kernels.library import SCHEMES, Library
+from tts.synth.kernels.toom_cook import scheme
+from tts.synth.layers import EPSILON, SPARE_ROWS, Convolution, Dense, Norm, measured
+
+RANDOM = np.random.default_rng(11)
+LENGTHS = [7, 131]
+
+
+def normal(*shape: int) -> NDArray[np.float32]:
+    return RANDOM.normal(size=shape).astype(np.float32)
+
+
+def spared(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """With spare rows that would show if anything read them."""
+    return np.concatenate([values, np.full((SPARE_ROWS, values.shape[1]), np.nan, np.float32)])
+
+
+# AVX-512's, AVX's, Arm's and the plain shape: the compiler spells each in what this CPU has.
+SHAPES = [Shape(16, 2, 12), Shape(8, 2, 6), Shape(4, 4, 6), Shape(4, 2, 6)]
+
+
+@pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: f"{shape.width}x{shape.columns}")
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return Library(tmp_path_factory.mktemp("kernels"), request.param)
+
+
+@pytest.mark.parametrize(("outputs", "taps"), [(2, 3), (4, 3), (6, 3), (6, 7), (8, 7), (4, 11), (6, 11)])
+def test_a_scheme_gives_the_filter_s_outputs(outputs: int, taps: int) -> None:
+    made = scheme(outputs, taps)
+    signal, filter_ = RANDOM.normal(size=made.points), RANDOM.normal(size=taps)
+    got = made.output @ ((made.taps @ filter_) * (made.input @ signal))
+    np.testing.assert_allclose(got, np.correlate(signal, filter_, "valid"), atol=1e-11)
+
+
+def test_a_scheme_needs_an_odd_number_of_finite_points() -> None:
+    with pytest.raises(ValueError, match="odd number"):
+        scheme(3, 3)
+
+
+def activated(kind: str, x: NDArray[np.float64], alpha: NDArray[np.float32]) -> NDArray[np.float64]:
+    if kind == "snake":
+        return x + np.sin(alpha * x) ** 2 / alpha
+    return np.maximum(x, 0.2 * x) if kind == "leaky" else x
+
+
+def filtered(x: NDArray[np.float64], weight: NDArray[np.float32], dilation: int) -> NDArray[np.float64]:
+    taps = weight.shape[2]
+    reach = dilation * (taps // 2)
+    padded = np.pad(x, ((reach, reach), (0, 0)))
+    parts = [
+        padded[k * dilation : k * dilation + len(x)] @ weight[:, :, k].T.astype(np.float64)
+        for k in range(taps)
+    ]
+    return np.sum(parts, axis=0)
+
+
+def normalised(x: NDArray[np.float32], norm: Norm) -> NDArray[np.float64]:
+    wide = x.astype(np.float64)
+    return (wide - wide.mean(0)) / np.sqrt(wide.var(0) + EPSILON) * (1 + norm.gain) + norm.offset
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("dilation", [1, 3, 5])
+@pytest.mark.parametrize(("activation", "taps"), list(SCHEMES))
+def test_convolution_is_norm_activation_filter_and_sum(
+    library: Library, activation: str, taps: int, dilation: int, residual: bool, length: int
+) -> None:
+    inputs, outputs = 48, 64
+    weight, bias = normal(outputs, inputs, taps) / np.float32(np.sqrt(inputs * taps)), normal(outputs)
+    alpha = np.exp(normal(inputs) / 3)
+    norm = Norm(
+        normal(inputs), normal(inputs), (alpha / np.pi).astype(np.float32), (1 / alpha).astype(np.float32)
+    )
+    x, before = normal(length, inputs) + 1, normal(length, outputs)
+    layer = Convolution(Convolution.weights(weight, activation, library.shape), bias, taps, activation)
+    y = spared(np.zeros((length, outputs), np.float32))
+
+    crew = Crew(2)
+    added = spared(before) if residual else None
+    rows = layer(library, crew, measured(spared(x), length), norm, y, dilation, added)
+    crew.close()
+
+    expected = filtered(activated(activation, normalised(x, norm), alpha), weight, dilation) + bias
+    expected += before if residual else 0
+    np.testing.assert_allclose(rows.values, expected, atol=3e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(rows.sums, expected.sum(0), atol=3e-4 * np.abs(expected).sum(0).max())
+    np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("rows", "inputs", "outputs"), [(1, 5, 3), (50, 22, 22), (131, 64, 100)])
+def test_dense_is_a_product_with_a_bias(library: Library, rows: int, inputs: int, outputs: int) -> None:
+    weight, bias, x = normal(inputs, outputs), normal(outputs), normal(rows, inputs)
+    layer = Dense(*Dense.weights(weight, bias, library.shape))
+    y = np.zeros((rows + SPARE_ROWS, len(layer.bias)), np.float32)
+    layer(library, Crew(1), spared(x), y, rows)
+    np.testing.assert_allclose(y[:rows, :outputs], x @ weight + bias, atol=1e-4)
+
+
+def test_dense_reads_overlapping_windows(library: Library) -> None:
+    signal, weight = normal(40 + SPARE_ROWS, 4), normal(12, 16)
+    layer = Dense(*Dense.weights(weight, np.zeros(16, np.float32), library.shape))
+    y = np.zeros((19 + SPARE_ROWS, len(layer.bias)), np.float32)
+    layer(library, Crew(1), signal, y, 19, pitch=8)
+    windows = np.stack([signal[2 * i : 2 * i + 3].reshape(-1) for i in range(19)])
+    np.testing.assert_allclose(y[:19, :16], windows @ weight, atol=1e-4)
+
+
+def test_a_library_is_compiled_once(tmp_path: Path) -> None:
+    Library(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    Library(tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_crew_does_each_block_once(threads: int) -> None:
+    crew = Crew(threads)
+    done: list[int] = []
+    crew.each(range(100), lambda block, scratch: done.append(block))
+    crew.close()
+    assert sorted(done) == list(range(100))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_cancelled_crew_gives_up(threads: int) -> None:
+    crew = Crew(threads)
+    done: list[int] = []
+
+    def work(block: int, scratch: object) -> None:
+        done.append(block)
+        crew.cancelled.set()
+
+    with pytest.raises(Cancelled):
+        crew.each(range(100), work)
+    crew.close()
+    assert len(done) <= threads

@@ -1,0 +1,323 @@
+"""Text to phonemes in nine languages: sounds, places, cutting, pronunciations, and texts that are none."""
+
+import logging
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tts.synth.phonemes import LANGUAGES, TOKEN_LIMIT, VOCABULARY, Phonemizer, Spoken, joined, known, pieces, tokens
+
+
+@pytest.fixture(scope="module")
+def speak() -> Phonemizer:
+    return Phonemizer()
+
+
+def said(speak: Phonemizer, text: str, language: str = "a") -> str:
+    return joined(speak(text, language))
+
+
+def by_word(speak: Phonemizer, text: str, language: str) -> list[tuple[str, str]]:
+    return [(text[word.start : word.end], word.phonemes.strip()) for word in speak(text, language) if word.phonemes]
+
+
+SENTENCES = [
+    ("a", "Hello, world!", "həlˈO, wˈɜɹld!"),
+    ("a", "The sky above the port was grey.", "ðə skˈI əbˈʌv ðə pˈɔɹt wʌz ɡɹˈA."),
+    ("b", "The car park is over there.", "ðə kˈɑː pˈɑːk ɪz ˈQvə ðˈɛː."),
+    ("b", "I can't ask for a better tomato.", "ˌI kˈɑːnt ˈɑːsk fɔː ɐ bˈɛtə təmˈɑːtQ."),
+    ("e", "¿Dónde está la biblioteca?", "dˈonde estˈa la βˌiβliotˈeka?"),
+    ("f", "Les oiseaux chantent dans le jardin.", "lez wazˈo ʃˈɑ̃t dɑ̃ lə ʒaʁdˈɛ̃."),
+    ("h", "मैं आज बाजार जा रहा हूँ।", "mɛ̃ ˈaːɟ baːɟˈaːɾ ɟˈaː ɾˌəhaː hu\u0303."),
+    ("i", "Gli amici sono andati via.", "ʎɪ amˈiʧɪ sˌono andˈatɪ vˈia."),
+    ("j", "今日はいい天気です。", "kʲoː βa ii teŋkʲi desɨ."),
+    ("p", "A gente não foi para a escola.", "a ʒˈAŋʧy nˌɐ̃ʊ̃ foɪ pˌaɾæ a ˌeskˈɔlæ."),
+    ("z", "你好，世界！", "ni↓xau↓, ʂɨ↘ʨje↘!"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "phonemes"), SENTENCES)
+def test_sentences(speak: Phonemizer, language: str, text: str, phonemes: str) -> None:
+    assert said(speak, text, language) == phonemes
+
+
+HETERONYMS = [
+    ("I read it yesterday.", "read", "ɹˈɛd"),
+    ("I will read it.", "read", "ɹˈid"),
+    ("Read the book.", "Read", "ɹˈid"),
+    ("They live here.", "live", "lˈɪv"),
+    ("It was a live show.", "live", "lˈIv"),
+    ("Please wind the clock.", "wind", "wˈInd"),
+    ("The wind is cold.", "wind", "wˈɪnd"),
+    ("We record music.", "record", "ɹəkˈɔɹd"),
+    ("She broke the record.", "record", "ɹˈɛkəɹd"),
+    ("They present the prize.", "present", "pɹizˈɛnt"),
+    ("He bought a present.", "present", "pɹˈɛzᵊnt"),
+    ("Close the door.", "Close", "klˈOz"),
+    ("Stay close to me.", "close", "klˈOs"),
+    ("The use of tools.", "use", "jˈus"),
+    ("I use tools.", "use", "jˈuz"),
+    ("I object to that.", "object", "əbʤˈɛkt"),
+    ("A strange object fell.", "object", "ˈɑbʤəkt"),
+    ("It took a minute.", "minute", "mˈɪnət"),
+    ("Do not tear the paper.", "tear", "tˈɛɹ"),
+]
+
+
+@pytest.mark.parametrize(("text", "word", "phonemes"), HETERONYMS)
+def test_heteronyms(speak: Phonemizer, text: str, word: str, phonemes: str) -> None:
+    assert dict(by_word(speak, text, "a"))[word] == phonemes
+
+
+ENGLISH_WORDS = [
+    ("NASA", "nˈæsə"),
+    ("HTTP", "ˌAʧtˌitˌipˈi"),
+    ("URLs", "jˌuˌɑɹˈɛlz"),
+    ("CEOs'", "sˌiˌiˈOz"),
+    ("U.S.", "jˌuˈɛs."),
+    ("well-known", "wˌɛlnˈOn"),
+    ("don’t", "dˈOnt"),
+    ("'em", "əm"),
+    ("café", "kæfˈA"),
+    ("iPhone", "ˌIfˈOn"),
+    ("COVID-19", "kˈOvˌɪd nˌIntˈin"),
+    ("UNBELIEVABLE", "ʌnbᵻlˈivəbᵊl"),
+    ("KUBERNETES", "kˌubəɹnˈɛTiz"),
+    ("Nguyen's", "nˈujɛnz"),
+    ("and/or", "ænd ɔɹ"),
+    ("example.com", "ɪɡzˈæmpəl dˈɑt kˈɑm"),
+    ("21st", "twˈɛntifˌɜɹst"),
+    ("-5", "mˈInəs fˈIv"),
+    ("½", "hˈæf"),
+    ("☃", "snˈOmˌæn"),
+    ("5 * 3", "fˈIv θɹˈi"),
+    ("(well) [yes]", "(wˈɛl) (jˈɛs)"),
+    ('"Hi" "no"', "“hˈI” “nˈO”"),
+    ("wait... what?!", "wˈAt… wˌʌt?!"),
+    ("so — no -- oh – ah", "sˌO — nˈO — ˈO — ˈɑ"),
+    ("IT'S ALL UP TO US", "ɪts ˈɔl ˌʌp tʊ ˌʌs"),
+    ("the US", "ðə jˌuˈɛs"),
+    ("plan A", "plˈæn ˈA"),
+    ("an hour, a day", "ɐn ˈWəɹ, ɐ dˈA"),
+    ("the end, the dog", "ði ˈɛnd, ðə dˈɔɡ"),
+]
+
+
+@pytest.mark.parametrize(("text", "phonemes"), ENGLISH_WORDS)
+def test_english_words(speak: Phonemizer, text: str, phonemes: str) -> None:
+    assert said(speak, text) == phonemes
+
+
+READINGS = [
+    ("e", "Cuesta 1.299,99 €.", "Cuesta 1299 euros con 99 céntimos."),
+    ("e", "El 15/03/2024 a las 12:30", "El 15 de marzo de 2024 a las 12 y 30"),
+    ("e", "El Sr. Pérez pesa 80 kg.", "El señor Pérez pesa 80 kilogramos."),
+    ("f", "M. Dupont paie 12,50 €.", "monsieur Dupont paie 12 euros 50 centimes."),
+    ("f", "Rendez-vous à 12h30.", "Rendez-vous à 12 heures 30."),
+    ("f", "1\u202f299 pages", "1299 pages"),
+    ("i", "Costa 12,50 €.", "Costa 12 euro e 50 centesimi."),
+    ("i", "Il 50 % di tutto", "Il 50 per cento di tutto"),
+    ("p", "Custa R$ 12,50.", "Custa 12 reais e 50 centavos."),
+    ("p", "Em 07/09/1822", "Em 7 de setembro de 1822"),
+    ("h", "₹500 है", "500 रुपये है"),
+    ("h", "5 km दूर", "5 किलोमीटर दूर"),
+    ("j", "2024/3/15", "2024年3月15日"),
+    ("j", "12:30に", "12時30分に"),
+    ("j", "¥500です", "500円です"),
+    ("j", "3〜5", "3から5"),
+    ("z", "12:30", "十二点三十分"),
+    ("z", "50%", "百分之五十"),
+    ("z", "¥12.5", "十二点五元"),
+    ("z", "2024年", "二零二四年"),
+    ("z", "3-5", "三到五"),
+    ("z", "1,250", "一千二百五十"),
+]
+
+
+@pytest.mark.parametrize(("language", "written", "spelled"), READINGS)
+def test_numbers_dates_money_as_if_spelled_out(speak: Phonemizer, language: str, written: str, spelled: str) -> None:
+    assert said(speak, written, language).replace(" ", "") == said(speak, spelled, language).replace(" ", "")
+
+
+PLACES = [
+    ("e", "El niño, 1.299,99 € ya.", ["El", "niño", ",", "1.299,99 €", "ya", "."]),
+    ("e", "80 kg", ["80", "kg"]),
+    ("f", "qu’est-ce que c’est ?", ["qu’est-ce", "que", "c’est", "?"]),
+    ("j", "1250円で買った。", ["1250", "円", "で", "買った", "。"]),
+    ("j", "12:30に会う", ["12:30", "に", "会う"]),
+    ("j", "ｶﾞｯｺｳと Ｐｙｔｈｏｎ", ["ｶﾞｯｺｳ", "と", "Ｐｙｔｈｏｎ"]),
+    ("z", "我有2个苹果。", ["我", "有", "2个", "苹果", "。"]),
+    ("z", "我用Python写代码", ["我用", "Python", "写", "代码"]),
+    ("a", "  Well-known 'quote' here", ["Well-known", "quote", "here"]),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "words"), PLACES)
+def test_places(speak: Phonemizer, language: str, text: str, words: list[str]) -> None:
+    assert [word for word, _ in by_word(speak, text, language)] == words
+
+
+WRITTEN = """
+    hello World NASA don't 3.5 1,250 $5 12:30 R$ 12,50 ... ?! 😀 你好 今日は ありがとう Привет नमस्ते « » ( ) — - --
+    a A I the to l'ami c'è ¿ ¡ 。 、 ー っ ん 3月 500円 ۔ | \u0301 \u200d Ｈｉ e\u0301 x² №5 ½ 1st 5km ﷺ ㍿ ﬁ ﾊﾞ
+"""
+TEXTS = st.one_of(
+    st.text(max_size=60),
+    st.lists(
+        st.sampled_from(WRITTEN.split()),
+        max_size=12,
+    ).map(" ".join),
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=TEXTS)
+def test_every_word_once_in_order(speak: Phonemizer, language: str, text: str) -> None:
+    spoken = speak(text, language)
+    at = 0
+    for word in spoken:
+        assert at <= word.start < word.end <= len(text)
+        assert not text[at : word.start].strip() or not any(map(str.isalnum, text[at : word.start]))
+        assert set(word.phonemes) <= VOCABULARY.keys()
+        at = word.end
+    assert not any(map(str.isalnum, text[at:]))
+    assert "".join(map(joined, pieces(spoken, 20))) == joined(spoken)
+
+
+LONG = ["a" * 10_000, "word " * 2_000, "あ" * 3_000, "的" * 3_000, "-" * 3_000, "a-" * 1_500, "1," * 1_500, "." * 3_000]
+
+
+@pytest.mark.parametrize("language", "aejz")
+@pytest.mark.parametrize("text", LONG, ids=lambda text: text[:5])
+def test_long_texts(speak: Phonemizer, language: str, text: str) -> None:
+    speak.load(language)
+    start = time.process_time()
+    spoken = speak(text, language)
+    runs = pieces(spoken)
+    assert time.process_time() - start < 10
+    assert all(len(joined(run)) <= TOKEN_LIMIT for run in runs)
+    assert "".join(map(joined, runs)) == joined(spoken)
+    places = [(word.start, word.end) for run in runs for word in run]
+    assert places == sorted(places) and places[-1][1] == len(text.rstrip())
+
+
+@pytest.mark.parametrize(
+    ("phonemes", "limit", "cuts"),
+    [
+        (["wˈʌn ", "tˈu", ". ", "θɹˈi ", "fˈɔɹ"], 14, [3, 2]),
+        (["wˈʌn ", "tˈu ", "sˈɪks", ", ", "θɹˈi ", "fˈɔɹ"], 21, [4, 2]),
+        (["wˈʌn ", "tˈu ", "θɹˈi ", "fˈɔɹ"], 12, [2, 2]),
+        (["abcdefghij"], 4, [1, 1, 1]),
+        (["ab"], 4, [1]),
+        ([], 4, []),
+    ],
+)
+def test_pieces(phonemes: list[str], limit: int, cuts: list[int]) -> None:
+    spoken = [Spoken(word, 10 * n, 10 * n + 9) for n, word in enumerate(phonemes)]
+    assert [len(run) for run in pieces(spoken, limit)] == cuts
+
+
+def test_pieces_of_a_word_share_its_characters() -> None:
+    parts = [word for run in pieces([Spoken("abcdefgh", 0, 4)], 4) for word in run]
+    assert parts == [Spoken("abcd", 0, 2), Spoken("efgh", 2, 4)]
+    with pytest.raises(ValueError, match="limit"):
+        pieces([], 0)
+
+
+def test_tokens() -> None:
+    assert len(VOCABULARY) == 114
+    assert tokens("həlˈO wˈɜɹld!") == [50, 83, 54, 156, 31, 16, 65, 156, 87, 123, 54, 46, 5]
+    assert tokens("ɡ") == tokens("g")
+    assert known("ẽ") == "e\u0303" and known("ç") == "ç"
+
+
+def test_unknown_symbols_are_counted_without_the_text(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert tokens("a☃☃b") == tokens("ab")
+    assert "2 symbols" in caplog.text and "U+2603" in caplog.text and "☃" not in caplog.text
+
+
+OVERRIDES = [
+    ("a", "Nguyen, nguyen.", {"Nguyen": "/wˈɪn/"}, "wˈɪn, nˈujɛn."),
+    ("a", "Nguyen, NGUYEN.", {"nguyen": "/wˈɪn/"}, "wˈɪn, wˈɪn."),
+    ("a", "cats cat concat", {"cat": "/dˈɔɡ/"}, "kˈæts dˈɔɡ kəŋkˈæt"),
+    ("a", "GIF", {"GIF": "jiff"}, "ʤˈɪf"),
+    ("a", "New York is here", {"new york": "/ɲˈuk/"}, "ɲˈuk ɪz hˈɪɹ"),
+    ("a", "the FAQ", {"FAQ": "/ˈɛf/"}, "ði ˈɛf"),
+    ("a", "C++ or c", {"C++": "see plus plus"}, "sˈi plˈʌs plˈʌs ɔɹ sˈi"),
+    ("a", "don’t", {"don't": "/dˈu/"}, "dˈu"),
+    ("f", "Le Nguyen est là.", {"Nguyen": "/wˈin/"}, "lˈə wˈin ɛ lˈa."),
+    ("j", "東京へ", {"東京": "/edo/"}, "edo e"),
+    ("z", "我爱北京", {"北京": "/pei↓/"}, "wo↓ ai↘ pei↓"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "overrides", "phonemes"), OVERRIDES)
+def test_overrides(speak: Phonemizer, language: str, text: str, overrides: dict[str, str], phonemes: str) -> None:
+    spoken = speak(text, language, overrides=overrides)
+    assert joined(spoken) == phonemes
+
+
+def test_an_override_needs_a_word(speak: Phonemizer) -> None:
+    with pytest.raises(ValueError, match="word"):
+        speak("a", "a", overrides={"": "b"})
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_fixed_words_win(speak: Phonemizer, language: str) -> None:
+    spoken = speak("one two three", language, {"two": "/tu/"}, [Spoken("bˈuː", 4, 7)])
+    assert Spoken("bˈuː ", 4, 7) in spoken
+    assert spoken[0].start == 0 and spoken[-1].end == 13
+
+
+@pytest.mark.parametrize(
+    "spans", [[Spoken("a", 0, 4), Spoken("b", 3, 5)], [Spoken("a", 0, 9)], [Spoken("a", 2, 2)], [Spoken("a", -1, 2)]]
+)
+def test_bad_spans(speak: Phonemizer, spans: list[Spoken]) -> None:
+    with pytest.raises(ValueError, match="span"):
+        speak("hello", "a", fixed=spans)
+
+
+@pytest.mark.parametrize("language", ["", "q", "xx", "A"])
+def test_unknown_languages(language: str) -> None:
+    with pytest.raises(ValueError, match=r"language|voice"):
+        Phonemizer()("hello", language)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Hi.", "a"), ("No.", "b"), ("你好", "a"), ("こんにちは", "f"), ("Привет", "e"), ("مرحبا", "a"), ("שלום", "z"),
+     ("한국어", "j"), ("🙂", "a"), ("नमस्ते", "i"), ("hello", "z"), ("hello", "j"), ("Γειά", "p"), ("สวัสดี", "h")],
+)  # fmt: skip
+def test_something_is_said(speak: Phonemizer, text: str, language: str) -> None:
+    assert any(map(str.isalpha, said(speak, text, language)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("text", ["", " ", "\n", ".", "*", "\0", "\u200b", "\ud800", "~|^`", "\u0301", "’", "-", "ー"])
+def test_nothing_to_say(speak: Phonemizer, language: str, text: str) -> None:
+    assert len(said(speak, text, language)) <= 2
+
+
+def test_threads_do_not_disturb_each_other(speak: Phonemizer) -> None:
+    work = [(text, language) for language, text, _ in SENTENCES] * 20
+    expected = [joined(speak(text, language)) for text, language in work]
+    fresh = Phonemizer()
+    with ThreadPoolExecutor(8) as pool:
+        assert [joined(spoken) for spoken in pool.map(lambda job: fresh(*job), work)] == expected
+
+
+def test_english_loads_alone() -> None:
+    """No spaCy, no other language's library, and the stand-in for spaCy is gone again."""
+    code = (
+        "import sys; from tts.synth.phonemes import Phonemizer; Phonemizer('a')('Hi.', 'a');"
+        "print([name for name in ('spacy', 'torch', 'jieba', 'pyopenjtalk', 'phonemizer') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.strip() == "[]"

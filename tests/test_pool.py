@@ -1,0 +1,269 @@
+"""The pool: order, a bounded lead, fairness, leaving, failing, starting and stopping."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import numpy as np
+import pytest
+
+from tests.fakes.requests import LONG, asking
+from tests.fakes.worker import FakeWorker
+from tests.waiting import until
+from tts.engines.base import Listener
+from tts.engines.pool import ALONE, Pool
+from tts.speech.errors import Busy, ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.text import Sizes
+
+NOBODY = WorkerUnavailable("no model")
+
+
+@contextmanager
+def pool_of(*workers: FakeWorker, threads: int = 4, queue: int = 10) -> Iterator[Pool]:
+    with closing(Pool("fake", workers, threads, queue, Sizes(), idle=0.01)) as pool:
+        pool.start()
+        yield pool
+
+
+def begun(*workers: FakeWorker) -> int:
+    return sum(len(worker.begun) for worker in workers)
+
+
+def spoken(pool: Pool, text: str) -> str:
+    """The words of a request's answer, in a row."""
+    return " ".join(word.text for chunk in pool.synthesize(asking(text), Listener()) for word in chunk.words)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_a_long_text_comes_whole_and_in_order(workers: int) -> None:
+    text = " ".join(f"Sentence {i} is this one." for i in range(200))
+    with pool_of(*(FakeWorker(pieces=2) for _ in range(workers))) as pool:
+        assert spoken(pool, text) == text
+
+
+def test_chunks_come_before_the_rest_is_spoken() -> None:
+    gate = threading.Semaphore(1)
+    with pool_of(FakeWorker(gate=gate)) as pool:
+        chunks = pool.synthesize(asking(LONG), Listener())
+        assert len(next(chunks).samples) > 0
+        chunks.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_workers_are_never_far_ahead_of_the_listener(workers: int) -> None:
+    fakes = [FakeWorker() for _ in range(workers)]
+    with pool_of(*fakes) as pool:
+        chunks = pool.synthesize(asking(LONG), Listener())
+        for heard, _ in enumerate(chunks, 1):
+            settle(*fakes)
+            assert begun(*fakes) <= heard + (1 if heard < ALONE else workers)
+
+
+def settle(*workers: FakeWorker) -> None:
+    """Let them speak on until nothing has begun for a while."""
+    seen = -1
+    while seen < (seen := begun(*workers)):
+        time.sleep(0.01)
+
+
+def test_a_long_text_does_not_starve_a_short_one() -> None:
+    gate = threading.Semaphore(0)
+    worker = FakeWorker(gate=gate)
+    with pool_of(worker) as pool:
+        long = threading.Thread(target=lambda: spoken(pool, LONG))
+        long.start()
+        until(lambda: worker.begun)
+        short = threading.Thread(target=lambda: spoken(pool, "Hi."))
+        short.start()
+        until(lambda: pool.status()["waiting"] == 1)
+        for _ in range(2):
+            gate.release()
+        short.join(10)
+        assert not short.is_alive()
+        assert worker.texts.index("Hi.") <= 2
+        gate.release(1000)
+        long.join(10)
+
+
+def test_a_short_request_among_many_long_ones_waits_for_one_round() -> None:
+    gate = threading.Semaphore(0)
+    worker = FakeWorker(gate=gate)
+    with pool_of(worker) as pool:
+        listeners = [threading.Thread(target=spoken, args=(pool, LONG)) for _ in range(5)]
+        for each in listeners:
+            each.start()
+        until(lambda: pool.status() | {"busy": 1, "waiting": 4} == pool.status())
+        short = threading.Thread(target=spoken, args=(pool, "Hi."))
+        short.start()
+        until(lambda: pool.status()["waiting"] == 5)
+        gate.release(1000)
+        for each in [short, *listeners]:
+            each.join(10)
+        assert worker.texts.index("Hi.") <= 10
+
+
+def test_whoever_leaves_frees_the_worker_at_once() -> None:
+    worker = FakeWorker(gate=threading.Semaphore(1))
+    with pool_of(worker) as pool:
+        chunks = pool.synthesize(asking(LONG), Listener())
+        next(chunks)
+        until(lambda: len(worker.begun) == 2)
+        before = time.monotonic()
+        chunks.close()
+        until(lambda: pool.status()["busy"] == 0)
+        assert time.monotonic() - before < 0.2
+        assert len(worker.begun) == 2
+
+
+def test_whoever_has_gone_is_noticed_while_they_wait() -> None:
+    gone = threading.Event()
+    worker = FakeWorker(gate=threading.Semaphore(0))
+    with pool_of(worker) as pool:
+        threading.Timer(0.05, gone.set).start()
+        with pytest.raises(ClientGone):
+            next(pool.synthesize(asking(), Listener(has_gone=gone.is_set)))
+        until(lambda: pool.status()["busy"] == 0)
+
+
+def test_a_deadline_frees_the_worker() -> None:
+    worker = FakeWorker(gate=threading.Semaphore(0))
+    with pool_of(worker) as pool:
+        with pytest.raises(TimedOut):
+            next(pool.synthesize(asking(), Listener(deadline=time.monotonic() + 0.05)))
+        until(lambda: pool.status()["busy"] == 0)
+
+
+def test_a_generator_that_was_never_begun_takes_no_place() -> None:
+    with pool_of(FakeWorker()) as pool:
+        pool.synthesize(asking(), Listener()).close()
+        assert pool.status()["waiting"] == 0
+
+
+@pytest.mark.parametrize("error", [SynthesisFailed("broke"), TimedOut("slow"), WorkerUnavailable("none")])
+def test_a_workers_error_ends_its_request_alone(error: Exception) -> None:
+    with pool_of(FakeWorker(errors=[None, error])) as pool:
+        chunks = pool.synthesize(asking(LONG), Listener())
+        next(chunks)
+        with pytest.raises(type(error), match=str(error)):
+            list(chunks)
+        assert spoken(pool, "Still here.") == "Still here."
+
+
+def test_a_bug_in_a_worker_ends_its_request_alone(caplog: pytest.LogCaptureFixture) -> None:
+    with pool_of(FakeWorker(errors=[ZeroDivisionError("secret path /etc")])) as pool:
+        with pytest.raises(SynthesisFailed) as caught:
+            list(pool.synthesize(asking(), Listener()))
+        assert "secret" not in caught.value.message
+        assert "ZeroDivisionError" in caplog.text
+        assert spoken(pool, "Still here.") == "Still here."
+
+
+def test_a_full_line_refuses() -> None:
+    gate = threading.Semaphore(0)
+    worker = FakeWorker(gate=gate)
+    with pool_of(worker, queue=1) as pool:
+        others = [threading.Thread(target=spoken, args=(pool, "One.")) for _ in range(2)]
+        for each in others:
+            each.start()
+        until(lambda: pool.status() | {"busy": 1, "waiting": 1} == pool.status())
+        with pytest.raises(Busy):
+            next(pool.synthesize(asking(), Listener()))
+        gate.release(10)
+        for each in others:
+            each.join(10)
+
+
+def test_one_request_alone_has_all_the_cores_and_several_share_them() -> None:
+    gate = threading.Semaphore(0)
+    workers = [FakeWorker(gate=gate), FakeWorker(gate=gate)]
+    with pool_of(*workers, threads=4) as pool:
+        listeners = []
+        for wanted in (4, 2):
+            listeners.append(threading.Thread(target=spoken, args=(pool, "Hi.")))
+            listeners[-1].start()
+            until(lambda: begun(*workers) == len(listeners))
+            assert wanted in [threads for worker in workers for threads in worker.threads]
+        gate.release(2)
+        for each in listeners:
+            each.join(10)
+
+
+def test_start_waits_for_one_and_fails_with_the_last() -> None:
+    with pool_of(FakeWorker(start_errors=[NOBODY]), FakeWorker()) as pool:
+        assert pool.status()["ready"] == 1
+    workers = [FakeWorker(start_errors=[NOBODY]) for _ in range(2)]
+    with pytest.raises(WorkerUnavailable, match="no model"):
+        Pool("fake", workers, 1, 1, Sizes()).start()
+    assert all(worker.closed for worker in workers)
+
+
+def test_a_worker_that_died_idle_is_replaced_before_it_is_needed() -> None:
+    worker = FakeWorker()
+    with pool_of(worker) as pool:
+        worker.alive = False
+        until(lambda: worker.starts == 2)
+        assert pool.status()["ready"] == 1
+
+
+def test_a_worker_that_cannot_start_is_left_alone_until_it_is_needed() -> None:
+    worker = FakeWorker(start_errors=[None, NOBODY])
+    with pool_of(worker) as pool:
+        worker.alive = False
+        until(lambda: worker.starts == 2)
+        time.sleep(0.1)  # ten times a driver's idle look
+        assert worker.starts == 2
+        assert spoken(pool, "Hi.") == "Hi."
+
+
+def test_close_ends_what_is_spoken_and_what_waits() -> None:
+    worker = FakeWorker(gate=threading.Semaphore(0))
+    pool = Pool("fake", [worker], 1, 10, Sizes())
+    pool.start()
+    errors: list[Exception] = []
+    listeners = [threading.Thread(target=lambda: errors.append(fails(pool))) for _ in range(2)]
+    for each in listeners:
+        each.start()
+    until(lambda: pool.status() | {"busy": 1, "waiting": 1} == pool.status())
+    pool.close()
+    for each in listeners:
+        each.join(10)
+    assert [type(error) for error in errors] == [WorkerUnavailable] * 2
+    assert all("shutting down" in str(error) for error in errors)
+    assert worker.closed
+
+
+def fails(pool: Pool) -> Exception:
+    with pytest.raises(Exception) as caught:  # noqa: B017, the caller looks at it
+        list(pool.synthesize(asking(), Listener()))
+    return caught.value
+
+
+def test_close_does_not_wait_for_a_worker_that_loads() -> None:
+    loading = SlowStarter()
+    pool = Pool("fake", [FakeWorker(), loading], 1, 1, Sizes())
+    pool.start()
+    before = time.monotonic()
+    pool.close()
+    assert time.monotonic() - before < 2
+    assert loading.closed
+
+
+class SlowStarter(FakeWorker):
+    """Loads until it is closed."""
+
+    def start(self) -> None:
+        until(lambda: self.closed, 20)
+        raise WorkerUnavailable("closed while it loaded")
+
+
+def test_close_of_a_pool_that_never_started() -> None:
+    Pool("fake", [FakeWorker()], 1, 1, Sizes()).close()
+
+
+def test_sound_is_what_the_workers_made() -> None:
+    with pool_of(FakeWorker(ms=2)) as pool:
+        samples = np.concatenate([chunk.samples for chunk in pool.synthesize(asking("x" * 500), Listener())])
+        assert len(samples) == 500 * 2 * 24

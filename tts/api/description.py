@@ -1,0 +1,241 @@
+"""The API's description (OpenAPI 3.1), made from the routes, the models that check their bodies, and the error tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Literal, NotRequired, TypeVar, get_type_hints
+
+from flask import Blueprint, Flask, Response, current_app, render_template
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict, is_typeddict
+from werkzeug.routing import Rule
+
+from tts.api.access import is_open
+from tts.api.responses import MAX_TIMEOUT, OPENAI_PATHS
+from tts.speech.audio import FORMATS
+from tts.speech.errors import Busy, SpeechError, WorkerUnavailable
+
+blueprint = Blueprint("description", __name__, template_folder="templates")
+
+JSON = "application/json"
+BINARY = "application/octet-stream"
+HTML = "text/html"
+WAV = FORMATS["wav"].content_type
+AUDIO = tuple(format.content_type for format in FORMATS.values())
+
+SPEAKING = (429, 500, 503, 504)
+"""What any route that speaks may answer."""
+BODY = (400, 413, 415)
+"""What any route that takes a body may answer."""
+
+Side = Literal["validation", "serialization"]
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a view's code does not say by itself: its body, its answers' types, and how it may fail."""
+
+    body: Any = None
+    answer: tuple[str, ...] = (JSON,)
+    returns: Any = None
+    statuses: tuple[int, ...] = ()
+    query: dict[str, type] = field(default_factory=dict)
+    success: int = 200
+
+
+def described(
+    *,
+    body: Any = None,
+    answer: tuple[str, ...] = (JSON,),
+    returns: Any = None,
+    speaks: bool = False,
+    statuses: tuple[int, ...] = (),
+    query: dict[str, type] | None = None,
+    success: int = 200,
+) -> Callable[[View], View]:
+    """Describe a view: the type of its `body`, the media types of its `answer`, the type that its JSON `returns` when
+    the annotation does not say, its query parameters, and its `statuses` beside that of `success` and those that
+    follow."""
+    every = (*statuses, *(BODY if body is not None else ()), *(SPEAKING if speaks else ()))
+
+    def remember(view: View) -> View:
+        view.__dict__["described"] = Described(body, answer, returns, every, query or {}, success)
+        return view
+
+    return remember
+
+
+class NativeError(TypedDict):
+    """How the native routes tell an error; the last three name what is wrong in a request."""
+
+    error: str
+    message: str
+    field: NotRequired[str | None]
+    value: NotRequired[Any]
+    allowed: NotRequired[str | list[str] | None]
+
+
+class OpenAIErrorFields(TypedDict):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIError(TypedDict):
+    """How OpenAI's routes, and those of Kokoro servers, tell an error."""
+
+    error: OpenAIErrorFields
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> dict[str, Any]:
+    """Describe this API."""
+    return describe(current_app)
+
+
+@blueprint.get("/docs")
+@described(answer=(HTML,))
+def docs() -> Response:
+    """Show this description to people."""
+    return Response(render_template("docs.html"), mimetype=HTML)
+
+
+def describe(app: Flask) -> dict[str, Any]:
+    """The description of every route of `app`, as JSON values."""
+    operations = [Operation(rule, app.view_functions[rule.endpoint]) for rule in _rules(app)]
+    schemas, components = _schemas(operations)
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method] = operation.describe(schemas)
+    key: dict[str, list[str]] = {"bearer": []}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Kokoro TTS API",
+            "version": app.config["VERSION"],
+            "description": "Text in, Kokoro-82M's voice out. Fields that are not described here are ignored.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [key] if app.config["API_KEY"] else [{}, key],
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _rules(app: Flask) -> Iterator[Rule]:
+    """The routes that are worth describing, in the order of their paths."""
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        if not rule.endpoint.endswith("static"):
+            yield rule
+
+
+class Operation:
+    """One route: what its view tells, and what the rule does."""
+
+    def __init__(self, rule: Rule, view: Callable[..., Any]) -> None:
+        self.path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        self.method = next(method.lower() for method in sorted(rule.methods or ()) if method not in ("HEAD", "OPTIONS"))
+        self.arguments = sorted(rule.arguments)
+        self.described: Described = getattr(view, "described", Described())
+        self.returns = self.described.returns or get_type_hints(view).get("return")
+        self.name = rule.endpoint.rpartition(".")[2]
+        self.summary = (view.__doc__ or self.name).split("\n")[0]
+
+    @property
+    def types(self) -> Iterator[tuple[Any, Side]]:
+        """The types that it takes and returns, each with the side that its schema is for."""
+        if self.described.body is not None:
+            yield self.described.body, "validation"
+        if is_typeddict(self.returns):
+            yield self.returns, "serialization"
+
+    def describe(self, schemas: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """The operation as OpenAPI writes it."""
+        content = {kind: schemas(self.returns) if kind == JSON else {} for kind in self._answer}
+        content = {kind: {"schema": schema} if schema else {} for kind, schema in content.items()}
+        done = {"description": "Done.", "headers": dict([REQUEST_ID]), "content": content}
+        answers = {str(self.described.success): done}
+        operation: dict[str, Any] = {
+            "operationId": f"{self.method}{re.sub(r'[^A-Za-z0-9]+', '_', self.path)}",
+            "summary": self.summary,
+            "tags": [self._family],
+            "parameters": list(self._parameters()),
+            "responses": answers | {str(status): self._refusal(status, schemas) for status in self._statuses()},
+        }
+        if self.described.body is not None:
+            content = {JSON: {"schema": schemas(self.described.body)}}
+            operation["requestBody"] = {"required": True, "content": content}
+        if is_open(self.path):
+            operation["security"] = []
+        return operation
+
+    @property
+    def _answer(self) -> tuple[str, ...]:
+        unknown = self.returns is Response and self.described == Described()
+        return ("*/*",) if unknown else (HTML,) if self.returns is str else self.described.answer
+
+    @property
+    def _family(self) -> str:
+        return "OpenAI and Kokoro servers" if self.path.startswith(OPENAI_PATHS) else "native"
+
+    def _parameters(self) -> Iterator[dict[str, Any]]:
+        for name in self.arguments:
+            yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name, kind in self.described.query.items():
+            yield {"name": name, "in": "query", "schema": TypeAdapter(kind).json_schema()}
+        if 504 in self.described.statuses:
+            yield TIME_LIMIT
+
+    def _statuses(self) -> list[int]:
+        key = () if is_open(self.path) else (401,)
+        return sorted({*self.described.statuses, *key, 500})
+
+    def _refusal(self, status: int, schemas: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        headers = dict([REQUEST_ID])
+        if status in RETRIED:
+            headers |= dict([RETRY_AFTER])
+        answer: dict[str, Any] = {"description": _meaning(status), "headers": headers}
+        if status != HTTPStatus.NOT_MODIFIED:
+            shape = OpenAIError if self.path.startswith(OPENAI_PATHS) else NativeError
+            answer["content"] = {JSON: {"schema": schemas(shape)}}
+        return answer
+
+
+REQUEST_ID = ("X-Request-Id", {"schema": {"type": "string"}, "description": "Names this answer in the server's log."})
+RETRY_AFTER = ("Retry-After", {"schema": {"type": "string"}, "description": "Seconds until another try is worthwhile."})
+RETRIED = {kind.status for kind in (Busy, WorkerUnavailable)}
+TIME_LIMIT = {
+    "name": "X-Request-Timeout",
+    "in": "header",
+    "description": "Seconds that the whole answer may take.",
+    "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_TIMEOUT},
+}
+
+
+def _meaning(status: int) -> str:
+    """What the status tells: the errors' own titles, and HTTP's where there is none."""
+    titles = {kind.status: kind.title for kind in _descendants(SpeechError)}
+    return titles.get(status, HTTPStatus(status).phrase)
+
+
+def _descendants(kind: type[SpeechError]) -> Iterator[type[SpeechError]]:
+    for child in kind.__subclasses__():
+        yield from _descendants(child)
+    yield kind
+
+
+def _schemas(operations: list[Operation]) -> tuple[Callable[[Any], dict[str, Any]], dict[str, Any]]:
+    """What gives a type's schema, and the components that the schemas refer to."""
+    errors: list[tuple[Any, Side]] = [(NativeError, "serialization"), (OpenAIError, "serialization")]
+    kinds = [*errors, *(each for operation in operations for each in operation.types)]
+    found, shared = TypeAdapter.json_schemas(
+        [(str(kind), mode, TypeAdapter(kind)) for kind, mode in dict.fromkeys(kinds)],
+        ref_template="#/components/schemas/{model}",
+    )
+    by_kind = {key: schema for (key, _), schema in found.items()}
+    return lambda kind: by_kind.get(str(kind), {"type": "object"}), shared.get("$defs", {})

@@ -1,0 +1,34 @@
+"""Many arrays in one file that every worker maps, so that the machine holds them once."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+LINE = 64  # bytes: each array begins on a cache line
+
+
+def save_arrays(folder: Path, name: str, arrays: Mapping[str, Array]) -> None:
+    """Write `name`.bin, and where each array is in it to `name`.json."""
+    index: dict[str, tuple[int, tuple[int, ...]]] = {}
+    with (folder / f"{name}.bin").open("wb") as file:
+        for key, array in arrays.items():
+            file.write(bytes(-file.tell() % LINE))
+            index[key] = (file.tell(), array.shape)
+            file.write(np.ascontiguousarray(array, np.float32).tobytes())
+    (folder / f"{name}.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+def map_arrays(folder: Path, name: str) -> dict[str, Array]:
+    """The arrays of `save_arrays`, read-only, read from disk when first used."""
+    index = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    whole = np.memmap(folder / f"{name}.bin", np.uint8, "r")
+    return {key: _array(whole, start, shape) for key, (start, shape) in index.items()}
+
+
+def _array(whole: NDArray[np.uint8], start: int, shape: list[int]) -> Array:
+    size = 4 * int(np.prod(shape))
+    return np.asarray(whole[start : start + size]).view(np.float32).reshape(shape)

@@ -1,0 +1,225 @@
+"""One convolution of Kokoro's residual blocks: normalise, activate, convolve, add, measure for the next.
+
+Rows are moments, columns channels: a dilated filter reads rows further apart, and every step runs along the
+channels. A block of rows goes through all steps while it is in the cache:
+
+    activate     rows of x, scaled and shifted (AdaIN), through Snake or leaky ReLU
+    transform    each tile of n rows to n points                  V [points, tiles, channels in]
+    product      at each point, over the channels                 M [points, tiles, panel of channels out]
+    untransform  n points to m rows, plus bias and residual       y, and sums for the next normalisation
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+
+from tts.synth.kernels.emit import Code, Shape
+from tts.synth.kernels.toom_cook import Scheme
+
+# sin²(πr) for |r| <= 1/2 as r² * polynomial(r²), least squares at Chebyshev nodes: error below 5e-7.
+SNAKE = (9.86952173, -32.4650351, 42.64226575, -29.42105229, 10.5730692)
+LEAK = 0.2
+LINE = 16  # floats in a cache line of 64 bytes
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What one conv function does: its scheme, its activation, and whether it adds a residual."""
+
+    scheme: Scheme
+    taps: int
+    activation: str
+    residual: bool
+
+    @property
+    def name(self) -> str:
+        return f"conv_{self.taps}_{self.activation}_{'add' if self.residual else 'set'}"
+
+
+ACTIVATIONS = ("snake", "leaky", "plain")
+
+
+def activate(module: ir.Module, kind: str, width: int) -> Code:
+    """out[row] = activation(x[first + row] * scale + shift), zero outside 0..length."""
+    code = Code(
+        module, f"activate_{kind}", "*x *out *scale *shift *alpha *inverse first rows length channels", width
+    )
+    with code.loop(code.rows) as row:
+        place = code.add(code.first, row)
+        inside = code.builder.icmp_unsigned("<", place, code.length)
+        target = code.at(code.out, code.mul(row, code.channels))
+        with code.builder.if_else(inside) as (then, otherwise):
+            with then:
+                source = code.at(code.x, code.mul(place, code.channels))
+                with code.loop(code.channels, width) as channel:
+                    code.store(_activated(code, kind, source, channel), target, channel)
+            with otherwise, code.loop(code.channels, width) as channel:
+                code.store(code.splat(0.0), target, channel)
+    code.done()
+    return code
+
+
+def _activated(code: Code, kind: str, source: ir.Value, channel: ir.Value) -> ir.Value:
+    value = code.fma(
+        code.load(source, channel), code.load(code.scale, channel), code.load(code.shift, channel)
+    )
+    if kind == "plain":
+        return value
+    if kind == "leaky":
+        return _larger(code, value, code.builder.fmul(value, code.splat(LEAK)))
+    turns = code.builder.fmul(value, code.load(code.alpha, channel))
+    rest = code.builder.fsub(turns, code.round(turns))
+    square = code.builder.fmul(rest, rest)
+    series = code.splat(SNAKE[-1])
+    for coefficient in reversed(SNAKE[:-1]):
+        series = code.fma(series, square, code.splat(coefficient))
+    return code.fma(code.builder.fmul(series, square), code.load(code.inverse, channel), value)
+
+
+def _larger(code: Code, a: ir.Value, b: ir.Value) -> ir.Value:
+    return code.builder.select(code.builder.fcmp_ordered(">", a, b), a, b)
+
+
+def transform(module: ir.Module, scheme: Scheme, width: int) -> Code:
+    """V[point, tile] = input @ rows of the tile; tiles go by group, then by phase of the dilation."""
+    n, m = scheme.points, scheme.outputs
+    code = Code(module, f"transform_{m}_{n}", "*rows *v groups dilation channels slots", width)
+    plane = _plane(code)
+    with code.loop(code.groups) as group, code.loop(code.dilation) as phase:
+        first = code.add(code.mul(group, m, code.dilation), phase)
+        source = code.at(code.rows, code.mul(first, code.channels))
+        target = code.at(code.v, code.mul(code.add(code.mul(group, code.dilation), phase), code.channels))
+        stride = code.mul(code.dilation, code.channels)
+        with code.loop(code.channels, width) as channel:
+            rows = [code.load(source, code.add(code.mul(stride, j), channel)) for j in range(n)]
+            for point, value in enumerate(_evaluated(code, scheme, rows)):
+                code.store(value, target, code.add(code.mul(plane, point), channel))
+    code.done()
+    return code
+
+
+def _evaluated(code: Code, scheme: Scheme, rows: Sequence[ir.Value]) -> list[ir.Value]:
+    """input @ rows, each pair of points ±p from one even and one odd sum."""
+    even, odd = scheme.input.copy(), scheme.input.copy()
+    even[:, 1::2], odd[:, 0::2] = 0.0, 0.0
+    values = [code.combine(even[0], rows)]
+    for point in range(1, scheme.points - 1, 2):
+        a, b = code.combine(even[point], rows), code.combine(odd[point], rows)
+        values += [code.builder.fadd(a, b), code.builder.fsub(a, b)]
+    return [*values, code.combine(odd[-1], rows)]
+
+
+def _plane(code: Code) -> ir.Value:
+    """Floats from one point of V to the next: a line beside the tiles, lest all points share a cache set."""
+    return code.add(code.mul(code.slots, code.channels), LINE)
+
+
+def product(module: ir.Module, shape: Shape, micro: Code) -> Code:
+    """M[point, tile, panel] = V[point, tile] @ U[point] for one panel of output channels.
+
+    `shape.rows` tiles at a time keep their sums in registers through all input channels.
+    """
+    code = Code(module, "product", "*v *u *m points slots channels", shape.width)
+    with code.loop(code.points) as point:
+        weights = code.at(code.u, code.mul(point, code.channels, shape.panel))
+        tiles = code.at(code.v, code.mul(point, _plane(code)))
+        sums = code.at(code.m, code.mul(point, code.slots, shape.panel))
+        with code.loop(code.slots, shape.rows) as slot:
+            left = code.at(tiles, code.mul(slot, code.channels))
+            out = code.at(sums, code.mul(slot, shape.panel))
+            code.call(micro, left, weights, out, code.channels, code.channels, shape.panel)
+    code.done()
+    return code
+
+
+def _untransform(module: ir.Module, kernel: Kernel, shape: Shape) -> Code:
+    """y rows of one panel = output @ M + bias (+ residual), and their sums and squares up to `length`."""
+    scheme = kernel.scheme
+    names = "*m *y *before *bias *sums *squares first groups dilation slots length pitch"
+    code = Code(module, f"untransform_{kernel.name}", names, shape.width)
+    plane = code.mul(code.slots, shape.panel)
+    with code.loop(code.groups) as group, code.loop(code.dilation) as phase:
+        tile = code.at(code.m, code.mul(code.add(code.mul(group, code.dilation), phase), shape.panel))
+        first = code.add(code.first, code.mul(group, scheme.outputs, code.dilation), phase)
+        for column in range(0, shape.panel, shape.width):
+            points = [code.load(tile, code.add(code.mul(plane, p), column)) for p in range(scheme.points)]
+            _write(code, kernel, points, first, column)
+    code.done()
+    return code
+
+
+def _write(code: Code, kernel: Kernel, points: Sequence[ir.Value], first: ir.Value, column: int) -> None:
+    """Store one tile's rows for one vector of channels; rows past the end are written but not counted."""
+    builder = code.builder
+    total, squares = code.load(code.sums, column), code.load(code.squares, column)
+    bias = code.load(code.bias, column)
+    for j, value in enumerate(_interpolated(code, kernel.scheme, points)):
+        row = code.add(first, code.mul(code.dilation, j))
+        place = code.add(code.mul(row, code.pitch), column)
+        value = builder.fadd(value, bias)
+        if kernel.residual:
+            value = builder.fadd(value, code.load(code.before, place))
+        code.store(value, code.y, place)
+        inside = builder.icmp_signed("<", row, code.length)
+        counted = builder.select(inside, value, code.splat(0.0))
+        total, squares = builder.fadd(total, counted), code.fma(counted, counted, squares)
+    code.store(total, code.sums, column)
+    code.store(squares, code.squares, column)
+
+
+def _interpolated(code: Code, scheme: Scheme, points: Sequence[ir.Value]) -> list[ir.Value]:
+    """output @ points: even rows need the sums of each pair ±p, odd rows the differences."""
+    pairs = list(pairwise(points[1:-1]))[::2]
+    halves = [[code.builder.fadd(a, b) for a, b in pairs], [code.builder.fsub(a, b) for a, b in pairs]]
+    rows = []
+    for j, weights in enumerate(scheme.output):
+        terms = [points[0], *halves[j % 2], points[-1]]
+        rows.append(code.combine([weights[0], *weights[1:-1:2], weights[-1]], terms))
+    return rows
+
+
+def convolution(
+    module: ir.Module, kernel: Kernel, shape: Shape, product: Code, activate: Code, transform: Code
+) -> Code:
+    """All four steps over one block of `groups` x dilation tiles, whose first output row is `first`.
+
+    `rows`, `v` and `m` are scratch; `u` is [panels, points, channels in, panel].
+    """
+    names = (
+        "*x *y *before *scale *shift *alpha *inverse *u *bias *sums *squares *rows *v *m "
+        "first groups dilation slots length inputs outputs pitch"
+    )
+    scheme = kernel.scheme
+    untransformed = _untransform(module, kernel, shape)
+    code = Code(module, kernel.name, names, shape.width)
+    halo = code.mul(code.dilation, kernel.taps // 2)
+    start = code.builder.sub(code.first, halo)
+    count = code.mul(code.dilation, code.add(code.mul(code.groups, scheme.outputs), kernel.taps - 1))
+    code.call(
+        activate, code.x, code.rows, code.scale, code.shift, code.alpha, code.inverse,
+        start, count, code.length, code.inputs,
+    )  # fmt: skip
+    code.call(transform, code.rows, code.v, code.groups, code.dilation, code.inputs, code.slots)
+    with code.loop(code.outputs, shape.panel) as channel:
+        weights = code.at(code.u, code.mul(channel, scheme.points, code.inputs))
+        code.call(product, code.v, weights, code.m, scheme.points, code.slots, code.inputs)
+        here = [
+            code.at(pointer, channel) for pointer in (code.y, code.before, code.bias, code.sums, code.squares)
+        ]
+        code.call(
+            untransformed, code.m, *here, code.first, code.groups, code.dilation, code.slots,
+            code.length, code.pitch,
+        )  # fmt: skip
+    code.done()
+    return code
+
+
+def transformed_weights(weight: np.ndarray, scheme: Scheme, shape: Shape) -> np.ndarray:
+    """A filter [out, in, taps] at the scheme's points: float32 [panels, points, in, panel]."""
+    outputs, inputs, _ = weight.shape
+    points = np.einsum("pk,oik->pio", scheme.taps, weight.astype(np.float64))
+    panels = points.reshape(scheme.points, inputs, outputs // shape.panel, shape.panel)
+    return np.ascontiguousarray(panels.transpose(2, 0, 1, 3), np.float32)

@@ -1,0 +1,137 @@
+"""A small vocabulary for writing vector loops in LLVM's language: enough for convolutions, and no more."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from llvmlite import ir  # type: ignore[import-untyped]
+
+FLOAT = ir.FloatType()
+INDEX = ir.IntType(64)
+POINTER = ir.PointerType()
+VOID = ir.VoidType()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How registers are used: `width` floats in a vector, a product of `rows` x `columns` vectors."""
+
+    width: int
+    columns: int
+    rows: int
+
+    @property
+    def panel(self) -> int:
+        """Output channels that one product makes at a time."""
+        return self.width * self.columns
+
+
+class Code:
+    """One function being written. Sizes and offsets count floats; values are LLVM's."""
+
+    def __init__(self, module: ir.Module, name: str, arguments: str, width: int) -> None:
+        """`arguments` are names, pointers marked by a star: "*x rows"."""
+        self.width = width
+        self.vector = ir.VectorType(FLOAT, width)
+        names = arguments.split()
+        types = [POINTER if name.startswith("*") else INDEX for name in names]
+        self.function = ir.Function(module, ir.FunctionType(VOID, types), name)
+        self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.arguments = dict(zip((name.lstrip("*") for name in names), self.function.args, strict=True))
+        for argument in self.function.args:
+            if argument.type == POINTER:
+                argument.add_attribute("noalias")
+
+    def __getattr__(self, name: str) -> ir.Value:
+        """An argument, by its name."""
+        try:
+            return self.arguments[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def index(self, value: int | ir.Value) -> ir.Value:
+        return ir.Constant(INDEX, value) if isinstance(value, int) else value
+
+    def add(self, *terms: int | ir.Value) -> ir.Value:
+        total = self.index(terms[0])
+        for term in terms[1:]:
+            total = self.builder.add(total, self.index(term))
+        return total
+
+    def mul(self, *factors: int | ir.Value) -> ir.Value:
+        product = self.index(factors[0])
+        for factor in factors[1:]:
+            product = self.builder.mul(product, self.index(factor))
+        return product
+
+    def at(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:
+        """The address `offset` floats after `base`."""
+        return self.builder.gep(base, [self.index(offset)], source_etype=FLOAT)
+
+    @contextmanager
+    def loop(self, stop: int | ir.Value, step: int = 1) -> Iterator[ir.Value]:
+        """Count from 0 while below `stop`, which is above 0."""
+        builder = self.builder
+        before, body = builder.block, builder.append_basic_block("loop")
+        after = builder.append_basic_block("after")
+        builder.branch(body)
+        builder.position_at_end(body)
+        counter = builder.phi(INDEX)
+        counter.add_incoming(ir.Constant(INDEX, 0), before)
+        yield counter
+        following = self.add(counter, step)
+        counter.add_incoming(following, builder.block)
+        builder.cbranch(builder.icmp_signed("<", following, self.index(stop)), body, after)
+        builder.position_at_end(after)
+
+    def splat(self, value: float | ir.Value) -> ir.Value:
+        """One float in every lane."""
+        if isinstance(value, float):
+            return ir.Constant(self.vector, [value] * self.width)
+        lane = self.builder.insert_element(
+            ir.Constant(self.vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
+        )
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.width), [0] * self.width)
+        return self.builder.shuffle_vector(lane, lane, mask)
+
+    def load(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:
+        return self.builder.load(self.at(base, offset), align=4, typ=self.vector)
+
+    def scalar(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:
+        return self.builder.load(self.at(base, offset), align=4, typ=FLOAT)
+
+    def store(self, value: ir.Value, base: ir.Value, offset: int | ir.Value) -> None:
+        self.builder.store(value, self.at(base, offset), align=4)
+
+    def fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        """a * b + c."""
+        return self._intrinsic("llvm.fma", [a, b, c])
+
+    def round(self, a: ir.Value) -> ir.Value:
+        """To the nearest whole number, ties to even."""
+        return self._intrinsic("llvm.roundeven", [a])
+
+    def combine(self, weights: Sequence[float], vectors: Sequence[ir.Value]) -> ir.Value | None:
+        """The sum of weight * vector over the weights that are not zero; None when all are."""
+        total = None
+        for weight, vector in zip(weights, vectors, strict=True):
+            if weight == 0.0:
+                continue
+            scaled = self.splat(float(weight))
+            total = self.builder.fmul(scaled, vector) if total is None else self.fma(scaled, vector, total)
+        return total
+
+    def call(self, callee: "Code", *arguments: int | ir.Value) -> None:
+        self.builder.call(callee.function, [self.index(a) if isinstance(a, int) else a for a in arguments])
+
+    def done(self) -> None:
+        self.builder.ret_void()
+
+    def _intrinsic(self, name: str, arguments: list[ir.Value]) -> ir.Value:
+        kind = arguments[0].type
+        full = f"{name}.v{self.width}f32"
+        module = self.function.module
+        function = module.globals.get(full) or ir.Function(
+            module, ir.FunctionType(kind, [kind] * len(arguments)), full
+        )
+        return self.builder.call(function, arguments)

@@ -1,0 +1,118 @@
+"""The kernels compiled for this CPU, kept on disk as an object file, and called through ctypes."""
+
+import ctypes
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import llvmlite  # type: ignore[import-untyped]
+from llvmlite import binding, ir
+
+from tts.synth.graph.prepared import cache_key, prepared
+from tts.synth.kernels import toom_cook
+from tts.synth.kernels.convolution import (
+    ACTIVATIONS,
+    Kernel,
+    activate,
+    convolution,
+    product,
+    transform,
+)
+from tts.synth.kernels.dense import dense, micro
+from tts.synth.kernels.emit import POINTER, Shape
+
+# Outputs of a tile by activation and filter length: more would multiply less, but lose float32's precision in
+# the long filters, and in the wide blocks (leaky, plain) read more weights than it saves sums.
+TILES = {
+    ("snake", 3): 6,
+    ("snake", 7): 6,
+    ("snake", 11): 6,
+    ("leaky", 3): 4,
+    ("plain", 3): 4,
+}
+SCHEMES = {
+    (activation, taps): toom_cook.scheme(outputs, taps) for (activation, taps), outputs in TILES.items()
+}
+KERNELS = tuple(
+    Kernel(scheme, taps, activation, residual)
+    for (activation, taps), scheme in SCHEMES.items()
+    for residual in (False, True)
+)
+# What fits the vector registers: 32 of 16 floats (AVX-512), 16 of 8 (AVX), 32 of 4 (Arm), or 16 of 4.
+SHAPES = {"avx512f": Shape(16, 2, 12), "avx": Shape(8, 2, 6), "neon": Shape(4, 4, 6), "": Shape(4, 2, 6)}
+
+
+def native_shape() -> Shape:
+    """The register shape for the CPU that this runs on."""
+    features = binding.get_host_cpu_features()
+    return next(shape for name, shape in SHAPES.items() if not name or features.get(name))
+
+
+class Library:
+    """Every kernel by name: functions of addresses and sizes that run without the interpreter's lock."""
+
+    def __init__(self, cache: Path, shape: Shape | None = None) -> None:
+        """Load the object file, compiled first if need be (about a second)."""
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        self.shape = shape or native_shape()
+        machine = _machine()
+        folder = prepared(cache, _key(self.shape), lambda folder: _compile(folder, self.shape, machine))
+        self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+        self._engine.add_object_file(binding.ObjectFileRef.from_path(str(folder / "kernels.o")))
+        self._engine.finalize_object()
+        signatures = json.loads((folder / "kernels.json").read_text(encoding="utf-8"))
+        self._functions = {name: self._function(name, kinds) for name, kinds in signatures.items()}
+
+    def __getitem__(self, name: str) -> Callable[..., None]:
+        return self._functions[name]
+
+    def _function(self, name: str, kinds: str) -> Callable[..., None]:
+        types = [ctypes.c_void_p if kind == "p" else ctypes.c_int64 for kind in kinds]
+        return ctypes.CFUNCTYPE(None, *types)(self._engine.get_function_address(name))
+
+
+def _machine() -> binding.TargetMachine:
+    target = binding.Target.from_default_triple()
+    features = binding.get_host_cpu_features().flatten()
+    return target.create_target_machine(binding.get_host_cpu_name(), features, opt=3, jit=True)
+
+
+def _key(shape: Shape) -> str:
+    """Depends on the kernels' own source, the compiler, and the CPU with its features."""
+    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    features = binding.get_host_cpu_features().flatten()
+    source = hashlib.sha256(sources).hexdigest()
+    return cache_key(source, llvmlite.__version__, binding.get_host_cpu_name(), features, repr(shape))
+
+
+def _compile(folder: Path, shape: Shape, machine: binding.TargetMachine) -> None:
+    module = _module(shape)
+    compiled = binding.parse_assembly(str(module))
+    compiled.verify()
+    options = binding.create_pipeline_tuning_options(speed_level=2)
+    options.loop_unrolling = False  # the loops are unrolled as far as the registers go
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(compiled, builder)
+    (folder / "kernels.o").write_bytes(machine.emit_object(compiled))
+    signatures = {
+        function.name: "".join("p" if argument.type == POINTER else "i" for argument in function.args)
+        for function in module.functions
+        if function.blocks
+    }
+    (folder / "kernels.json").write_text(json.dumps(signatures), encoding="utf-8")
+
+
+def _module(shape: Shape) -> ir.Module:
+    module = ir.Module("kernels")
+    module.triple = binding.get_default_triple()
+    products = product(module, shape, micro(module, shape))
+    activations = {kind: activate(module, kind, shape.width) for kind in ACTIVATIONS}
+    different = {scheme.points: scheme for scheme in SCHEMES.values()}
+    transforms = {points: transform(module, scheme, shape.width) for points, scheme in different.items()}
+    for kernel in KERNELS:
+        activated, transformed = activations[kernel.activation], transforms[kernel.scheme.points]
+        convolution(module, kernel, shape, products, activated, transformed)
+    dense(module, shape)
+    return module

@@ -1,0 +1,200 @@
+"""Layers over rows of sound: what the decoder and the generator are made of, run by the kernels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts.synth.kernels.convolution import Kernel, transformed_weights
+from tts.synth.kernels.crew import Crew, Scratch
+from tts.synth.kernels.dense import panelled
+from tts.synth.kernels.emit import Shape
+from tts.synth.kernels.library import SCHEMES, Library
+
+Array = NDArray[np.float32]
+
+SPARE_ROWS = 64  # that a kernel may write past the end: less than a tile at dilation 5, or a product's rows
+CACHE = 96 * 1024  # floats of V that stay in a second-level cache of 512 KiB beside the rest
+EPSILON = 1e-5  # of the instance normalisation
+
+
+@dataclass
+class Rows:
+    """A signal [length, channels], with room behind it, and its sums over time for the next normalisation."""
+
+    data: Array
+    length: int
+    sums: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    @property
+    def values(self) -> Array:
+        """The signal without its spare rows."""
+        return self.data[: self.length]
+
+    @property
+    def address(self) -> int:
+        return self.data.ctypes.data
+
+
+def measured(data: Array, length: int) -> Rows:
+    """Rows whose sums are taken here."""
+    values = data[:length]
+    sums = values.sum(0, dtype=np.float64)
+    return Rows(data, length, sums, np.einsum("tc,tc->c", values, values, dtype=np.float64))
+
+
+class Workshop:
+    """Buffers by name, kept from one utterance to the next: a length seen before costs no new pages."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, Array] = {}
+
+    def rows(self, name: str, length: int, channels: int) -> Array:
+        """An array [length + SPARE_ROWS, channels] that holds whatever was there."""
+        size = (length + SPARE_ROWS) * channels
+        array = self._arrays.get(name)
+        if array is None or array.size < size:
+            array = self._arrays[name] = np.zeros(size, np.float32)
+        return array[:size].reshape(-1, channels)
+
+    def tidy(self, limit: int) -> None:
+        """Give large buffers back, lest one long text hold its memory for ever; `limit` in bytes."""
+        if sum(array.nbytes for array in self._arrays.values()) > limit:
+            self._arrays.clear()
+
+
+@dataclass(frozen=True)
+class Norm:
+    """AdaIN's style-given gain and offset [channels], and Snake's frequency in turns and its inverse."""
+
+    gain: Array
+    offset: Array
+    turns: Array
+    inverse: Array
+
+    def affine(self, rows: Rows) -> tuple[Array, Array]:
+        """Normalisation, gain and offset as one scale and one shift."""
+        mean = rows.sums / rows.length
+        variance = np.maximum(rows.squares / rows.length - mean * mean, 0.0)
+        scale = (1.0 + self.gain) / np.sqrt(variance + EPSILON)
+        return scale.astype(np.float32), (self.offset - mean * scale).astype(np.float32)
+
+    def arrays(self, rows: Rows) -> tuple[Array, Array, Array, Array]:
+        """What the kernels read: scale, shift, turns, inverse."""
+        return *self.affine(rows), self.turns, self.inverse
+
+
+def _unchanged(channels: int) -> tuple[Array, Array, Array, Array]:
+    one, zero = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    return one, zero, one, one
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A filter at the points of its scheme [panels, points, in, panel], with its bias [out]."""
+
+    points: Array
+    bias: Array
+    taps: int
+    activation: str
+
+    @staticmethod
+    def weights(weight: Array, activation: str, shape: Shape) -> Array:
+        """What `points` is for a filter [out, in, taps]."""
+        return transformed_weights(weight, SCHEMES[activation, weight.shape[2]], shape)
+
+    def __call__(
+        self,
+        library: Library,
+        crew: Crew,
+        x: Rows,
+        norm: Norm | None,
+        y: Array,
+        dilation: int,
+        residual: Array | None = None,
+    ) -> Rows:
+        """y = residual + filter(activation(norm(x))); y and the residual may be one array."""
+        kernel = Kernel(SCHEMES[self.activation, self.taps], self.taps, self.activation, residual is not None)
+        inputs, outputs, pitch = x.data.shape[1], len(self.bias), y.shape[1]
+        scale, shift, turns, inverse = norm.arrays(x) if norm else _unchanged(inputs)
+        before = y if residual is None else residual
+        addresses = [a.ctypes.data for a in (x.data, y, before, scale, shift, turns, inverse)]
+        weights = [self.points.ctypes.data, self.bias.ctypes.data]
+        blocks = list(_blocks(x.length, dilation, kernel, inputs, crew.threads))
+        sums = np.zeros((len(blocks), 2, outputs), np.float32)
+        function = library[kernel.name]
+
+        def work(block: tuple[int, int, int], scratch: Scratch) -> None:
+            number, first, groups = block
+            slots = -(-groups * dilation // library.shape.rows) * library.shape.rows
+            memory = _scratch(scratch, kernel, groups, dilation, slots, inputs, library.shape)
+            function(
+                *addresses, *weights, sums[number, 0].ctypes.data, sums[number, 1].ctypes.data, *memory,
+                first, groups, dilation, slots, x.length, inputs, outputs, pitch,
+            )  # fmt: skip
+
+        crew.each(blocks, work)
+        total = sums.sum(0, dtype=np.float64)
+        return Rows(y, x.length, total[0], total[1])
+
+
+def _blocks(
+    length: int, dilation: int, kernel: Kernel, inputs: int, threads: int
+) -> Iterator[tuple[int, int, int]]:
+    """Number, first row and groups of each block: equal, small enough for the cache, and one a thread."""
+    rows = dilation * kernel.scheme.outputs
+    groups = -(-length // rows)
+    fitting = max(CACHE // (kernel.scheme.points * inputs * dilation), 1)
+    count = max(-(-groups // fitting), min(threads, groups))
+    size = -(-groups // count)
+    for number, group in enumerate(range(0, groups, size)):
+        yield number, group * rows, min(size, groups - group)
+
+
+def _scratch(
+    scratch: Scratch, kernel: Kernel, groups: int, dilation: int, slots: int, inputs: int, shape: Shape
+) -> tuple[int, int, int]:
+    scheme = kernel.scheme
+    rows = dilation * (groups * scheme.outputs + kernel.taps - 1) * inputs
+    plane = slots * inputs + 16
+    return (
+        scratch.address("rows", rows),
+        scratch.address("points", scheme.points * plane),
+        scratch.address("sums", scheme.points * slots * shape.panel),
+    )
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Weights [panels, in, panel] and bias [out, filled to whole panels]."""
+
+    panels: Array
+    bias: Array
+
+    @staticmethod
+    def weights(weight: Array, bias: Array, shape: Shape) -> tuple[Array, Array]:
+        """`panels` and `bias` for a matrix [in, out]."""
+        panels = panelled(weight, shape)
+        return panels, np.pad(bias, (0, panels.shape[0] * shape.panel - len(bias))).astype(np.float32)
+
+    def __call__(
+        self, library: Library, crew: Crew, x: Array, y: Array, rows: int, pitch: int | None = None
+    ) -> None:
+        """y[row] = x[row] @ weights + bias; rows of x start `pitch` floats apart; both have spare rows."""
+        inputs, outputs = self.panels.shape[1], len(self.bias)
+        x_pitch = x.shape[1] if pitch is None else pitch
+        step = -(-max(-(-rows // (4 * crew.threads)), 24) // library.shape.rows) * library.shape.rows
+        source, target, weights, bias = (a.ctypes.data for a in (x, y, self.panels, self.bias))
+        y_pitch = y.shape[1]
+        function = library["dense"]
+
+        def work(first: int, scratch: Scratch) -> None:
+            count = min(step, rows - first)
+            function(
+                source + 4 * first * x_pitch, target + 4 * first * y_pitch, weights, bias,
+                count, inputs, outputs, x_pitch, y_pitch,
+            )  # fmt: skip
+
+        crew.each(range(0, rows, step), work)

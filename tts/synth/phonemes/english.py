@@ -1,0 +1,318 @@
+"""American and British English: misaki's lexicon by part of speech, espeak for the words that it lacks."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import Any
+
+from num2words import num2words  # type: ignore[import-untyped]
+
+from tts.synth.phonemes.espeak import ipa
+from tts.synth.phonemes.lexicon import CONSONANTS, VOWELS, Context, Lexicon, apply_stress, stress_weight
+from tts.synth.phonemes.marks import PAUSES, known_mark, quote
+from tts.synth.phonemes.spoken import Spoken
+from tts.synth.phonemes.tagger import Tagger
+
+_WORD = r"[^\W_]+(?:['’][^\W\d_]+)*"
+_TOKEN = re.compile(
+    rf"""
+      (?P<space>\s+)
+    | (?P<number>[$£€¥]?\d+(?:,\d{{3}})*\.\d+
+               | [$£€¥]\d+(?:,\d{{3}})*
+               | \d{{1,3}}(?:,\d{{3}})+(?!\d)
+               | \d+(?:st|nd|rd|th|s)?(?![^\W_]|[-‐‑][^\W_]))
+    | (?P<word>(?:Mr|Mrs|Ms|Dr)\.(?=\s+[A-Z])
+             | [A-Z](?:\.[A-Z])+\b(?:\.(?=\s+\w))? | [a-z](?:\.[a-z])+\b(?:\.(?=\s+[a-z]|[,;]))?
+             | (?<![^\W_])['’](?:em|cause|tis|twas|til|bout|n['’])(?![^\W_])
+             | {_WORD}(?:[-‐‑]{_WORD})*)
+    | (?P<mark>[.!?…]+ | [-‐‑–—―]{{2,}} | .)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+# IPA as espeak writes it to Kokoro's symbols, longest first; the table is misaki's for its English fallback.
+_SHARED = {
+    "ʔˌn\u0329": "ʔn", "ʔn\u0329": "ʔn", "a^ɪ": "I", "a^ʊ": "W", "d^ʒ": "ʤ", "e^ɪ": "A", "e": "A", "t^ʃ": "ʧ",
+    "ɔ^ɪ": "Y", "ə^l": "ᵊl", "ʲo": "jo", "ʲə": "jə", "ʲ": "", "ɚ": "əɹ", "r": "ɹ", "x": "k", "ç": "k", "ɐ": "ə",
+    "ɬ": "l", "\u0303": "",
+}  # fmt: skip
+_BRITISH = {"e^ə": "ɛː", "iə": "ɪə", "ə^ʊ": "Q"}
+_AMERICAN = {"o^ʊ": "O", "ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ː": ""}
+
+_SAID = {
+    "%": "percent", "&": "and", "+": "plus", "@": "at", "=": "equals", "<": "less than", ">": "greater than",
+    "#": "hash", "°": "degrees", "×": "times", "÷": "divided by", "±": "plus or minus", "§": "section",
+    "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen", "₹": "rupees", "©": "copyright", "®": "registered",
+    "™": "trademark", "→": "to", "≤": "at most", "≥": "at least", "≠": "is not", "≈": "about", "½": "half",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Token:
+    """A written word, number, mark or a word whose phonemes are given; `space` tells whether a space follows."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    space: bool = False
+    phonemes: str = ""
+
+
+@cache
+def _tagger() -> Tagger:
+    return Tagger()
+
+
+class English:
+    """One English, loaded on construction: about 0.25 s of CPU, most of it once for both."""
+
+    def __init__(self, british: bool) -> None:
+        self._british = british
+        self._lexicon = Lexicon(british)
+        self._tagger = _tagger()
+        # A word sounds the same wherever tag and context are the same; sixty thousand take some 15 MB.
+        self._word = lru_cache(maxsize=60_000)(self._word_once)
+
+    def read(self, text: str, fixed: Sequence[Spoken] = ()) -> list[Spoken]:
+        """Words and marks of `text`; those of `fixed` as they are, heeded by their neighbours ("a", "the")."""
+        tokens = _unshouted(list(_scan(text, fixed)), self._lexicon)
+        tags = self._tags(tokens)
+        context = Context()
+        out: list[Spoken] = []
+        for at in range(len(tokens) - 1, -1, -1):
+            phonemes = self._phonemes(tokens, at, tags[at], context)
+            context = _context(context, phonemes, tokens[at].text)
+            out.append(_spoken(tokens[at], phonemes))
+        return _spaced(out[::-1], tokens)
+
+    def _tags(self, tokens: Sequence[_Token]) -> list[str]:
+        tags: list[str] = []
+        for sentence in _sentences(tokens):
+            tags += self._tagger.tags([token.text.replace("’", "'") for token in sentence])
+        return tags
+
+    def _phonemes(self, tokens: Sequence[_Token], at: int, tag: str, context: Any) -> str:
+        token = tokens[at]
+        if token.kind == "fixed":
+            return token.phonemes
+        if token.kind == "number":
+            return self._number(token.text)
+        if token.kind == "mark":
+            return self._mark(tokens, at)
+        if token.text == "A" and _is_letter(tokens, at):
+            tag = "NN"
+        return self._word(token.text, tag, context.future_vowel, context.future_to)
+
+    def _word_once(self, text: str, tag: str, future_vowel: bool | None, future_to: bool) -> str:
+        context = Context(future_vowel, future_to)
+        word = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‐", "-").replace("‑", "-")
+        found = None if self._is_beyond_lexicon(word) else self._lexicon.phonemes(word, tag, context)
+        if found is None:
+            parts = re.findall(r"[^-]+", word)
+            found = self._compound(parts, tag, context) if len(parts) > 1 else self._unknown(word, tag, context)
+        return found.replace("ɾ", "T").replace("ʔ", "t")
+
+    def _is_beyond_lexicon(self, word: str) -> bool:
+        """Whether the lexicon would mistake the word: digits, and long words in capitals, which it spells."""
+        if re.search(r"\d", word):
+            return True
+        lexicon = self._lexicon
+        return len(word) > 5 and word.isupper() and word not in lexicon.golds and word.lower() not in lexicon.silvers
+
+    def _compound(self, parts: Sequence[str], tag: str, context: Any) -> str:
+        """Words joined by hyphens: one breath, and about half of them give up their stress."""
+        said = [self._word_once(part, tag, None, False) for part in parts[:-1]]
+        said.append(self._word_once(parts[-1], tag, context.future_vowel, context.future_to))
+        if any(part.isdigit() for part in parts):
+            return " ".join(said)
+        return "".join(_eased(said))
+
+    def _unknown(self, word: str, tag: str, context: Any) -> str:
+        """A word that is not in the lexicon: mixed with digits, an acronym, accented, CamelCase or a rare one."""
+        if re.search(r"\d", word):
+            return " ".join(self._alphanumeric(part) for part in re.findall(r"\d+|\D+", word))
+        if word.isascii() and word.isupper():
+            return self._capitals(word)
+        plain = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+        parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", plain)
+        if plain != word and (found := self._lexicon.phonemes(plain, tag, context)):
+            return str(found)
+        if len(parts) > 1 and "".join(parts) == plain:
+            return "".join(_eased([self._word_once(part, "NN", None, False) for part in parts]))
+        return self._rules(word)
+
+    def _alphanumeric(self, part: str) -> str:
+        return self._number(part) if part.isdigit() else self._word_once(part, "NNP", None, False)
+
+    def _capitals(self, word: str) -> str:
+        """An acronym by its letters, unless it is so long that it can only be a word in capitals."""
+        if len(word) > 5 and re.search("[AEIOUY]", word):
+            return self._rules(word.lower())
+        return self._lexicon.get_NNP(word)[0] or self._rules(word)
+
+    def _rules(self, word: str) -> str:
+        """espeak's letter-to-sound rules, in the symbols that the network knows English by."""
+        said = ipa(word, "en" if self._british else "en-us").strip()
+        for table in (_SHARED, _BRITISH if self._british else _AMERICAN):
+            for sound in sorted(table, key=len, reverse=True):
+                said = said.replace(sound, table[sound])
+        said = re.sub(r"(\S)\u0329", r"ᵊ\1", said).replace("o", "ɔ")
+        return re.sub(r"[\^\u0329-]", "", said)
+
+    def _number(self, text: str) -> str:
+        digits = re.sub(r"[^\d.]", "", text)
+        suffix = re.sub(r"[^a-z]", "", text)
+        said = self._words(_number_words(digits, suffix))
+        if text[0] in _SAID:
+            said += " " + self._words(_SAID[text[0]])
+        return f"{said}{'ᵻ' if said[-1:] in 'szʃʒʧʤ' else ''}z" if suffix == "s" else said
+
+    def _words(self, words: str) -> str:
+        return " ".join(self._word(word, "NN", False, False) for word in words.replace(",", "").split())
+
+    def _mark(self, tokens: Sequence[_Token], at: int) -> str:
+        mark = tokens[at].text
+        before = tokens[at - 1] if at and tokens[at - 1].end == tokens[at].start and not tokens[at - 1].space else None
+        after = tokens[at + 1] if at + 1 < len(tokens) and not tokens[at].space else None
+        inside = before is not None and after is not None and "mark" not in (before.kind, after.kind)
+        if mark in "-‐‑−" and after is not None and after.kind == "number" and before is None:
+            return self._words("minus") + " "
+        if inside and (joint := self._joint(mark, before, after)) is not None:
+            return joint
+        if said := _SAID.get(mark) or _name(mark):
+            return f"{' ' if before else ''}{self._words(said)}{' ' if after else ''}"
+        return _pause(mark, before, after)
+
+    def _joint(self, mark: str, before: _Token | None, after: _Token | None) -> str | None:
+        """A mark inside a written word, as in example.com, and/or, 12:30, snake_case."""
+        assert before is not None and after is not None
+        if mark == "." and not (before.text[-1].islower() and after.text[0].isupper()):
+            return f" {self._words('dot')} "
+        if mark in "/\\_|" or (mark in ":-" and before.kind == after.kind == "number"):
+            return " "
+        return None
+
+
+def _scan(text: str, fixed: Sequence[Spoken]) -> Iterator[_Token]:
+    at = 0
+    for given in (*fixed, None):
+        end = given.start if given else len(text)
+        yield from _scan_plain(text, at, end)
+        if given:
+            space = text[given.end : given.end + 1].isspace()
+            yield _Token("fixed", text[given.start : given.end], given.start, given.end, space, given.phonemes)
+            at = given.end
+
+
+def _scan_plain(text: str, start: int, end: int) -> Iterator[_Token]:
+    for found in _TOKEN.finditer(text, start, end):
+        kind = found.lastgroup or "mark"
+        if kind == "word" and not found[0].isascii() and found[0].isnumeric() and not found[0].isdecimal():
+            kind = "mark"  # ½, ², Ⅷ
+        if kind != "space":
+            space = text[found.end() : found.end() + 1].isspace()
+            yield _Token(kind, found[0], found.start(), found.end(), space)
+
+
+def _sentences(tokens: Sequence[_Token]) -> Iterable[Sequence[_Token]]:
+    start = 0
+    for at, token in enumerate(tokens):
+        if token.kind == "mark" and token.text[0] in ".!?…" and token.space:
+            yield tokens[start : at + 1]
+            start = at + 1
+    if start < len(tokens):
+        yield tokens[start:]
+
+
+def _unshouted(tokens: list[_Token], lexicon: Lexicon) -> list[_Token]:
+    """Ordinary words WRITTEN IN CAPITALS in lower case, so that "UP TO US" does not end in two letters."""
+    start = 0
+    words = [token.kind == "word" and token.text.isupper() for token in tokens]
+    while start < len(tokens):
+        end = start
+        while end < len(tokens) and words[end]:
+            end += 1
+        run = tokens[start:end]
+        ordinary = [token for token in run if token.text.lower() in lexicon.golds]
+        if len(run) >= 3 and 3 * len(ordinary) >= 2 * len(run):
+            tokens[start:end] = [replace(t, text=t.text.lower()) if t in ordinary else t for t in run]
+        start = end + 1
+    return tokens
+
+
+def _is_letter(tokens: Sequence[_Token], at: int) -> bool:
+    """Whether "A" is the letter ("plan A is", "vitamin A.") and not the article of a heading."""
+    if not at or tokens[at - 1].kind == "mark":
+        return False
+    return at + 1 == len(tokens) or not tokens[at + 1].text[:1].isupper()
+
+
+def _context(context: Any, phonemes: str, text: str) -> Any:
+    """What the word to the left sees: a vowel, a consonant, or a pause."""
+    vowel = context.future_vowel
+    for symbol in phonemes:
+        if symbol in PAUSES or symbol in VOWELS or symbol in CONSONANTS:
+            vowel = None if symbol in PAUSES else symbol in VOWELS
+            break
+    return Context(vowel, text.lower() == "to")
+
+
+def _spoken(token: _Token, phonemes: str) -> Spoken:
+    return Spoken(phonemes + " " if token.space and phonemes else phonemes, token.start, token.end)
+
+
+def _spaced(spoken: list[Spoken], tokens: Sequence[_Token]) -> list[Spoken]:
+    """`spoken`, with the space that follows a silent mark at the end of the word before it."""
+    loud = None
+    for at, token in enumerate(tokens):
+        if spoken[at].phonemes:
+            loud = at
+        elif token.space and loud is not None and not spoken[loud].phonemes.endswith(" "):
+            spoken[loud] = replace(spoken[loud], phonemes=spoken[loud].phonemes + " ")
+    return spoken
+
+
+def _eased(said: list[str]) -> list[str]:
+    """The parts of a compound, the lighter half of the stressed ones with secondary stress."""
+    ranked = sorted(("ˈ" in part, stress_weight(part), at) for at, part in enumerate(said) if part)
+    stressed = sum(primary for primary, _, _ in ranked)
+    if len(ranked) < 2 or stressed <= (len(ranked) + 1) // 2:
+        return said
+    eased = {at for _, _, at in ranked[: len(ranked) // 2]}
+    return [apply_stress(part, -0.5) if at in eased else part for at, part in enumerate(said)]
+
+
+def _number_words(digits: str, suffix: str) -> str:
+    """Digits in words; a number too long to have a name goes digit by digit."""
+    whole, _, fraction = digits.partition(".")
+    if len(whole) > 15 or (len(whole) > 1 and whole.startswith("0")):
+        return " ".join(str(num2words(int(digit))) for digit in whole + fraction)
+    if fraction:
+        tail = " ".join(str(num2words(int(digit))) for digit in fraction)
+        return f"{num2words(int(whole))} point {tail}"
+    if suffix in ("st", "nd", "rd", "th"):
+        return str(num2words(int(whole), to="ordinal"))
+    is_year = len(whole) == 4 and 1100 <= int(whole) < 2100 and int(whole) % 1000 > 9
+    return str(num2words(int(whole), to="year" if is_year else "cardinal"))
+
+
+def _name(mark: str) -> str:
+    """The name of a picture or a sign, for want of a better word: "snowman"."""
+    if len(mark) != 1 or unicodedata.category(mark) not in ("So", "Sm", "Sc", "No", "Nl"):
+        return ""
+    if mark.isnumeric() and float(unicodedata.numeric(mark)).is_integer():
+        return str(num2words(int(unicodedata.numeric(mark))))
+    if mark in "~|^`¦¬\ufffd":
+        return ""
+    return re.sub(r"[^a-z ]", " ", unicodedata.name(mark, "").lower())
+
+
+def _pause(mark: str, before: _Token | None, after: _Token | None) -> str:
+    if mark == '"':
+        return quote(before.text[-1] if before else "")
+    if mark in "-‐‑−":
+        return "—" if before is None and after is None else ""
+    return "" if mark in "|~" else known_mark(mark)

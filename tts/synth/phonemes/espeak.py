@@ -1,0 +1,80 @@
+"""espeak-ng's letter-to-sound rules through its C interface: text in, IPA out, one call at a time.
+
+The library and its voices come in the wheel of `espeakng-loader`; nothing need be installed on the system.
+"""
+
+import ctypes
+import re
+import threading
+from functools import lru_cache
+
+import espeakng_loader  # type: ignore[import-untyped]
+
+_SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: no sound device is opened
+_DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: a missing voice is an error to us, not the end of the process
+_UTF8 = 1  # espeakCHARS_UTF8
+_IPA_TIED = 0x82 | ord("^") << 8  # IPA, with ^ between the letters of one sound
+_LONGEST_WORD = 40  # espeak loses what a word has beyond some 160 sounds
+_SWITCH = re.compile(r"\(\^?[a-z^-]+\)")  # "(en)…(fr)" round a word that it read by another language's rules
+
+_lock = threading.Lock()  # espeak-ng keeps the voice and the text in globals
+
+
+class Espeak:
+    """The library, loaded on first use and then for good: it cannot be loaded twice in one process."""
+
+    def __init__(self) -> None:
+        self._library: ctypes.CDLL | None = None
+        self._voice = ""
+
+    def ipa(self, text: str, voice: str) -> str:
+        """IPA of `text`: words apart by spaces, the letters of one sound tied by ^.
+
+        `voice` is a file of espeak's `lang` folder: `fr`, `en-us` (British is `en`). Raises ValueError for a voice that
+        espeak has not got and RuntimeError where its data cannot be read.
+        """
+        with _lock:
+            library = self._library or self._load()
+            self._choose(library, voice)
+            return _SWITCH.sub("", _translate(library, _shortened(text)))
+
+    def _load(self) -> ctypes.CDLL:
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
+        library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
+        data = espeakng_loader.get_data_path()
+        if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT) <= 0:
+            raise RuntimeError(f"espeak-ng cannot read its data in {data}")
+        self._library = library
+        return library
+
+    def _choose(self, library: ctypes.CDLL, voice: str) -> None:
+        if voice == self._voice:
+            return
+        if library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise ValueError(f"espeak-ng has no voice {voice!r}")
+        self._voice = voice
+
+
+def _translate(library: ctypes.CDLL, text: str) -> str:
+    buffer = ctypes.create_string_buffer(text.encode("utf-8", "replace"))
+    rest = ctypes.c_char_p(ctypes.addressof(buffer))
+    clauses = []
+    while rest.value:
+        clauses.append((library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA_TIED) or b"").decode())
+    return " ".join(clause for clause in clauses if clause)
+
+
+def _shortened(text: str) -> str:
+    """`text` with spaces inside words that are longer than espeak can hold."""
+    text = text.replace("\0", " ")
+    return re.sub(rf"\S{{{_LONGEST_WORD}}}(?=\S)", r"\g<0> ", text)
+
+
+_espeak = Espeak()
+
+
+@lru_cache(maxsize=20_000)
+def ipa(text: str, voice: str) -> str:
+    """See `Espeak.ipa`; remembered, since rare words come again."""
+    return _espeak.ipa(text, voice)

@@ -1,0 +1,236 @@
+"""Japanese: OpenJTalk's readings (numbers with their counters among them), as Kokoro's phonemes."""
+
+import importlib.resources
+import logging
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import jaconv
+import pyopenjtalk
+from pyopenjtalk.types import NJDFeature
+
+from tts.synth.phonemes.marks import CLOSING, OPENING, known_mark
+from tts.synth.phonemes.spoken import Spoken
+from tts.synth.phonemes.traced import Traced
+
+log = logging.getLogger(__name__)
+
+_STRETCH = re.compile(r"[^。！？!?\n]{0,300}[。！？!?\n]*", re.DOTALL)  # OpenJTalk's buffer holds some thousand bytes
+_LONGEST_WORD = 24  # characters; the word list has none longer
+
+# Kana as the voices were taught them; rows of kana and sound.
+_ROWS = """
+    ぁ a あ a ぃ i い i ぅ ɯ う ɯ ぇ e え e ぉ o お o か ka が ɡa き kʲi ぎ ɡʲi く kɯ ぐ ɡɯ け ke
+    げ ɡe こ ko ご ɡo さ sa ざ ʣa し ɕi じ ʥi す sɨ ず zɨ せ se ぜ ʣe そ so ぞ ʣo た ta だ da ち ʨi
+    ぢ ʥi つ ʦɨ づ zɨ て te で de と to ど do な na に ɲi ぬ nɯ ね ne の no は ha ば ba ぱ pa ひ çi
+    び bʲi ぴ pʲi ふ ɸɯ ぶ bɯ ぷ pɯ へ he べ be ぺ pe ほ ho ぼ bo ぽ po ま ma み mʲi む mɯ め me
+    も mo ゃ ja や ja ゅ jɯ ゆ jɯ ょ jo よ jo ら ɾa り ɾʲi る ɾɯ れ ɾe ろ ɾo ゎ βa わ βa ゐ i ゑ e
+    を o ゔ vɯ ゕ ka ゖ ke ヷ va ヸ vʲi ヹ ve ヺ vo いぇ je うぃ βi うぇ βe うぉ βo つぁ ʦa つぃ ʦʲi
+    つぇ ʦe つぉ ʦo てぃ tʲi てゅ tʲɨ でぃ dʲi でゅ dʲɨ とぅ tɯ どぅ dɯ ふぁ ɸa ふぃ ɸʲi ふぇ ɸe ふぉ ɸo
+    ふゅ ɸʲɨ ふょ ɸʲo ゔぁ va ゔぃ vʲi ゔぇ ve ゔぉ vo ゔゅ bʲɨ ゔょ bʲo くぁ kᵝa くぃ kᵝi くぇ kᵝe くぉ kᵝo
+    ぐぁ ɡᵝa ぐぃ ɡᵝi ぐぇ ɡᵝe ぐぉ ɡᵝo
+"""
+_KANA = dict(zip(_ROWS.split()[::2], _ROWS.split()[1::2], strict=True))
+# きゃ and its like: the consonant of an i-row kana with another vowel.
+_KANA |= {
+    kana + small: _KANA[kana][:-1] + vowel
+    for kana in "きぎしじちぢにひびぴみり"
+    for small, vowel in (("ゃ", "a"), ("ゅ", "ɨ"), ("ょ", "o"), ("ぇ", "e"))
+}
+_SMALL = frozenset("ぁぃぅぇぉゃゅょゎ")
+
+_UNITS = {
+    "km/h": "キロメートル毎時", "km": "キロメートル", "kg": "キログラム", "cm": "センチメートル",
+    "mm": "ミリメートル", "m": "メートル", "g": "グラム", "ml": "ミリリットル", "L": "リットル",
+    "GB": "ギガバイト", "MB": "メガバイト", "°C": "度", "℃": "度", "%": "パーセント",
+}  # fmt: skip
+_CURRENCIES = {"¥": "円", "￥": "円", "$": "ドル", "€": "ユーロ", "£": "ポンド"}
+_SAID = {
+    "&": "アンド",
+    "+": "プラス",
+    "=": "イコール",
+    "@": "アットマーク",
+    "°": "度",
+    "×": "かける",
+    "÷": "割る",
+}
+_REWRITES = (
+    (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), lambda _: ""),
+    (
+        re.compile(r"(?<!\d)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?!\d)"),
+        lambda f: f"{f[1]}年{int(f[2])}月{int(f[3])}日",
+    ),
+    (re.compile(r"(?<![\d:])(\d{1,2}):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
+    (re.compile(r"([¥￥$€£])\s?(\d+(?:\.\d+)?)"), lambda f: f[2] + _CURRENCIES[f[1]]),
+    (re.compile(r"(?<=\d)\s?([$€£])"), lambda f: _CURRENCIES[f[1]]),
+    (re.compile(r"(?<=\d)\s?(km/h|km|kg|cm|mm|ml|GB|MB|°C|℃|m|g|L|%)(?![A-Za-z])"), lambda f: _UNITS[f[1]]),
+    (re.compile(r"\s?[~〜～]\s?(?=\d)"), lambda _: "から"),
+    (re.compile(r"(?<=\d)\s+(?=\d)"), lambda _: "、"),  # OpenJTalk would take 1 0 for ten
+    (re.compile(r"[&+=@°×÷]"), lambda f: _SAID[f[0]]),
+)
+_AS_OPENJTALK = str.maketrans({"-": "−", '"': "”", "'": "’"})
+_DIGITS = re.compile(r"\d[\d.,]*")
+_NEAR = 40  # characters; a morpheme is looked for no further ahead
+_NUMERALS = frozenset("零〇一二三四五六七八九十百千万億兆京点・.．0123456789")
+
+
+def _clock(hour: str, minute: str) -> str:
+    return f"{int(hour)}時{int(minute)}分" if int(minute) else f"{int(hour)}時"
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A morpheme: what is written, its span in the text given to OpenJTalk, and its reading in hiragana."""
+
+    surface: str
+    start: int
+    end: int
+    kana: str
+
+
+class Japanese:
+    """OpenJTalk with its dictionary, loaded on construction, and the words that are spoken without a break inside."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        words = (importlib.resources.files("misaki") / "data" / "ja_words.txt").read_text(encoding="utf-8")
+        self._words = frozenset(words.split("\n"))
+        self.read("あ")
+
+    def read(self, text: str) -> list[Spoken]:
+        """Words and marks of `text`; a number with its counter may be several words, each digit run is one."""
+        traced = Traced.of(text).nfkc()
+        for pattern, replace in _REWRITES:
+            traced = traced.sub(pattern, replace)
+        nodes = [node for found in _STRETCH.finditer(traced.text) for node in self._nodes(found)]
+        return _covered(traced.back(_spaced(self._grouped(nodes))), text)
+
+    def _nodes(self, found: re.Match[str]) -> list[_Node]:
+        if not found[0].strip():
+            return []
+        text = found[0].translate(_AS_OPENJTALK)
+        with self._lock:
+            features = _features(text)
+        return list(_placed(features, text, found.start()))
+
+    def _grouped(self, nodes: Sequence[_Node]) -> list[_Node]:
+        """Morphemes that make up one word of the word list (会い-ましょ-う) as one."""
+        out: list[_Node] = []
+        at = 0
+        while at < len(nodes):
+            count = self._longest(nodes, at)
+            group = nodes[at : at + count]
+            surface, kana = "".join(n.surface for n in group), "".join(n.kana for n in group)
+            out.append(_Node(surface, group[0].start, group[-1].end, kana))
+            at += count
+        return out
+
+    def _longest(self, nodes: Sequence[_Node], at: int) -> int:
+        best, surface = 1, nodes[at].surface
+        for count in range(2, len(nodes) - at + 1):
+            surface += nodes[at + count - 1].surface
+            if len(surface) > _LONGEST_WORD:
+                break
+            if surface in self._words:
+                best = count
+        return best
+
+
+def _features(text: str) -> list[NJDFeature]:
+    """OpenJTalk's morphemes. For kanji that it cannot read it asks sudachidict_core, 190 MB that need not be there."""
+    try:
+        return pyopenjtalk.run_frontend(text, use_sudachi_kanji_yomi=False)
+    except ModuleNotFoundError:
+        log.warning("some rare kanji stay unread: sudachidict_core is not installed")
+        return pyopenjtalk.run_frontend(text, use_vanilla=True)
+
+
+def _placed(features: Iterable[NJDFeature], text: str, offset: int) -> Iterator[_Node]:
+    """OpenJTalk's morphemes with their places in `text`; all of 千-二-百 stand where the text has 1200."""
+    at = said = 0  # all up to `at` is placed; the digits up to `said` are being said
+    for feature in features:
+        surface = unicodedata.normalize("NFKC", feature["string"]).strip()
+        at += len(text[at:]) - len(text[at:].lstrip())
+        number = _DIGITS.match(text, at)
+        if number and not text.startswith(surface, at) and _NUMERALS.issuperset(surface):
+            start, end = number.span()
+            said = end
+        else:
+            start, end = _found(surface, text, max(at, said))
+            at = end
+        yield _Node(surface, offset + start, offset + end, _reading(feature, surface))
+
+
+def _found(surface: str, text: str, at: int) -> tuple[int, int]:
+    """The span of the next `surface`; of a mark that OpenJTalk wrote another way, the mark that stands there."""
+    place = text.find(surface, at, at + _NEAR + len(surface)) if surface else -1
+    if place >= 0:
+        return place, place + len(surface)
+    return (at, at + 1) if at < len(text) and not text[at].isalnum() else (max(at - 1, 0), max(at, 1))
+
+
+def _reading(feature: NJDFeature, surface: str) -> str:
+    if feature["pos"] == "記号" or feature["pron"] == "、":
+        return ""
+    return jaconv.kata2hira(re.sub("[’']", "", feature["pron"]))
+
+
+def _sound(kana: str) -> str:
+    """Kokoro's phonemes of a word in hiragana."""
+    out, at = "", 0
+    while at < len(kana):
+        size = 2 if kana[at : at + 2] in _KANA else 1
+        out += _kana_sound(kana[at : at + size], kana[at + size : at + size + 2])
+        at += size
+    return out
+
+
+def _kana_sound(kana: str, following: str) -> str:
+    if kana == "ー":
+        return "ː"
+    if kana == "っ":
+        return "ʔ"
+    if kana == "ん":
+        return _nasal(_KANA.get(following) or _KANA.get(following[:1], ""))
+    return _KANA.get(kana, "")
+
+
+def _nasal(following: str) -> str:
+    """ん takes on the place of the consonant after it."""
+    first = following[:1]
+    for consonants, nasal in (("mpb", "m"), ("kɡ", "ŋ"), ("ɲʨʥ", "ɲ"), ("ntdɾz", "n")):
+        if first and first in consonants:
+            return nasal
+    return "ɴ"
+
+
+def _spaced(nodes: Sequence[_Node]) -> list[Spoken]:
+    """Words apart by spaces, but none before a closing mark, after an opening one or beside a stop (っ)."""
+    sounds = [_sound(node.kana) or _marks(node.surface) for node in nodes]
+    loud = [n for n, sound in enumerate(sounds) if sound]
+    for this, following in zip(loud, loud[1:], strict=False):
+        first, last = sounds[following][0], sounds[this][-1]
+        if first not in CLOSING and first != "ʔ" and last not in OPENING and last not in "ʔ ":
+            sounds[this] += " "
+    return [Spoken(sound, node.start, node.end) for node, sound in zip(nodes, sounds, strict=True)]
+
+
+def _covered(spoken: Sequence[Spoken], text: str) -> list[Spoken]:
+    """`spoken`, with a silent word for letters that OpenJTalk passed over, such as ones it has no code for."""
+    out: list[Spoken] = []
+    at = 0
+    for word in (*spoken, Spoken("", len(text), len(text))):
+        missed = text[at : word.start]
+        if any(map(str.isalnum, missed)):
+            log.warning("left out %d characters that have no reading", len(missed.strip()))
+            out.append(Spoken("", word.start - len(missed.lstrip()), at + len(missed.rstrip())))
+        out.append(word)
+        at = word.end
+    return out[:-1]
+
+
+def _marks(surface: str) -> str:
+    return "".join(map(known_mark, surface))

@@ -1,0 +1,240 @@
+"""Text in any of Kokoro's nine languages to phonemes, word by word, with the words' places."""
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Protocol
+
+from tts.synth.phonemes import scripts
+from tts.synth.phonemes.locales import FRENCH, HINDI, ITALIAN, PORTUGUESE, SPANISH, Locale
+from tts.synth.phonemes.marks import CLOSING, OPENING
+from tts.synth.phonemes.rules import Rules
+from tts.synth.phonemes.spoken import Spoken, joined
+from tts.synth.phonemes.vocabulary import known
+
+
+class Reader(Protocol):
+    """One language: `fixed` words are taken as they are, the text between them is read."""
+
+    def read(self, text: str, fixed: Sequence[Spoken] = ()) -> list[Spoken]: ...
+
+
+def _american() -> Reader:
+    from tts.synth.phonemes.english import English
+
+    return English(british=False)
+
+
+def _british() -> Reader:
+    from tts.synth.phonemes.english import English
+
+    return English(british=True)
+
+
+def _japanese() -> Reader:
+    from tts.synth.phonemes.japanese import Japanese
+
+    return Between(Japanese().read, is_spaced=False)
+
+
+def _mandarin() -> Reader:
+    from tts.synth.phonemes.mandarin import Mandarin
+
+    return Between(Mandarin().read, is_spaced=False)
+
+
+def _ruled(locale: Locale) -> Reader:
+    return Between(Rules(locale.voice, locale).read, is_spaced=True)
+
+
+# A language's library is imported with its first text: all of them together cost 3 s and 300 MB.
+_READERS: dict[str, Callable[[], Reader]] = {
+    "a": _american,
+    "b": _british,
+    "e": lambda: _ruled(SPANISH),
+    "f": lambda: _ruled(FRENCH),
+    "h": lambda: _ruled(HINDI),
+    "i": lambda: _ruled(ITALIAN),
+    "j": _japanese,
+    "p": lambda: _ruled(PORTUGUESE),
+    "z": _mandarin,
+}
+
+LANGUAGES = tuple(_READERS)
+"""Kokoro's letters for its languages."""
+
+# Full-width letters and digits, spaces, and what no library takes, one for one, so that places stay.
+_PLAIN = (
+    {0xFF01 + n: 0x21 + n for n in range(94)}
+    | {surrogate: 0xFFFD for surrogate in range(0xD800, 0xE000)}
+    | {control: 0x20 for control in (*range(0x20), *range(0x7F, 0xA0), 0x3000, 0xFEFF)}
+    | {0x00AD: 0x200B}
+)
+
+
+class Phonemizer:
+    """Holds the languages that have been asked for; safe to call from several threads."""
+
+    def __init__(self, languages: Iterable[str] = ()) -> None:
+        self._readers: dict[str, Reader] = {}
+        self._lock = threading.Lock()
+        for language in languages:
+            self.load(language)
+
+    def load(self, language: str) -> None:
+        """Makes the first text in `language` as quick as the next. Raises ValueError for an unknown letter."""
+        self._reader(language)
+
+    def __call__(
+        self,
+        text: str,
+        language: str,
+        overrides: Mapping[str, str] | None = None,
+        fixed: Sequence[Spoken] = (),
+    ) -> list[Spoken]:
+        """The words and marks of `text`, in order and not overlapping, in symbols that the network knows.
+
+        `overrides` maps written words to /phonemes/ or to a respelling; a lower-case word stands for any case.
+        `fixed` are spans of `text` whose phonemes are given; they win over `overrides`. Raises ValueError for an
+        unknown language, for spans that overlap or lie outside of the text, and for an override without a word.
+        """
+        reader = self._reader(language)
+        plain = text.translate(_PLAIN)
+        given = [replace(word, phonemes=word.phonemes.strip()) for word in _checked(fixed, text)]
+        given += self._overridden(plain, language, overrides or {}, given)
+        given.sort(key=lambda word: word.start)
+        given = sorted([*given, *self._strange(plain, language, given)], key=lambda word: word.start)
+        return [_trimmed(word, text) for word in reader.read(plain, given)]
+
+    def _reader(self, language: str) -> Reader:
+        with self._lock:
+            if language not in self._readers:
+                self._readers[language] = _opened(language)
+            return self._readers[language]
+
+    def _overridden(
+        self, text: str, language: str, overrides: Mapping[str, str], taken: Sequence[Spoken]
+    ) -> list[Spoken]:
+        if not overrides:
+            return []
+        out = []
+        free = _Free(taken)
+        for found in _words(tuple(sorted(overrides, key=len, reverse=True))).finditer(text):
+            if free.is_free(*found.span()):
+                said = overrides.get(found[0]) or _in_any_case(overrides, found[0])
+                out.append(Spoken(self._said(said, language), *found.span()))
+        return out
+
+    def _said(self, pronunciation: str, language: str) -> str:
+        if len(pronunciation) > 2 and pronunciation[0] == pronunciation[-1] == "/":
+            return known(pronunciation[1:-1]).strip()
+        return joined(self(pronunciation, language)).strip()
+
+    def _strange(self, text: str, language: str, taken: Sequence[Spoken]) -> list[Spoken]:
+        """What is written in another script, as the language of that script has it."""
+        out = []
+        for start, end in _gaps(taken, len(text)):
+            for who, first, last in scripts.strangers(text[start:end], language):
+                words = self._reader(who).read(text[start + first : start + last])
+                out += [_moved(replace(word, phonemes=word.phonemes.strip()), start + first) for word in words]
+        return out
+
+
+class _Free:
+    """Which spans, asked for from left to right, touch none of the `taken` ones."""
+
+    def __init__(self, taken: Sequence[Spoken]) -> None:
+        self._taken = taken
+        self._next = 0
+
+    def is_free(self, start: int, end: int) -> bool:
+        while self._next < len(self._taken) and self._taken[self._next].end <= start:
+            self._next += 1
+        return self._next == len(self._taken) or self._taken[self._next].start >= end
+
+
+class Between:
+    """A reader of plain text, made to leave fixed words alone: it reads what lies between them."""
+
+    def __init__(self, read: Callable[[str], list[Spoken]], is_spaced: bool) -> None:
+        self._read = read
+        self._is_spaced = is_spaced
+
+    def read(self, text: str, fixed: Sequence[Spoken] = ()) -> list[Spoken]:
+        out = list(fixed)
+        for start, end in _gaps(fixed, len(text)):
+            out += [_moved(word, start) for word in self._read(text[start:end])]
+        out.sort(key=lambda word: word.start)
+        return _bridged(out, text, self._is_spaced) if fixed else out
+
+
+def _gaps(words: Sequence[Spoken], length: int) -> Iterator[tuple[int, int]]:
+    """The spans before, between and after `words` that hold anything."""
+    edges = [0, *(edge for word in words for edge in (word.start, word.end)), length]
+    return ((start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end)
+
+
+def _moved(word: Spoken, by: int) -> Spoken:
+    return replace(word, start=word.start + by, end=word.end + by)
+
+
+def _opened(language: str) -> Reader:
+    """The reader of one of Kokoro's letters, or of a voice of espeak's for a script that none of them has."""
+    if language in _READERS:
+        return _READERS[language]()
+    if len(language) < 2:
+        raise ValueError(f"unknown language {language!r}: expected one of {', '.join(LANGUAGES)}")
+    return Between(Rules(language).read, is_spaced=True)
+
+
+def _bridged(spoken: list[Spoken], text: str, is_spaced: bool) -> list[Spoken]:
+    """Words that were read apart, with a space between them where the text, or a script without spaces, wants one."""
+    loud = [n for n, word in enumerate(spoken) if word.phonemes]
+    for this, following in zip(loud, loud[1:], strict=False):
+        word, after = spoken[this], spoken[following]
+        gap = text[word.end : after.start]
+        wanted = gap != gap.strip() if is_spaced else after.phonemes[0] not in CLOSING | {"—"}
+        if wanted and word.phonemes[-1] not in OPENING | {" "}:
+            spoken[this] = replace(word, phonemes=word.phonemes + " ")
+    return spoken
+
+
+def _trimmed(word: Spoken, text: str) -> Spoken:
+    """The word in symbols that the network knows, and its place without spaces at either end."""
+    written = text[word.start : word.end]
+    start = word.end - len(written.lstrip())
+    end = word.start + len(written.rstrip())
+    return Spoken(known(word.phonemes), start, end) if start < end else replace(word, phonemes=known(word.phonemes))
+
+
+def _checked(fixed: Sequence[Spoken], text: str) -> list[Spoken]:
+    words = sorted(fixed, key=lambda word: word.start)
+    for before, word in zip([None, *words], words, strict=False):
+        if not 0 <= word.start < word.end <= len(text):
+            raise ValueError(f"fixed span {word.start}:{word.end} is not in a text of {len(text)} characters")
+        if before is not None and word.start < before.end:
+            raise ValueError(f"fixed spans {before.start}:{before.end} and {word.start}:{word.end} overlap")
+    return words
+
+
+@lru_cache(maxsize=64)
+def _words(words: tuple[str, ...]) -> re.Pattern[str]:
+    """Any of `words`, whole. A word in lower case is found in any case, another one only as it is."""
+    return re.compile("|".join(map(_whole, words)))
+
+
+def _whole(word: str) -> str:
+    if not word.strip():
+        raise ValueError("a pronunciation needs a word to stand for, not an empty one")
+    letter = scripts.WORD_CHARACTER
+    pattern = re.escape(word).replace("'", "['’]")
+    before = f"(?<!{letter})" if re.match(letter, word) else ""
+    after = f"(?!{letter})" if re.match(letter, word[-1]) else ""
+    return f"{before}{f'(?i:{pattern})' if word == word.lower() else pattern}{after}"
+
+
+def _in_any_case(overrides: Mapping[str, str], written: str) -> str:
+    plain = written.replace("’", "'")
+    return overrides.get(plain) or overrides.get(plain.lower()) or overrides[written.lower()]

@@ -1,0 +1,47 @@
+"""Which parts of a text are in another script than its language's, and who can read them."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+# Reader (a language's letter or espeak's name of a voice) and the letters that are its own.
+_LETTERS = {
+    "z": r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007\U00020000-\U0003134f",
+    "h": r"\u0900-\u0963\u0966-\u097f",
+    "ko": r"\u1100-\u11ff\u3130-\u318f\uac00-\ud7af",
+    "ru": r"\u0400-\u052f", "el": r"\u0370-\u037d\u037f-\u0386\u0388-\u03ff\u1f00-\u1fff", "hy": r"\u0531-\u0588",
+    "he": r"\u0591-\u05f4", "ar": r"\u0620-\u0669\u066e-\u06d3\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc",
+    "bn": r"\u0980-\u09ff", "pa": r"\u0a00-\u0a7f", "gu": r"\u0a80-\u0aff", "ta": r"\u0b80-\u0bff",
+    "te": r"\u0c00-\u0c7f", "kn": r"\u0c80-\u0cff", "ml": r"\u0d00-\u0d7f", "th": r"\u0e00-\u0e5b",
+    "my": r"\u1000-\u109f", "ka": r"\u10a0-\u10ff", "am": r"\u1200-\u137f",
+}  # fmt: skip
+_KANA = r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
+_JAPANESE = _KANA + _LETTERS["z"] + "\u3005\u3006"
+_LATIN = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
+
+# "5 km" in Japanese or Mandarin is read by that language, "iPhone" as English.
+_UNIT = r"(?:(?<=\d)|(?<=\d\s))(?:km/h|km|kg|cm|mm|ml|GB|MB|m|g|L)(?![A-Za-z])"
+_LATIN_RUN = rf"(?<![A-Za-z])(?!{_UNIT})[{_LATIN}][{_LATIN}0-9]*(?:[ '’&.+@/_-][{_LATIN}0-9]+)*(?:\+\+|\#)?"
+
+_OWN = {"h": ("h",), "j": ("j", "z"), "z": ("z",)}
+
+
+@cache
+def _strangers(language: str) -> re.Pattern[str]:
+    """Runs of letters that `language` cannot read, each named by its reader."""
+    own = _OWN.get(language, ())
+    runs = [] if language == "j" else [rf"(?P<j>[{_LETTERS['z']}]*[{_KANA}][{_JAPANESE}]*)"]
+    runs += [rf"(?P<{who}>[{s}]+(?:[\s'’-]+[{s}]+)*)" for who, s in _LETTERS.items() if who not in own]
+    if language in "jz":
+        runs.append(rf"(?P<a>{_LATIN_RUN})")
+    return re.compile("|".join(runs))
+
+
+def strangers(text: str, language: str) -> Iterator[tuple[str, int, int]]:
+    """(reader, start, end) of each run in a script that is not `language`'s, in order."""
+    for found in _strangers(language).finditer(text):
+        yield str(found.lastgroup), found.start(), found.end()
+
+
+WORD_CHARACTER = rf"[^\W{_JAPANESE}]"
+"""A letter or digit that makes one word with its neighbours."""

@@ -1,0 +1,51 @@
+"""Shouting: words in capitals that are words are read as words, so that US is us in `UP TO US`."""
+
+import re
+
+from tts.synth.readings.passage import Passage, Rule, Said, rule, words
+from tts.synth.readings.reading import Reading
+
+_ACRONYMS = words("""
+    NASA FBI CIA USA UK EU UN US NATO HTTP HTTPS HTML CSS URL API CPU GPU RAM ROM SSD USB PDF FAQ CEO
+    CFO CTO COO NBA NFL NHL MLB FIFA UEFA BBC CNN NBC ABC CBS ESPN HBO IBM AMD BMW KFC DIY DNA RNA HIV
+    AIDS MRI ICU ATM PIN GPS SMS MMS TV PC DVD CD VCR VIP RSVP ASAP FYI ETA IQ PHD MBA BSC LED LCD OLED
+    UFO SUV ID IT AI ML LLM TTS UI UX SDK IDE SQL JSON XML CSV PNG JPEG GIF OK AM PM AD BC EST PST GMT
+    UTC IRS SEC FDA EPA NSA DEA ATF NYPD LAPD UNESCO UNICEF WHO IMF OPEC NAFTA COVID SARS GDP IPO ROI
+    KPI HR PR QA TBD TBA NYC LA DC NY MIT UCLA USC AWS GCP IP TCP UDP DNS SSH FTP VPN LAN WAN IOS OS
+    BIOS AC DJ MC EP LP ADHD PTSD LGBT NGO POW MIA RIP CSI JFK
+""")
+# Acronyms that are common words as well: words when somebody shouts.
+_WORDS_TOO = words("US IT WHO AM OK AIDS PIN RAM ID LA AD RIP ROM")
+_VOWEL = re.compile(r"[AEIOUY]")
+_WORD = re.compile(r"[A-Z]+(?:['’][A-Z]+)*")
+_RUN = r"[A-Z]+(?:['’][A-Z]+)*(?:[,;!?]{0,3}[ -][A-Z]+(?:['’][A-Z]+)*(?![a-z\d.@/_])){1,60}(?![a-z\d@/_])"
+
+
+def _shout(found: re.Match[str], passage: Passage) -> Said:
+    written = [(word[0], word.start(), word.end()) for word in _WORD.finditer(passage.text, *found.span())]
+    said_as_words = [word for word, _, _ in written if len(word) > 1 and not _is_acronym(word)]
+    doubtful = sum(word in _WORDS_TOO or word == "I" for word, _, _ in written)
+    count = len(said_as_words) + (doubtful if len(said_as_words) > 1 else 0)
+    if count < 2 or (count == 2 and not _stands_alone(found, passage)) or 2 * count < len(written):
+        return None
+    return [Reading(_lower(word), start, end) for word, start, end in written]
+
+
+def _stands_alone(found: re.Match[str], passage: Passage) -> bool:
+    """Two words in capitals are a shout when they are the whole sentence, and perhaps a name inside one."""
+    before = passage.text[max(0, found.start() - 3) : found.start()].rstrip(" \"'“‘")
+    return before[-1:] in ("", ".", "!", "?", "\n") and passage.after(found.end()) in '.!?\n"”'
+
+
+def _is_acronym(word: str) -> bool:
+    return word in _ACRONYMS or not _VOWEL.search(word)
+
+
+def _lower(word: str) -> str:
+    keeps = word.startswith(("I'", "I’")) or word == "I"
+    if keeps:
+        return "I" + word[1:].lower()
+    return word if _is_acronym(word) and word not in _WORDS_TOO else word.lower()
+
+
+LETTER_RULES: tuple[Rule, ...] = (rule(_RUN, _shout),)

@@ -1,0 +1,83 @@
+"""Typographic Unicode made plain, with the way back: ligatures, full-width letters, hidden characters."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+# Letters and digits of other shapes, but not the marks that are read for what they are (½ ² ™ …).
+_ODD = re.compile(
+    "[\u00a0\u00ad\u0300-\u036f\u061c\u180e"
+    "\u2000-\u200f\u2010\u2011\u2028-\u202f\u205f-\u206f\u2100-\u214f\u2160-\u217f"
+    "\u2460-\u24ff\u3000\ufb00-\ufb06\ufe00-\ufe0f\ufeff\uff01-\uff5e"
+    "\U0001d400-\U0001d7ff\U0001f100-\U0001f1e5"
+    "\U000e0000-\U000e007f\u02b0-\u02ff\u0000-\u0008\u000e-\u001f\u007f-\u009f\ufffd]"
+)
+_HIDDEN = frozenset("\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff\ufffd")
+_SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
+_PLAIN = {
+    "\u2010": "-",
+    "\u2011": "-",
+    "℃": "°C",
+    "℉": "°F",
+    "№": "No. ",
+    "℅": "care of",
+    "\u2028": "\n",
+    "\u2029": "\n\n",
+}
+_KEPT = frozenset("™℠\u200d\ufe0f\ufe0e℮℗")
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """Text made plain; character i of it comes from the written ones `starts[i]` up to `starts[i + 1]`."""
+
+    text: str
+    starts: list[int] | None
+
+    def written(self, start: int, end: int) -> tuple[int, int]:
+        """Find the written characters behind the plain ones `start` to `end`."""
+        return (start, end) if self.starts is None else (self.starts[start], self.starts[end])
+
+
+def clean(text: str, wide: bool) -> Clean:
+    """Make a text plain. `wide` scripts (Japanese, Chinese) keep their full-width marks."""
+    if text.isascii() and text.isprintable() or not _ODD.search(text):
+        return Clean(text, None)
+    plain: list[str] = []
+    starts: list[int] = []
+    for start, cluster in _clusters(text):
+        becomes = _plain(cluster, wide)
+        if not becomes and not plain:
+            continue
+        plain.append(becomes)
+        starts += [start] * len(becomes)
+    if starts:
+        starts[0] = 0
+    return Clean("".join(plain), [*starts, len(text)])
+
+
+def _clusters(text: str) -> list[tuple[int, str]]:
+    """Cut a text into characters, each with the accents that combine with it."""
+    clusters: list[tuple[int, str]] = []
+    for place, letter in enumerate(text):
+        if "\u0300" <= letter <= "\u036f" and clusters and len(clusters[-1][1]) < 8:
+            clusters[-1] = (clusters[-1][0], clusters[-1][1] + letter)
+        else:
+            clusters.append((place, letter))
+    return clusters
+
+
+def _plain(cluster: str, wide: bool) -> str:
+    if cluster in _HIDDEN:
+        return ""
+    if cluster in _PLAIN:
+        return _PLAIN[cluster]
+    if len(cluster) == 1 and (cluster.isascii() or cluster in _KEPT):
+        return "" if unicodedata.category(cluster) == "Cc" and cluster not in "\n\t\r\f" else cluster
+    if _SPACES.fullmatch(cluster):
+        return "\u3000" if wide and cluster == "\u3000" else " "
+    if wide and "\uff01" <= cluster <= "\uff0f" or not _ODD.search(cluster):
+        return cluster
+    composed = unicodedata.normalize("NFKC", cluster)
+    # Zalgo: what does not melt into its letter is dropped.
+    return "".join(letter for letter in composed if not "\u0300" <= letter <= "\u036f") or ""

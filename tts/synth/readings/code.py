@@ -1,0 +1,175 @@
+"""Names as programs and products write them: snake_case, camelCase, foo(), C#, C++, MP3, COVID-19."""
+
+import re
+
+from tts.synth.readings.addresses import spell
+from tts.synth.readings.numbers import digits, short
+from tts.synth.readings.passage import Passage, Rule, Said, rule, words
+
+_HUMP = re.compile(r"[A-Z]{2,}(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_NAME_PREFIXES = words("Mc Mac De Di La Le Van Von O Fitz Du Da")
+_SPOKEN_LOWER = words("hmm shh psst pfft brr grr tsk nth st nd rd th zzz mm hm tv ps ms mr mrs dr vs phd")
+_VOWEL = re.compile(r"[aeiouyà-ÿ]", re.IGNORECASE)
+_SAID_WHOLE = words("WiFi LaTeX PhD")
+_SPELLED = words("id ui ip io os ai api url uri uuid")
+KEYS = {"ctrl": "Control", "cmd": "Command", "alt": "Alt", "shift": "Shift", "del": "Delete", "esc": "Escape"}
+KEYS |= {"win": "Windows", "opt": "Option"}
+_PLURAL_ACRONYM = re.compile(r"[A-Z]{2,20}s")
+_MIXED_PART = re.compile(r"[A-Za-z]+|\d+")
+
+
+def _sharp(found: re.Match[str], passage: Passage) -> Said:
+    return f"{found[0][0]} {'sharp' if found[0][1] in '#♯' else 'flat'}{found['minor'] and ' minor' or ''}"
+
+
+def _plus_plus(found: re.Match[str], passage: Passage) -> Said:
+    name = found[0][:-2]
+    return f"{name.upper() if len(name) == 1 else name} plus plus"
+
+
+def _keys(found: re.Match[str], passage: Passage) -> Said:
+    """Ctrl+Alt+Del"""
+    names = [KEYS.get(key.lower(), key.upper() if len(key) == 1 else key) for key in found[0].split("+")]
+    spoken = " plus ".join(names)
+    return spoken if found[0][0].isupper() else spoken[0].lower() + spoken[1:]
+
+
+def _graded(found: re.Match[str], passage: Passage) -> Said:
+    return f"{found[0][0]} {'plus' if found[0][1] == '+' else 'minus'}"
+
+
+def _snake(found: re.Match[str], passage: Passage) -> Said:
+    return " ".join(map(_camel_words, found["name"].strip("_").split("_")))
+
+
+def _camel_words(written: str) -> str:
+    return " ".join(digits_or_word(part) for part in _HUMP.findall(written)) or written
+
+
+def digits_or_word(part: str) -> str:
+    """Say a number shortly, and letters without a vowel one by one."""
+    if part.isdecimal():
+        return short(part, False)
+    if len(part) == 1:
+        return part.upper()
+    if part.lower() in _SPELLED:
+        return " ".join(part.upper())
+    return part if _VOWEL.search(part) or part.isupper() else " ".join(part.upper())
+
+
+def _camel(found: re.Match[str], passage: Passage) -> Said:
+    humps = _HUMP.findall(found[0])
+    if len(humps) < 2 or _PLURAL_ACRONYM.fullmatch(found[0]):
+        return None
+    if max(map(len, humps)) < 3:
+        return None
+    if (
+        humps[0] in _NAME_PREFIXES
+        or found[0] in _SAID_WHOLE
+        or min(map(len, humps)) < 2
+        or "".join(humps) != found[0]
+    ):
+        return None
+    return " ".join(humps)
+
+
+def _call(found: re.Match[str], passage: Passage) -> Said:
+    names = found["name"].split(".")
+    return " dot ".join(_snake_words(name) for name in names)
+
+
+def _snake_words(name: str) -> str:
+    return " ".join(_camel_words(part) for part in name.strip("_").split("_"))
+
+
+def _attribute(found: re.Match[str], passage: Passage) -> Said:
+    return spell(found[0]) if "_" in found[0] or re.search("[a-z][A-Z]", found[0]) else None
+
+
+def _mixed(found: re.Match[str], passage: Passage) -> Said:
+    """MP3, COVID-19, H2O, 2x4 aside: letters as they are, numbers as in a name."""
+    parts = _MIXED_PART.findall(found[0])
+    if len(parts) > 5 or max(len(part) for part in parts) > 12:
+        return " ".join(digits(sign) or sign.upper() for sign in found[0] if sign.isalnum())
+    return " ".join(digits_or_word(part) for part in parts)
+
+
+def _trailing(found: re.Match[str], passage: Passage) -> Said:
+    return f"{short(found['number'], passage.british)} {digits_or_word(found['letters'])}"
+
+
+def _version(found: re.Match[str], passage: Passage) -> Said:
+    numbers = found["numbers"].split(".")
+    if len(numbers) == 1 and found[0][0] == "V":
+        return None
+    spoken = "version " + " point ".join(
+        short(number, False) if len(number) < 4 else digits(number) for number in numbers
+    )
+    return spoken + (f" {spell(found['rest'][1:])}" if found["rest"] else "")
+
+
+def _consonants(found: re.Match[str], passage: Passage) -> Said:
+    """btw, html: letters without a vowel in them are said one by one."""
+    word = found[0]
+    if word in _SPOKEN_LOWER or len(set(word)) == 1:
+        return None
+    return " ".join(word.upper())
+
+
+def _plural(found: re.Match[str], passage: Passage) -> Said:
+    """item(s)"""
+    return found["word"] + found["plural"]
+
+
+def _powered(found: re.Match[str], passage: Passage) -> Said:
+    power = found["power"].lstrip("^")
+    names = {"²": "squared", "2": "squared", "³": "cubed", "3": "cubed", "ⁿ": "to the N", "n": "to the N"}
+    name = found["name"] if _VOWEL.search(found["name"]) else " ".join(found["name"].upper())
+    name = found["name"].upper() if len(found["name"]) == 1 else name
+    return f"{name} {names.get(power) or 'to the power of ' + digits(power)}"
+
+
+def _joined(found: re.Match[str], passage: Passage) -> Said:
+    """AT&T, R&B, Q&A."""
+    return found[0].replace("&", " and ")
+
+
+def _capitals_slashed(found: re.Match[str], passage: Passage) -> Said:
+    """TCP/IP, AC/DC, I/O."""
+    return found[0].replace("/", " ")
+
+
+LETTER_RULES_FIRST: tuple[Rule, ...] = (
+    rule(r"(?:[Cc]trl|CTRL|[Cc]md|[Aa]lt|[Ss]hift|[Ww]in|[Oo]pt)(?:\+\w{1,6}){1,3}", _keys),
+    rule(r"WWI{1,2}(?!\w)", lambda found, passage: "World War " + ("two" if found[0] == "WWII" else "one")),
+    rule(r"[A-GJ][#♯♭](?P<minor>m)?(?![\w])", _sharp),
+    rule(r"(?:[A-Za-z]|Notepad|notepad|[gG])\+\+(?![\w])", _plus_plus),
+    rule(r"[A-F](?:\+|[-−](?=[\s,.;)]|$))(?![\w+=]| ?\d)", _graded),
+    rule(r"(?:[A-Z]{1,4}&[A-Z]{1,4})(?![\w])", _joined),
+    rule(r"[A-Z]{1,4}/[A-Z]{1,4}(?![\w/])", _capitals_slashed),
+    rule(
+        r"[vV](?P<numbers>\d{1,6}(?:\.\d{1,6}){0,4})(?P<rest>-(?:alpha|beta|rc|dev)[.\d]{0,4})?(?![\w])",
+        _version,
+    ),
+    rule(r"(?P<name>_{0,2}[A-Za-z]\w{0,60}(?:\.[A-Za-z_]\w{0,60}){0,6})\(\)", _call),
+    rule(r"(?P<name>_{0,2}[A-Za-z][A-Za-z0-9]{0,40}(?:_{1,2}[A-Za-z0-9]{1,40}){1,12}_{0,2})(?!\w)", _snake),
+    rule(r"[A-Za-z_]\w{0,60}(?:\.[A-Za-z_]\w{0,60}){1,6}(?!\w)", _attribute),
+    rule(r"(?P<word>[a-z]{2,30})\((?P<plural>e?s)\)", _plural),
+    rule(r"(?P<name>[A-Za-z]{1,2})(?P<power>[²³ⁿ]|\^[\dn])(?!\w)", _powered),
+)
+UNDERSCORED_RULES = tuple(one for one in LETTER_RULES_FIRST if one.say in (_call, _snake))
+LETTER_RULES: tuple[Rule, ...] = (
+    rule(r"[a-z]{0,20}(?:[A-Z][a-z]{0,20}){1,20}(?![\w])", _camel),
+    rule(r"[A-Z]{1,8}-\d{1,4}(?![\ws])|[A-Za-z]{1,20}\d{1,12}(?:[A-Za-z]{1,12}\d{0,12}){0,6}(?!\w)", _mixed),
+    rule(r"[bcdfghjklmnpqrstvwxz]{2,6}(?![\w'’])", _consonants),
+)
+DIGIT_RULES: tuple[Rule, ...] = (
+    rule(
+        r"(?=\d{1,6}[A-Za-z]{1,6}\d)(?!\d{1,4}[xX]\d)(?:\d{1,12}[A-Za-z]{1,12}){1,20}\d{0,12}(?!\w)", _mixed
+    ),
+)
+TRAILING_RULES: tuple[Rule, ...] = (
+    rule(r"(?P<number>\d{1,12})(?P<letters>[A-Za-z]{1,20})(?!\w)", _trailing),
+)
+# Words in small letters with a vowel never meet a rule here, unless one of these follows.
+FOLLOWED_BY = frozenset("$#♯+&/(_.0123456789@:²³ⁿ^\\'’")

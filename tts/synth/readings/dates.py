@@ -1,0 +1,333 @@
+"""Dates, times of day and years, in the American or the British order."""
+
+import re
+
+from tts.synth.readings.numbers import cardinal, decade, digits, ordinal, year
+from tts.synth.readings.passage import Passage, Rule, Said, rule, words
+from tts.synth.readings.reading import Reading
+
+_MONTHS: tuple[str, ...] = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+)
+_MONTHS += ("November", "December")
+_SHORT = {name[:3]: name for name in _MONTHS} | {"Sept": "September"}
+DAYS = {
+    name[:3]: name for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+}
+_NAMES = {name: name for name in _MONTHS} | _SHORT
+_NAMES |= {name.upper(): full for name, full in _NAMES.items()}
+_MONTH = "(?P<month>" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r")\b(?P<dot>\.?)"
+_YEAR = r"(?P<year>[12]\d{3})(?![\d,]\d|\d)"
+_DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])(?P<suffix>st|nd|rd|th)?(?!\d|[:/%]\d|\.\d|,\d{3})"
+_TO_DAY = r"(?:(?P<dash> ?[-–—] ?)(?P<last>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?(?![\d:/]))?"
+
+_BEFORE_YEAR = words("""
+    in since from by of year circa c until till before after during early late mid spring summer fall
+    autumn winter between around and through the to january february march april may june july august
+    september october november december class copyright ©
+""")
+_AFTER_NO_YEAR = words("people men women children percent times more or others calories degrees dollars feet")
+_BEFORE_NUMBER = words(
+    "room route highway flight bus channel gate platform suite apartment extension unit model area interstate"
+)
+_NO_PLURALS = words("was is has this as his its us across always perhaps does yes plus thus")
+_BEFORE_DATE = words("on by until before after from since due dated till through")
+
+
+def _day(number: str, passage: Passage) -> str:
+    return ordinal(int(number), passage.british)
+
+
+def _in_order(month: str, day: str, passage: Passage) -> str:
+    if passage.british:
+        return f"the {_day(day, passage)} of {month}"
+    return f"{month} {_day(day, passage)}"
+
+
+def _full_year(written: str) -> int:
+    number = int(written)
+    return number if len(written) == 4 else number + (2000 if number < 50 else 1900)
+
+
+def _month_first(found: re.Match[str], passage: Passage) -> Said:
+    """March 3rd, 2024; the year, when there is one, is a word of its own."""
+    if found["month"] in ("May", "MAY", "Mar") and not _is_date(found, passage):
+        return None
+    article = "the " if passage.british else ""
+    day = article + _day(found["day"], passage)
+    if found["last"]:
+        day += f" to {article}{_day(found['last'], passage)}"
+    said = [
+        Reading(_NAMES[found["month"]], found.start(), found.end("dot")),
+        Reading(day, *found.span("days")),
+    ]
+    if found["year"]:
+        said.append(Reading(year(int(found["year"]), passage.british), *found.span("year")))
+    return said
+
+
+def _is_date(found: re.Match[str], passage: Passage) -> bool:
+    """Only a noun after the day speaks against a date: `There may 5 people come` hardly happens."""
+    following = passage.word_after(found.end())
+    return not (following in _AFTER_NO_YEAR and not found["suffix"])
+
+
+def _month_and_year(found: re.Match[str], passage: Passage) -> Said:
+    return [
+        Reading(_NAMES[found["month"]], found.start(), found.end("dot")),
+        Reading(year(int(found["year"]), passage.british), *found.span("year")),
+    ]
+
+
+def _month_alone(found: re.Match[str], passage: Passage) -> Said:
+    stop = "." if passage.ends_sentence(found.end()) else ""
+    return _NAMES[found["month"]] + stop
+
+
+def _day_first(found: re.Match[str], passage: Passage) -> Said:
+    """14 Mar 2024 is said in its own order: the fourteenth of March."""
+    article = "" if passage.word_before(found.start()).lower() == "the" else "the "
+    last = f" to {article}{_day(found['last'], passage)}" if found["last"] else ""
+    of = "" if found["of"].strip() else " of"
+    said = [
+        Reading(f"{article}{_day(found['day'], passage)}{last}{of}", *found.span("days")),
+        Reading(_NAMES[found["month"]], found.start("month"), found.end("dot")),
+    ]
+    if found["year"]:
+        said.append(Reading(year(int(found["year"]), passage.british), *found.span("year")))
+    return said
+
+
+def _iso(found: re.Match[str], passage: Passage) -> Said:
+    month, day = int(found["month"]), int(found["day"])
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    date = f"{_in_order(_MONTHS[month - 1], str(day), passage)}, {year(int(found['year']), passage.british)}"
+    if not found["clock"]:
+        return date
+    hour, minute, second = int(found["hour"]), found["minute"], found["second"]
+    spoken = f"{date}, {_clock(hour, minute, second, passage)}"
+    return spoken + (" U T C" if found["zone"] == "Z" else "")
+
+
+def _slashed(found: re.Match[str], passage: Passage) -> Said:
+    first, second = int(found["first"]), int(found["second"])
+    month_first = not passage.british if found["sign"] != "." else False
+    month, day = (first, second) if (month_first and first <= 12) or second > 12 else (second, first)
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    spoken_year = year(_full_year(found["year"]), passage.british)
+    return f"{_in_order(_MONTHS[month - 1], str(day), passage)}, {spoken_year}"
+
+
+def _month_and_day(found: re.Match[str], passage: Passage) -> Said:
+    """3/14 is a date after a word such as `on`."""
+    introduced = passage.word_before(found.start()).lower() in _BEFORE_DATE
+    if not introduced and not _looks_like_a_date(found, passage):
+        return None
+    first, second = int(found["first"]), int(found["second"])
+    month, day = (second, first) if passage.british and second <= 12 else (first, second)
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    return _in_order(_MONTHS[month - 1], str(day), passage)
+
+
+def _looks_like_a_date(found: re.Match[str], passage: Passage) -> bool:
+    """10/31 can hardly be a fraction."""
+    first, second = int(found["first"]), int(found["second"])
+    month, day = (second, first) if passage.british else (first, second)
+    return month <= 12 and 12 < day <= 31 and second not in (16, 20)
+
+
+def _year_and_month(found: re.Match[str], passage: Passage) -> Said:
+    return f"{_MONTHS[int(found['month']) - 1]} {year(int(found['year']), passage.british)}"
+
+
+def _clock(hour: int, minute: str, second: str | None, passage: Passage) -> str:
+    british = passage.british
+    if minute == "00" and not second:
+        if hour == 0:
+            return "midnight"
+        return f"{cardinal(hour, british)} o'clock" if hour <= 12 else f"{cardinal(hour, british)} hundred"
+    spoken = f"{cardinal(hour, british)} {_minutes(minute, british)}"
+    if second and second != "00":
+        seconds = int(second)
+        spoken += f" and {cardinal(seconds, british)} second{'' if seconds == 1 else 's'}"
+    return spoken
+
+
+def _minutes(written: str, british: bool) -> str:
+    if written == "00":
+        return "hundred"
+    return f"oh {digits(written[1])}" if written[0] == "0" else cardinal(int(written), british)
+
+
+def _half(written: str) -> str:
+    return "A M" if written[0] in "aA" else "P M"
+
+
+def _time(found: re.Match[str], passage: Passage) -> Said:
+    hour, minute, second = int(found["hour"]), found["minute"], found["second"]
+    if hour > 24 or int(minute) > 59 or (found["sign"] == "." and not found["half"]):
+        return None
+    if not found["half"]:
+        return _clock(hour, minute, second, passage)
+    if minute == "00" and not second:
+        spoken = cardinal(hour, passage.british)
+    else:
+        spoken = _clock(hour, minute, second, passage)
+    return _with_half(found, passage, spoken)
+
+
+def _hour(found: re.Match[str], passage: Passage) -> Said:
+    if int(found["hour"]) > 12:
+        return None
+    return _with_half(found, passage, cardinal(int(found["hour"]), passage.british))
+
+
+def _hours(found: re.Match[str], passage: Passage) -> Said:
+    """5-7pm, 9:30am–5pm."""
+    first, last = (_said_time(found[group], passage) for group in ("from", "to"))
+    first += f" {_half(found['first_half'])}" if found["first_half"] else ""
+    return _with_half(found, passage, f"{first} to {last}") if found["half"] else f"{first} to {last}"
+
+
+def _said_time(written: str, passage: Passage) -> str:
+    hour, _, minute = written.partition(":")
+    if minute in ("", "00"):
+        return cardinal(int(hour), passage.british) + (" hundred" if minute and int(hour) > 12 else "")
+    return _clock(int(hour), minute, None, passage)
+
+
+def _with_half(found: re.Match[str], passage: Passage, spoken: str) -> Said:
+    """Add A M or P M, as a word of its own where it is one, and keep a full stop that ends the sentence."""
+    half = _half(found["half"])
+    if found["half"].endswith(".") and passage.ends_sentence(found.end("half")):
+        half += "."
+    if found["gap"]:
+        return [Reading(spoken, found.start(), found.start("gap")), Reading(half, *found.span("half"))]
+    return f"{spoken} {half}"
+
+
+def _days(found: re.Match[str], passage: Passage) -> Said:
+    """Mon–Fri, Jan–Mar."""
+    first, last = (_full_name(found[group]) for group in ("first", "last"))
+    stop = "." if found[0].endswith(".") and passage.ends_sentence(found.end()) else ""
+    return [
+        Reading(f"{first} to ", *found.span("first")),
+        Reading("", *found.span("to")),
+        Reading(last + stop, *found.span("last")),
+    ]
+
+
+def _full_name(written: str) -> str:
+    name = written.rstrip(".")
+    return DAYS.get(name[:3]) or _NAMES.get(name, name)
+
+
+def _decade(found: re.Match[str], passage: Passage) -> Said:
+    number = int(found["number"])
+    if number < 100 and (number < 20 or number % 10):
+        return None
+    if number >= 100 and (number % 10 or number == 1000):
+        return None
+    return decade(number, passage.british)
+
+
+def _short_year(found: re.Match[str], passage: Passage) -> Said:
+    number = int(found["number"])
+    if found["tens"]:
+        return decade(number, passage.british)
+    return ("oh " if number < 10 else "") + cardinal(number, passage.british)
+
+
+def _years(found: re.Match[str], passage: Passage) -> Said:
+    """2019-2021 and 1914–18."""
+    first, last = int(found["first"]), found["last"]
+    if len(last) == 4 and int(last) <= first:
+        return None
+    if len(last) == 2 and int(last) <= first % 100:
+        return None
+    spoken = year(int(last), passage.british) if len(last) == 4 else _short_year_words(last, passage)
+    return f"{year(first, passage.british)} to {spoken}"
+
+
+def _short_year_words(written: str, passage: Passage) -> str:
+    return ("oh " if written[0] == "0" else "") + cardinal(int(written), passage.british)
+
+
+def _plain_year(found: re.Match[str], passage: Passage) -> Said:
+    """A bare number of four digits is a year, unless it counts what follows."""
+    number = int(found["year"])
+    before = passage.word_before(found.start()).lower()
+    if before in _BEFORE_NUMBER:
+        return None
+    following = passage.word_after(found.end())
+    plural = (
+        following.islower()
+        and following.endswith("s")
+        and len(following) > 2
+        and following not in _NO_PLURALS
+    )
+    counts = plural or following in _AFTER_NO_YEAR
+    if before not in _BEFORE_YEAR and (counts or not 1100 <= number < 2100):
+        return None
+    if counts and before in ("the", "and", "around", "between", "by", "of", "from", "to", "until", "after"):
+        return None
+    return year(number, passage.british) if number >= 1000 else None
+
+
+DIGIT_RULES: tuple[Rule, ...] = (
+    rule(
+        r"(?P<year>[12]\d{3})[-/.](?P<month>\d{2})[-/.](?P<day>\d{2})(?!\d)"
+        r"(?P<clock>[T ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d{1,6})?)?(?P<zone>Z)?)?",
+        _iso,
+    ),
+    rule(
+        r"(?P<first>\d{1,2})(?P<sign>[-/.])(?P<second>\d{1,2})(?P=sign)"
+        r"(?P<year>[12]\d{3}|(?<=[/])\d{2})(?![\d/]|\.\d)",
+        _slashed,
+    ),
+    rule(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})(?![\d/.]\d|\d|[=+])", _month_and_day),
+    rule(r"(?P<year>(?:19|20)\d{2})-(?P<month>0[1-9])(?![-\d])", _year_and_month),
+    rule(
+        r"(?P<from>\d{1,2}(?::[0-5]\d)?) ?(?P<first_half>[apAP]\.?[mM]\.?)?(?: ?[-–—] ?)"
+        r"(?P<to>\d{1,2}(?::[0-5]\d)?)(?P<gap>[ \u00a0])?(?P<half>[apAP](?:\.[mM]\.|[mM]))(?![\w])",
+        _hours,
+    ),
+    rule(
+        r"(?P<from>\d{1,2}:[0-5]\d)(?P<first_half>[apAP][mM])?(?: ?[-–—] ?)(?P<to>\d{1,2}:[0-5]\d)"
+        r"(?![:\d])(?P<gap>)(?P<half>[apAP][mM]\b)?",
+        _hours,
+    ),
+    rule(
+        r"(?P<hour>\d{1,2})(?P<sign>[:.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:\.\d{1,6})?)?"
+        r"(?:(?P<gap>[ \u00a0])?(?P<half>[apAP](?:\.[mM]\.|[mM](?![\w]))))?(?![\d:])",
+        _time,
+    ),
+    rule(r"(?P<hour>\d{1,2})(?P<gap>[ \u00a0])?(?P<half>[apAP](?:\.[mM]\.|[mM](?![\w])))", _hour),
+    rule(rf"(?P<days>{_DAY}{_TO_DAY})(?P<of> of | |-|\u00a0){_MONTH}(?:,? {_YEAR})?", _day_first),
+    rule(r"(?P<number>\d{2}|[12]\d{2}0)['’]?s\b", _decade),
+    rule(r"(?P<first>[12]\d{3}) ?[-–—/] ?(?P<last>[12]\d{3}|\d{2})(?![\d\-–/]|,\d|\.\d)", _years),
+    rule(r"(?P<year>[12]\d{3}|[1-9]\d{3})(?![\d\w]|,\d|\.\d)", _plain_year),
+)
+_DAY_NAME = "(?:" + "|".join(DAYS.values()) + "|Tues|Thurs?|" + "|".join(DAYS) + r")\.?"
+_SPAN = r"(?P<first>{0})(?P<to> ?[-–—] ?)(?P<last>{0})(?!\w)"
+_MONTH_NAME = "(?:" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r")\.?"
+QUOTE_RULES: tuple[Rule, ...] = (rule(r"['’‘](?P<number>\d{2})(?P<tens>s)?(?![\w'’])", _short_year),)
+LETTER_RULES: tuple[Rule, ...] = (
+    rule(_SPAN.format(_DAY_NAME), _days),
+    rule(_SPAN.format(_MONTH_NAME) + r"(?! \d{1,2}\b)", _days),
+    rule(rf"{_MONTH} (?P<days>{_DAY}{_TO_DAY})(?:,? {_YEAR})?", _month_first),
+    rule(rf"{_MONTH},? {_YEAR}", _month_and_year),
+    rule(r"(?P<month>Jan|Feb|Apr|Aug|Sept?|Oct|Nov|Dec)(?P<dot>\.)(?![\w])", _month_alone),
+)

@@ -1,0 +1,313 @@
+"""Marks that are said or not: operators, emoji, emoticons, repeated punctuation, dashes, signs."""
+
+import re
+
+import emoji
+
+from tts.synth.readings.numbers import digits
+from tts.synth.readings.passage import Passage, Rule, Said, rule
+
+_EMOJI_LANGUAGES = {"e": "es", "f": "fr", "i": "it", "p": "pt", "j": "ja", "z": "zh"}
+_LONGEST_EMOJI = 12
+_OPERATORS = {
+    "===": "triple equals",
+    "!==": "not equal to",
+    "==": "double equals",
+    "!=": "not equal to",
+    "<=": "less than or equal to",
+    ">=": "greater than or equal to",
+    "=>": "to",
+    "->": "to",
+    "-->": "to",
+    "<-": "from",
+    "<->": "to and from",
+    "&&": "and",
+    "||": "or",
+    ":=": "equals",
+    "+=": "plus equals",
+    "-=": "minus equals",
+    "<<": "",
+    ">>": "",
+    "+/-": "plus or minus",
+    "++": "plus plus",
+}
+_SIGNS = {
+    "≤": "less than or equal to",
+    "≥": "greater than or equal to",
+    "≠": "not equal to",
+    "≈": "approximately",
+    "±": "plus or minus",
+    "×": "times",
+    "÷": "divided by",
+    "√": "the square root of",
+    "∞": "infinity",
+    "π": "pi",
+    "∑": "the sum of",
+    "∫": "the integral of",
+    "∂": "partial",
+    "∈": "in",
+    "∩": "intersection",
+    "∪": "union",
+    "⊂": "subset of",
+    "∀": "for all",
+    "∃": "there exists",
+    "∴": "therefore",
+    "→": "to",
+    "⇒": "implies",
+    "←": "from",
+    "↔": "to and from",
+    "↑": "up",
+    "↓": "down",
+    "=": "equals",
+    "+": "plus",
+    "&": "and",
+    "@": "at",
+    "%": "percent",
+    "°": "degrees",
+    "$": "dollar",
+    "£": "pound",
+    "€": "euro",
+    "¥": "yen",
+    "¢": "cents",
+    "§": "section",
+    "¶": "paragraph",
+    "©": "copyright",
+    "µ": "micro",
+    "∆": "delta",
+    "Δ": "delta",
+    "Ω": "omega",
+    "♯": "sharp",
+    "♭": "flat",
+    "²": "squared",
+    "³": "cubed",
+    "♥": "heart",
+    "★": "star",
+    "☆": "star",
+    "✓": "check",
+    "✔": "check",
+    "✗": "cross",
+    "✘": "cross",
+    "−": "minus",
+}
+_GREEK_NAMES = """
+    α alpha, β beta, γ gamma, δ delta, ε epsilon, ζ zeta, η eta, θ theta, κ kappa, λ lambda, μ mu, ν nu, ξ xi,
+    ρ rho, σ sigma, τ tau, φ phi, χ chi, ψ psi, ω omega, Σ sigma, Φ phi, Π pi, Θ theta, Λ lambda, Ψ psi
+"""
+_GREEK = {name.split()[0]: name.split()[1] for name in _GREEK_NAMES.split(",")}
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_LOWERED = "₀₁₂₃₄₅₆₇₈₉"
+_SUPERSCRIPTS = str.maketrans(_RAISED + _LOWERED, "0123456789" * 2)
+_FACES: tuple[str, ...] = (
+    r"[:;=8xX]['’]?-?[)(DPpOo3|/\\\]\[*]",
+    "<3",
+    r":-?\$",
+    r"\^_?\^",
+    "-_-",
+    "[oO]_[oO]",
+    "[xX]D",
+)
+_FACES += (r"¯\\_\(ツ\)_/¯", r"\(╯°□°\)╯︵ ┻━┻")
+_EMOTICON = f"(?:{'|'.join(_FACES)})"
+
+
+def _padded(found: re.Match[str], passage: Passage, spoken: str) -> str:
+    """Keep what is said for a mark apart from the words that touch it."""
+    if not spoken:
+        return ""
+    before = " " if passage.before(found.start()).isalnum() else ""
+    after = " " if passage.after(found.end()).isalnum() or passage.after(found.end()) in "$£€¥-." else ""
+    return f"{before}{spoken}{after}"
+
+
+def _operator(found: re.Match[str], passage: Passage) -> Said:
+    return _padded(found, passage, _OPERATORS[found[0]])
+
+
+def _sign(found: re.Match[str], passage: Passage) -> Said:
+    return _padded(found, passage, _SIGNS[found[0]])
+
+
+def _greek(found: re.Match[str], passage: Passage) -> Said:
+    return _padded(found, passage, _GREEK[found[0]])
+
+
+def _star(found: re.Match[str], passage: Passage) -> Said:
+    """Times between numbers, nothing elsewhere."""
+    before, after = passage.text[: found.start()][-4:].rstrip(), passage.text[found.end() :][:4].lstrip()
+    touching = passage.before(found.start()) == " " and passage.after(found.end()) == " "
+    number = before[-1:].isdigit() and after[:1].isdigit()
+    letters = (
+        touching
+        and before[-1:].isalnum()
+        and after[:1].isalnum()
+        and (len(before) < 2 or not before[-2].isalpha())
+    )
+    return _padded(found, passage, "times") if number or letters else ""
+
+
+def _minus(found: re.Match[str], passage: Passage) -> Said:
+    """A hyphen between numbers that make a sum is a minus."""
+    if not passage.text[max(0, found.start() - 2) : found.start()].rstrip()[-1:].isdigit():
+        return None
+    near = passage.text[found.end() : found.end() + 24]
+    sum_follows = re.match(r" ?[\d.,]{1,12} ?[=+*/-]", near)
+    spaced = passage.before(found.start()) == " "
+    return _padded(found, passage, "minus") if spaced or sum_follows else None
+
+
+def _over(found: re.Match[str], passage: Passage) -> Said:
+    """A slash between numbers that make a sum divides; between words it is said."""
+    near = passage.text[found.end() : found.end() + 24]
+    before, after = passage.before(found.start()), passage.after(found.end())
+    if before.isdigit() and re.match(r"[\d.,]{1,12} ?[=+*]", near):
+        return _padded(found, passage, "divided by")
+    if before.isspace() and after.isspace():
+        return "slash" if passage.word_before(found.start()) else ""
+    return " per " if after.isalpha() and before.isdigit() else _padded(found, passage, "slash") or None
+
+
+def _compare(found: re.Match[str], passage: Passage) -> Said:
+    """< and > compare when a space or a number stands at both sides."""
+    name = "less than" if found[0] == "<" else "greater than"
+    before, after = passage.before(found.start()), passage.after(found.end())
+    sides = before + after
+    compares = all(side == " " or side.isdigit() for side in sides) or (before in " (" and after.isdigit())
+    return (
+        _padded(found, passage, name)
+        if compares and passage.word_before(found.start()) or after.isdigit()
+        else ""
+    )
+
+
+def _about(found: re.Match[str], passage: Passage) -> Said:
+    return "about "
+
+
+def _caret(found: re.Match[str], passage: Passage) -> Said:
+    return _padded(found, passage, "to the power of")
+
+
+def _silent(found: re.Match[str], passage: Passage) -> Said:
+    """Nothing, or a gap where two words would grow together."""
+    both = passage.before(found.start()).isalnum() and passage.after(found.end()).isalnum()
+    return " " if both and found[0][0] not in "*_`®™\\" else ""
+
+
+def _apart(found: re.Match[str], passage: Passage) -> Said:
+    """A bar between two things is a pause."""
+    between = passage.before(found.start()).isspace() and passage.after(found.end()).isspace()
+    return (
+        ","
+        if between and not passage.starts_line(found.start()) and passage.after(found.end()) != "\n"
+        else ""
+    )
+
+
+def _superscript(found: re.Match[str], passage: Passage) -> Said:
+    """A raised number after a word or a mark is a note's."""
+    number = found[0].translate(_SUPERSCRIPTS)
+    if found[0][0] in _LOWERED:
+        return " " + digits(number) + (" " if passage.after(found.end()).isalnum() else "")
+    operand = passage.before(found.start()).isdigit() or passage.before(found.start()) == ")"
+    return f" to the power of {digits(number)}" if operand and found[0] not in "¹²³" else None
+
+
+def _one_mark(found: re.Match[str], passage: Passage) -> Said:
+    """!!! is said as one; ?! and the like keep the question."""
+    marks = found[0]
+    return "?!" if "?" in marks and "!" in marks else marks[0]
+
+
+def _ellipsis(found: re.Match[str], passage: Passage) -> Said:
+    return "..." if found[0] != "..." else None
+
+
+def _dash(found: re.Match[str], passage: Passage) -> Said:
+    """-- is a dash between words and part of an option before one."""
+    before, after = passage.before(found.start()), passage.after(found.end())
+    if before.isspace() and after.isalpha() and found[0] in ("-", "--"):
+        return "dash " * len(found[0])
+    if len(found[0]) > 3 or passage.starts_line(found.start()):
+        return ""
+    return "—"
+
+
+def _option(found: re.Match[str], passage: Passage) -> Said:
+    """-x is an option; `-Yes` is dialogue."""
+    return (
+        f"dash {found['letter'].upper()}"
+        if passage.before(found.start()).isspace() or found.start() == 0
+        else None
+    )
+
+
+def _between_words(found: re.Match[str], passage: Passage) -> Said:
+    """A hyphen or a short dash with spaces around is a dash."""
+    return None if passage.starts_line(found.start()) else "—"
+
+
+def _emoticon(found: re.Match[str], passage: Passage) -> Said:
+    before, after = passage.before(found.start()), passage.after(found.end())
+    return "" if before.isspace() and not after.isalnum() else None
+
+
+def _longest_emoji(text: str) -> str:
+    for length in range(min(len(text), _LONGEST_EMOJI), 0, -1):
+        if text[:length] in emoji.EMOJI_DATA:
+            return text[:length]
+    return ""
+
+
+def emoji_at(passage: Passage, at: int) -> tuple[str, int] | None:
+    """What is said for the emoji at a place, and where it ends with its repeats; None without one."""
+    sign = _longest_emoji(passage.text[at : at + _LONGEST_EMOJI])
+    if not sign:
+        return None
+    end = at + len(sign)
+    while passage.text.startswith(sign, end):
+        end += len(sign)
+    if passage.text[end : end + 1] in ("\ufe0f", "\ufe0e"):
+        end += 1
+    return (_emoji_name(sign, passage, at, end) if passage.emoji else ""), end
+
+
+def _emoji_name(sign: str, passage: Passage, at: int, end: int) -> str:
+    language = _EMOJI_LANGUAGES.get(passage.language, "en")
+    name = emoji.demojize(sign, language=language, delimiters=("", "")).replace("_", " ")
+    if name.startswith("keycap ") and sign[0].isdecimal():
+        name = digits(sign[0])
+    name = re.sub(r" (?:medium-light|medium-dark|light|medium|dark) skin tone", "", name)
+    before = " " if not passage.before(at).isspace() and passage.before(at) not in "([\"'“‘" else ""
+    after = " " if passage.after(end).isalnum() or emoji.is_emoji(passage.after(end)) else ""
+    return f"{before}{name}{after}"
+
+
+_OPERATOR = "|".join(sorted(map(re.escape, _OPERATORS), key=len, reverse=True))
+ENGLISH_RULES: tuple[Rule, ...] = (
+    rule(rf"(?:{_OPERATOR})(?![=<>|&+-])", _operator),
+    rule("[" + re.escape("".join(_SIGNS)) + "]", _sign),
+    rule(r"\*(?!\*)", _star),
+    rule(r"[-−] ?(?=[\d.])", _minus),
+    rule(r"(?<!/)/(?!/)", _over),
+    rule(r"[<>](?![<>])", _compare),
+    rule(r"~(?=[$£€]?\d)", _about),
+    rule(r"#(?= of )", lambda found, passage: "number"),
+    rule(r"\^(?=\w)", _caret),
+    rule(r"[⁰¹²³⁴-⁹₀-₉]{1,6}", _superscript),
+    rule("[" + "".join(_GREEK) + r"](?![α-ωΑ-Ω])", _greek),
+)
+RULES: tuple[Rule, ...] = (
+    rule(_EMOTICON, _emoticon),
+    rule(r"\.{4,}", _ellipsis),
+    rule(r"[!?]{2,}|,{2,}|;{2,}|:{3,}|…{2,}|、{2,}|。{2,}|[！？]{2,}", _one_mark),
+    rule(r"-{2,}|[–—―]{2,}", _dash),
+    rule(r"-(?P<letter>[A-Za-z])(?![\w'’-])", _option),
+    rule(r"(?<=\w)::(?=\w)", lambda found, passage: " "),
+    rule(r"[-–](?= )", _between_words),
+    rule(r"\|", _apart),
+    rule(
+        r"\*+|_+|`+|#+|~+|={3,}|/{2,}|@{2,}|&{3,}"
+        r"|[${}<>\\^®™℠•·‣◦▪▫■□●○◆◇†‡]+|[\u2500-\u257f]+|\ufe0f|\u200d",
+        _silent,
+    ),
+)

@@ -1,0 +1,334 @@
+"""Quantities with a unit: 5 km, 60 mph, 20°C, 5'10", 100 Mbps, 5 ft², 50%."""
+
+import re
+
+from tts.synth.readings.numbers import INTEGER, NUMBER, amount, cardinal, short
+from tts.synth.readings.passage import Passage, Rule, Said, rule, words
+from tts.synth.readings.reading import Reading
+
+# unit: its name for one, and for many unless that only takes an s
+_LENGTHS = {"km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "µm": "micrometer"}
+_LENGTHS |= {
+    "nm": "nanometer",
+    "mi": "mile",
+    "ft": "foot|feet",
+    "in": "inch|inches",
+    "yd": "yard",
+    "yds": "yard",
+}
+_WEIGHTS = {"kg": "kilogram", "g": "gram", "mg": "milligram", "µg": "microgram", "mcg": "microgram"}
+_WEIGHTS |= {"lb": "pound", "lbs": "pound", "oz": "ounce", "t": "ton", "kgs": "kilogram"}
+_VOLUMES = {
+    "L": "liter",
+    "l": "liter",
+    "mL": "milliliter",
+    "ml": "milliliter",
+    "cl": "centiliter",
+    "dl": "deciliter",
+}
+_VOLUMES |= {
+    "gal": "gallon",
+    "pt": "point",
+    "qt": "quart",
+    "tsp": "teaspoon",
+    "tbsp": "tablespoon",
+    "cc": "C C|C C",
+}
+_SPEEDS = {"mph": "mile per hour|miles per hour", "kph": "kilometer per hour|kilometers per hour"}
+_SPEEDS |= {"kmh": "kilometer per hour|kilometers per hour", "rpm": "R P M|R P M", "fps": "frame per second"}
+_SPEEDS |= {"fps": "frame per second|frames per second", "bpm": "beat per minute|beats per minute"}
+_SPEEDS |= {"kn": "knot", "mpg": "mile per gallon|miles per gallon"}
+_BYTES = {
+    "KB": "kilobyte",
+    "kB": "kilobyte",
+    "MB": "megabyte",
+    "GB": "gigabyte",
+    "TB": "terabyte",
+    "PB": "petabyte",
+}
+_BYTES |= {"KiB": "kibibyte", "MiB": "mebibyte", "GiB": "gibibyte", "TiB": "tebibyte"}
+_BITS = {
+    "kbps": "kilobit",
+    "Kbps": "kilobit",
+    "Mbps": "megabit",
+    "Gbps": "gigabit",
+    "bps": "bit",
+    "MBps": "megabyte",
+}
+_RATES = {unit: f"{name} per second|{name}s per second" for unit, name in _BITS.items()}
+_BITS_ALONE = {"Mbit": "megabit", "Gbit": "gigabit", "kbit": "kilobit", "Mb": "megabit", "Gb": "gigabit"}
+_ELECTRIC = {"Hz": "hertz|hertz", "kHz": "kilohertz|kilohertz", "MHz": "megahertz|megahertz", "V": "volt"}
+_ELECTRIC |= {"GHz": "gigahertz|gigahertz", "W": "watt", "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt"}
+_ELECTRIC |= {
+    "kWh": "kilowatt hour",
+    "Wh": "watt hour",
+    "MWh": "megawatt hour",
+    "mV": "millivolt",
+    "kV": "kilovolt",
+}
+_ELECTRIC |= {
+    "mA": "milliamp",
+    "A": "amp",
+    "mAh": "milliamp hour",
+    "Ah": "amp hour",
+    "Ω": "ohm",
+    "kΩ": "kilohm",
+}
+_ELECTRIC |= {"TWh": "terawatt hour", "mW": "milliwatt", "F": "farad", "µF": "microfarad", "pF": "picofarad"}
+_PHYSICAL = {
+    "J": "joule",
+    "kJ": "kilojoule",
+    "cal": "calorie",
+    "kcal": "kilocalorie",
+    "Pa": "pascal",
+    "N": "newton",
+}
+_PHYSICAL |= {
+    "kPa": "kilopascal",
+    "hPa": "hectopascal",
+    "MPa": "megapascal",
+    "psi": "P S I|P S I",
+    "mol": "mole",
+}
+_PHYSICAL |= {
+    "hp": "horsepower|horsepower",
+    "dB": "decibel",
+    "K": "kelvin|kelvin",
+    "kN": "kilonewton",
+    "Nm": "newton meter",
+}
+_PHYSICAL |= {"ppm": "part per million|parts per million", "ha": "hectare", "lm": "lumen", "lx": "lux|lux"}
+_PHYSICAL |= {"sq ft": "square foot|square feet", "sq km": "square kilometer", "sq mi": "square mile"}
+_PHYSICAL |= {
+    "sq m": "square meter",
+    "fl oz": "fluid ounce",
+    "sqft": "square foot|square feet",
+    "MP": "megapixel",
+}
+_TIMES = {
+    "s": "second",
+    "sec": "second",
+    "secs": "second",
+    "ms": "millisecond",
+    "µs": "microsecond",
+    "ns": "nanosecond",
+}
+_TIMES |= {
+    "min": "minute",
+    "mins": "minute",
+    "h": "hour",
+    "hr": "hour",
+    "hrs": "hour",
+    "yr": "year",
+    "yrs": "year",
+}
+_TIMES |= {"wk": "week", "wks": "week", "mo": "month", "mos": "month"}
+_SCREEN = {"px": "pixel", "dpi": "D P I|D P I", "ppi": "P P I|P P I"}
+_UNITS: dict[str, str] = _LENGTHS | _WEIGHTS | _VOLUMES | _SPEEDS | _BYTES | _RATES | _BITS_ALONE | _ELECTRIC
+_UNITS |= _PHYSICAL | _TIMES | _SCREEN
+
+# Words or names of other things when a space stands between: question 5 A, in 5 in every 10.
+_ATTACHED_ONLY = frozenset({"A", "N", "J", "F", "in", "pt", "t", "l", "ha", "mo", "cc", "MP"})
+# Abbreviations that take a full stop of their own.
+_DOTTED = words("ft in yd lb lbs oz mi sec secs min mins hr hrs yr yrs gal pt qt tsp tbsp wk wks mo mos sq")
+_HOLDERS = words(
+    "bag bottle jar box tank can bar drive disk run race walk hike radius lens note bill jug pack roll"
+)
+_FRACTION_BEHIND = re.compile(r"(?P<whole>\d[ -])?(?:\d/\d{1,2}) $|(?P<whole2>\d)?[½⅓⅔¼¾⅛⅜⅝⅞] ?$")
+_SIZES = words("tall long wide high deep thick across")
+_SPACED_ONLY = frozenset({"K"})
+_ADJECTIVES = {"²": "square", "^2": "square", "2": "square", "³": "cubic", "^3": "cubic", "3": "cubic"}
+
+_UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
+_TO = rf"(?:(?P<dash> ?[-–—] ?)(?P<to>{NUMBER}))?"
+_QUANTITY = rf"(?P<number>{NUMBER}){_TO}(?P<gap>[ \u00a0-]?)"
+_PER = rf"(?:/(?P<per>{_UNIT}|day|week|month|year|hour|minute|second|person|capita)(?P<per_power>[²³23])?)?"
+_DEGREES = r"(?P<sign>°|º|degrees? ?)[ \u00a0]?(?P<scale>[CFK])(?![\w])"
+_SCALES = {"C": "Celsius", "F": "Fahrenheit", "K": "Kelvin"}
+_SIDES = {"N": "north", "S": "south", "E": "east", "W": "west"}
+
+
+def _name(unit: str, many: bool, british: bool) -> str:
+    one, _, others = _UNITS[unit].partition("|")
+    name = (others or one + "s") if many else one
+    if british:
+        name = re.sub(r"(met|lit)er", r"\1re", name)
+    return name
+
+
+def _count(found: re.Match[str], british: bool) -> str:
+    first = amount(found["number"], british)
+    return f"{first} to {amount(found['to'], british)}" if found["to"] else first
+
+
+def _is_many(found: re.Match[str], passage: Passage) -> bool:
+    """One kilometer, a five-kilometer run, a ten foot pole, but 0 to 1 kilometers."""
+    held = passage.word_after(found.end()) in _HOLDERS
+    if found["gap"] == "-" or held or passage.is_attribute(found.start(), found.end()):
+        return False
+    return found["number"] != "1" or found["to"] is not None
+
+
+def _unit_words(found: re.Match[str], passage: Passage) -> str:
+    name = _name(found["unit"], _is_many(found, passage), passage.british)
+    power = _ADJECTIVES.get(found["power"] or "")
+    spoken = f"{power} {name}" if power else name
+    if found["per"]:
+        spoken += f" per {_per_words(found, passage)}"
+    return spoken
+
+
+def _per_words(found: re.Match[str], passage: Passage) -> str:
+    """Per hour, per square meter, per second squared."""
+    unit, power = found["per"], _ADJECTIVES.get(found["per_power"] or "")
+    name = _name(unit, False, passage.british) if unit in _UNITS else unit
+    if not power:
+        return name
+    return f"{name} squared" if unit in _TIMES else f"{power} {name}"
+
+
+def _fraction_of(found: re.Match[str], passage: Passage) -> Said:
+    """A unit after a fraction: 3/4 tsp., 2½ hrs."""
+    before = _FRACTION_BEHIND.search(passage.text, max(0, found.start() - 12), found.start())
+    if before is None:
+        return None
+    stop = "." if found[0].endswith(".") and passage.ends_sentence(found.end()) else ""
+    return _name(found["unit"], (before["whole"] or before["whole2"]) is not None, passage.british) + stop
+
+
+def _quantity(found: re.Match[str], passage: Passage) -> Said:
+    unit, gap = found["unit"], found["gap"]
+    dot = found["dot"] or ""
+    sized = unit == "in" and passage.word_after(found.end()) in _SIZES
+    if unit in _ATTACHED_ONLY and gap and not (dot or found["power"] or found["per"] or sized):
+        return None
+    if not gap and unit in _SPACED_ONLY:
+        return None
+    if gap == "-" and not passage.after(found.end()).isspace():
+        return None
+    spoken = _unit_words(found, passage)
+    keeps_stop = dot and (unit not in _DOTTED or passage.ends_sentence(found.end()))
+    spoken += "." if keeps_stop else ""
+    count = _count(found, passage.british)
+    if gap and gap != "-":
+        return [
+            Reading(count, found.start(), found.start("gap")),
+            Reading(spoken, found.start("unit"), found.end()),
+        ]
+    return f"{count}{gap or ' '}{spoken}"
+
+
+def _temperature(found: re.Match[str], passage: Passage) -> Said:
+    many = found["number"] != "1" or found["to"]
+    return f"{_count(found, passage.british)} degree{'s' if many else ''} {_SCALES[found['scale']]}"
+
+
+def _degrees(found: re.Match[str], passage: Passage) -> Said:
+    many = (found["number"] != "1" or found["to"]) and not passage.is_attribute(*found.span())
+    side = f" {_SIDES[found['side']]}" if found["side"] else ""
+    return f"{_count(found, passage.british)} degree{'s' if many else ''}{side}"
+
+
+def _position(found: re.Match[str], passage: Passage) -> Said:
+    parts = [
+        f"{amount(found[part], passage.british)} {part}"
+        for part in ("degrees", "minutes", "seconds")
+        if found[part]
+    ]
+    return f"{' '.join(parts)} {_SIDES[found['side']]}"
+
+
+def _percent(found: re.Match[str], passage: Passage) -> Said:
+    return _count(found, passage.british) + (" per mille" if found["sign"] == "‰" else " percent")
+
+
+def _duration(found: re.Match[str], passage: Passage) -> Said:
+    """2h 15m, 5m 30s."""
+    units = {"h": "hour", "m": "minute", "s": "second"}
+    said = []
+    for number in _DURATION_PART.finditer(found[0]):
+        name = units[number[2]] + ("" if number[1] == "1" else "s")
+        start = found.start() + number.start()
+        said.append(Reading(f"{amount(number[1], passage.british)} {name}", start, start + len(number[0])))
+    return said
+
+
+def _height(found: re.Match[str], passage: Passage) -> Said:
+    return f"{amount(found['feet'], passage.british)} foot {amount(found['inches'], passage.british)}"
+
+
+def _inches(found: re.Match[str], passage: Passage) -> Said:
+    """A double quote after a number means inches, unless it closes a quotation."""
+    opened = passage.text.count('"', max(0, found.start() - 300), found.start()) % 2
+    if opened and found["mark"] == '"':
+        return None
+    following = passage.word_after(found.end())
+    if found["mark"] == '"' and not (following.islower() or passage.after(found.end()) in " x×,.)\n"):
+        return None
+    attribute = passage.is_attribute(*found.span())
+    one = "foot" if found["mark"] in "'′" else "inch"
+    many = "feet" if one == "foot" else "inches"
+    return (
+        f"{amount(found['number'], passage.british)} {one if attribute or found['number'] == '1' else many}"
+    )
+
+
+def _is_screen(found: re.Match[str]) -> bool:
+    return all(len(found[group]) > 2 and found[group].isdecimal() for group in ("number", "to"))
+
+
+def _dimensions(found: re.Match[str], passage: Passage) -> Said:
+    british = passage.british
+    say = short if _is_screen(found) else amount
+    spoken = f"{say(found['number'], british)} by {say(found['to'], british)}"
+    return f"{spoken} by {amount(found['third'], british)}" if found["third"] else spoken
+
+
+def _times(found: re.Match[str], passage: Passage) -> Said:
+    return f"{amount(found['number'], passage.british)} times"
+
+
+def _bare_unit(found: re.Match[str], passage: Passage) -> Said:
+    """km/h without a number."""
+    per = _name(found["per"], False, passage.british)
+    return f"{_name(found['unit'], True, passage.british)} per {per}"
+
+
+def _sound_levels(found: re.Match[str], passage: Passage) -> Said:
+    return f"{cardinal(int(found['number']), passage.british)} D"
+
+
+_DURATION_PART = re.compile(r"(\d{1,3}) ?([hms])")
+DIGIT_RULES: tuple[Rule, ...] = (
+    rule(r"\d{1,3} ?h \d{1,2} ?m(?: \d{1,2} ?s)?\b|\d{1,3} ?m \d{1,2} ?s\b", _duration),
+    rule(
+        r"(?P<degrees>\d{1,3})° ?(?P<minutes>\d{1,2})['′] ?"
+        rf"(?:(?P<seconds>{NUMBER})[\"″] ?)?(?P<side>[NSEW])\b",
+        _position,
+    ),
+    rule(rf"(?P<number>{NUMBER}){_TO} ?{_DEGREES}", _temperature),
+    rule(rf"(?P<number>{NUMBER}){_TO} ?°(?: ?(?P<side>[NSEW]\b))?", _degrees),
+    rule(rf"(?P<number>{NUMBER})%?{_TO}[ \u00a0]?(?P<sign>[%‰])", _percent),
+    rule(r"(?P<feet>[1-9])['’′] ?(?P<inches>1[01]|\d(?:\.5)?)(?:[\"”″]|''|(?=[\s,.;)]|$))", _height),
+    rule(rf"(?P<number>{NUMBER})(?P<mark>[\"”″'′])(?![\w])", _inches),
+    rule(
+        rf"(?P<number>{NUMBER})(?: ?[x×] ?)(?P<to>{NUMBER})"
+        rf"(?: ?[x×] ?(?P<third>{NUMBER}))?(?![\w=])(?! ?[=+])",
+        lambda found, passage: None if " × " in found[0] else _dimensions(found, passage),
+    ),
+    rule(
+        rf"(?P<number>{NUMBER})[x×](?=\d)",
+        lambda found, passage: amount(found["number"], passage.british) + " by ",
+    ),
+    rule(rf"(?P<number>{NUMBER})[x×](?![\w]| ?[-+=−] ?\w)", _times),
+    rule(
+        rf"{_QUANTITY}(?P<unit>{_UNIT})(?P<power>[²³]|\^[23]|(?<=[mtn])[23])?{_PER}"
+        r"(?P<dot>\.(?!\w))?(?![\w'])",
+        _quantity,
+    ),
+    rule(rf"(?P<number>{INTEGER})[dD]\b", _sound_levels),
+)
+LETTER_RULES: tuple[Rule, ...] = (
+    rule(r"(?P<unit>tsp|tbsp|oz|lbs?|in|ft|mi|cm|mm|km|kg|hrs?|min|yd|pt|qt|gal)\b\.?(?!\w)", _fraction_of),
+    rule(r"(?P<unit>km|m|MB|GB|kB|Mbit|Gbit|ft|mi|kg|mg)/(?P<per>h|hr|s|sec|min|L|ml)(?![\w/])", _bare_unit),
+)

@@ -1,0 +1,177 @@
+"""Sums of money: $12.50, €1,299.99, £5m, $3.5 billion, 5 USD, $20/month."""
+
+import re
+from typing import NamedTuple
+
+from tts.synth.readings.numbers import INTEGER, NUMBER, amount, cardinal
+from tts.synth.readings.passage import Passage, Rule, Said, rule
+from tts.synth.readings.reading import Reading
+
+
+class Currency(NamedTuple):
+    """Names of one unit and of many, of a hundredth and of many."""
+
+    one: str
+    many: str
+    cent: str = "cent"
+    cents: str = "cents"
+
+
+_DOLLAR = Currency("dollar", "dollars")
+_POUND = Currency("pound", "pounds", "penny", "pence")
+_EURO = Currency("euro", "euros")
+_YEN = Currency("yen", "yen", "sen", "sen")
+_RUPEE = Currency("rupee", "rupees", "paisa", "paise")
+
+
+def _kind(kind: str, of: Currency) -> Currency:
+    return Currency(f"{kind} {of.one}", f"{kind} {of.many}", of.cent, of.cents)
+
+
+_SIGNS = {
+    "$": _DOLLAR,
+    "£": _POUND,
+    "€": _EURO,
+    "¥": _YEN,
+    "₹": _RUPEE,
+    "₩": Currency("won", "won"),
+    "₽": Currency("ruble", "rubles", "kopeck", "kopecks"),
+    "₿": Currency("bitcoin", "bitcoin"),
+    "US$": _kind("US", _DOLLAR),
+    "A$": _kind("Australian", _DOLLAR),
+    "AU$": _kind("Australian", _DOLLAR),
+    "C$": _kind("Canadian", _DOLLAR),
+    "CA$": _kind("Canadian", _DOLLAR),
+    "NZ$": _kind("New Zealand", _DOLLAR),
+    "HK$": _kind("Hong Kong", _DOLLAR),
+    "S$": _kind("Singapore", _DOLLAR),
+    "R$": Currency("real", "reais", "centavo", "centavos"),
+}
+_CODES = {
+    "USD": _kind("US", _DOLLAR),
+    "EUR": _EURO,
+    "GBP": _kind("British", _POUND),
+    "JPY": _kind("Japanese", _YEN),
+    "CAD": _kind("Canadian", _DOLLAR),
+    "AUD": _kind("Australian", _DOLLAR),
+    "CHF": Currency("Swiss franc", "Swiss francs", "centime", "centimes"),
+    "INR": _kind("Indian", _RUPEE),
+    "CNY": Currency("Chinese yuan", "Chinese yuan", "fen", "fen"),
+    "BTC": Currency("bitcoin", "bitcoin"),
+}
+_MAGNITUDES = {
+    "k": "thousand",
+    "m": "million",
+    "mn": "million",
+    "mm": "million",
+    "mil": "million",
+    "b": "billion",
+    "bn": "billion",
+    "bil": "billion",
+    "t": "trillion",
+    "tn": "trillion",
+}
+_PERIODS = {"hr": "hour", "h": "hour", "wk": "week", "mo": "month", "yr": "year", "y": "year", "lb": "pound"}
+_PERIODS |= {
+    "kg": "kilogram",
+    "oz": "ounce",
+    "gal": "gallon",
+    "GB": "gigabyte",
+    "min": "minute",
+    "ea": "each",
+}
+
+_SIGN = r"(?P<sign>(?:US|AU?|CA?|NZ|HK|S|R)?\$|[£€¥₹₩₽₿])"
+_CODE = r"(?P<sign>USD|EUR|GBP|JPY|CAD|AUD|CHF|INR|CNY|BTC)"
+_MAGNITUDE = r"(?P<short>[kKmMbBtT]|[mb]il|[bmt]n|mm|BN|MN)(?![\w])"
+_LONG = r"(?P<gap>[ \u00a0-])(?P<long>hundred|thousand|million|billion|trillion)s?\b"
+_TO = rf"(?P<dash> ?[-–—] ?)(?:[$£€¥])?(?P<to>{NUMBER})"
+_PER = (
+    r"(?P<per>/(?:hour|hr|h|day|week|wk|month|mo|year|yr|person|kg|lb|oz|gal|unit|user|seat|share|GB|min|night|ea)"
+    r"\b)"
+)
+_EUROPEAN = r"\d{1,3}(?:\.\d{3}){1,4},\d{2}(?!\d)"
+
+
+def _sum(written: str, magnitude: str, currency: Currency, british: bool) -> str:
+    whole, point, decimals = written.replace(",", "").partition(".")
+    if magnitude or (point and len(decimals) != 2):
+        return f"{amount(written, british)} {magnitude + ' ' if magnitude else ''}{currency.many}"
+    spoken_whole = _count(int(whole or 0), currency.one, currency.many, british)
+    cents = _count(int(decimals or 0), currency.cent, currency.cents, british)
+    if not int(decimals or 0):
+        return spoken_whole
+    return f"{spoken_whole} and {cents}" if int(whole or 0) else cents
+
+
+def _count(number: int, one: str, many: str, british: bool) -> str:
+    return f"{cardinal(number, british)} {one if number == 1 else many}"
+
+
+def _say(found: re.Match[str], passage: Passage, currency: Currency) -> Said:
+    groups = found.groupdict()
+    if passage.is_attribute(*found.span()):
+        currency = currency._replace(many=currency.one, cents=currency.cent)
+    minus = "minus " if groups.get("minus") else ""
+    per = _per(groups.get("per"))
+    long, british = groups.get("long"), passage.british
+    magnitude = _MAGNITUDES.get((groups.get("short") or "").lower(), "")
+    if groups.get("to"):
+        first = amount(found["number"], british)
+        return f"{minus}{first} to {_sum(found['to'], long or magnitude, currency, british)}{per}"
+    if long and groups["gap"] != "-":
+        return [
+            Reading(minus + amount(found["number"], british), found.start(), found.end("number")),
+            Reading(f"{long} {currency.many}{per}", found.start("long"), found.end()),
+        ]
+    return minus + _sum(found["number"], long or magnitude, currency, british) + per
+
+
+def _per(written: str | None) -> str:
+    if not written:
+        return ""
+    period = _PERIODS.get(written[1:], written[1:])
+    return " each" if period == "each" else f" per {period}"
+
+
+def _signed(found: re.Match[str], passage: Passage) -> Said:
+    return _say(found, passage, _SIGNS[found["sign"]])
+
+
+def _coded(found: re.Match[str], passage: Passage) -> Said:
+    return _say(found, passage, _CODES.get(found["sign"]) or _SIGNS[found["sign"]])
+
+
+def _european(found: re.Match[str], passage: Passage) -> Said:
+    number = found["number"].replace(".", "").replace(",", ".")
+    return _sum(number, "", _SIGNS[found["sign"]], passage.british)
+
+
+def _cents(found: re.Match[str], passage: Passage) -> Said:
+    return _count(int(found["number"].replace(",", "")), "cent", "cents", passage.british)
+
+
+def _penny(found: re.Match[str], passage: Passage) -> Said:
+    return _count(int(found["number"]), "penny", "pence", passage.british) if passage.british else None
+
+
+def _to(found: re.Match[str], passage: Passage) -> Said:
+    """$1M–$2M."""
+    return " to " if passage.before(found.start()).isalnum() else None
+
+
+_AFTER_SIGN = rf"(?:{_MAGNITUDE}|{_LONG})?"
+SIGN_RULES: tuple[Rule, ...] = (
+    rule(rf"(?P<minus>[-−–])?{_SIGN} ?(?P<number>{_EUROPEAN})", _european),
+    rule(rf"(?P<minus>[-−–])?{_SIGN} ?-?(?P<number>{NUMBER})(?:{_TO})?{_AFTER_SIGN}{_PER}?(?!\w)", _signed),
+    rule(rf"(?P<minus>[-−–])?{_SIGN} ?(?P<number>{NUMBER})", _signed),
+)
+TO_RULES: tuple[Rule, ...] = (rule(r"[-–—](?=[$£€]\d)", _to),)
+CODE_RULES: tuple[Rule, ...] = (rule(rf"{_CODE} ?(?P<number>{NUMBER}){_AFTER_SIGN}", _coded),)
+DIGIT_RULES: tuple[Rule, ...] = (
+    rule(rf"(?P<number>{_EUROPEAN}) ?(?P<sign>[£€])", _european),
+    rule(rf"(?P<number>{NUMBER}){_AFTER_SIGN} ?(?P<sign>[€£¥₹])(?!\d)", _coded),
+    rule(rf"(?P<number>{NUMBER}){_AFTER_SIGN} ?{_CODE}\b", _coded),
+    rule(rf"(?P<number>{INTEGER}) ?¢", _cents),
+    rule(r"(?P<number>\d{1,3})p\b", _penny),
+)

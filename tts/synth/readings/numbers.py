@@ -1,0 +1,97 @@
+"""Numbers as words, American or British."""
+
+from functools import lru_cache
+
+from num2words import num2words  # type: ignore[import-untyped]  # ships no types
+
+# A whole number as it is written: 1234, 1,234,567 or, in India, 12,34,567. Its length is bounded.
+INTEGER = r"(?:\d{1,3}(?:,\d{2,3}){0,5},\d{3}(?![\d,]\d)|\d{1,15}(?!\d))"
+NUMBER = rf"(?:{INTEGER}(?:\.\d{{1,20}})?(?!\d)|\.\d{{1,20}}(?!\d))"
+_LONGEST_CARDINAL = 15
+
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_FRACTIONS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
+
+
+@lru_cache(maxsize=4096)
+def cardinal(number: int, british: bool) -> str:
+    """Say a whole number: one hundred twenty, or one hundred and twenty for the British."""
+    words = str(num2words(number)).replace(",", "")
+    return words if british else words.replace(" and ", " ")
+
+
+@lru_cache(maxsize=1024)
+def ordinal(number: int, british: bool) -> str:
+    """Say a number's place in a row: twenty-first."""
+    words = str(num2words(number, to="ordinal")).replace(",", "")
+    return words if british else words.replace(" and ", " ")
+
+
+def digits(written: str, zero: str = "zero") -> str:
+    """Say the digits of a string one by one, and nothing else of it."""
+    return " ".join(zero if digit == "0" else _DIGITS[int(digit)] for digit in written if digit.isdecimal())
+
+
+def amount(written: str, british: bool) -> str:
+    """Say a number as written: `1,299.50` is one thousand two hundred ninety-nine point five zero."""
+    whole, point, decimals = written.replace(",", "").partition(".")
+    spoken = whole_number(whole, british) if whole else ""
+    return f"{spoken} point {digits(decimals)}".strip() if point else spoken
+
+
+def whole_number(written: str, british: bool) -> str:
+    """Say a string of digits as a number, or one by one where it is too long or begins with a nought."""
+    if len(written) > _LONGEST_CARDINAL or (len(written) > 1 and written[0] == "0"):
+        return digits(written)
+    return cardinal(int(written), british)
+
+
+def year(number: int, british: bool) -> str:
+    """Say a year: nineteen eighty-four, nineteen oh five, two thousand five, twenty ten."""
+    century, rest = divmod(number, 100)
+    if number < 1000 or number % 1000 < 10:
+        return cardinal(number, british)
+    if rest == 0:
+        return f"{cardinal(century, british)} hundred"
+    return f"{cardinal(century, british)} {'oh ' if rest < 10 else ''}{cardinal(rest, british)}"
+
+
+def short(written: str, british: bool) -> str:
+    """Say a number that is a name, as in room 305 or A380: three oh five, three eighty."""
+    if len(written) > 4 or written[0] == "0":
+        return digits(written)
+    number = int(written)
+    return (
+        cardinal(number, british)
+        if number <= 100 or number % 100 == 0 and number < 1000
+        else year_or_pair(number)
+    )
+
+
+def year_or_pair(number: int) -> str:
+    """Say three digits or four in two parts: one ninety-two, twelve thirty-four."""
+    if number % 1000 == 0:
+        return cardinal(number, False)
+    first, rest = divmod(number, 100)
+    if rest == 0:
+        return f"{cardinal(first, False)} hundred"
+    return f"{cardinal(first, False)} {'oh ' if rest < 10 else ''}{cardinal(rest, False)}"
+
+
+def fraction(above: int, below: int, british: bool) -> str:
+    """Say a fraction: one half, three quarters, five eighths."""
+    one, many = _FRACTIONS.get(below, (ordinal(below, british), ordinal(below, british) + "s"))
+    return f"{cardinal(above, british)} {one if above == 1 else many}"
+
+
+def mixed(whole: int, above: int, below: int, british: bool) -> str:
+    """Say a whole number and a fraction: three and a half, two and three quarters."""
+    article = "a" if above == 1 and below in _FRACTIONS else ""
+    part = f"{article} {_FRACTIONS[below][0]}" if article else fraction(above, below, british)
+    return f"{cardinal(whole, british)} and {part}"
+
+
+def decade(number: int, british: bool) -> str:
+    """Say a decade: nineteen nineties, nineties, two thousands, twenty tens."""
+    words = year(number, british) if number > 99 else cardinal(number, british)
+    return words[:-1] + "ies" if words.endswith("y") else words + "s"

@@ -1,0 +1,89 @@
+"""Roman numerals: Henry VIII, World War II, Chapter IV, the XIX century."""
+
+import re
+
+from tts.synth.readings.numbers import cardinal, ordinal, year
+from tts.synth.readings.passage import Passage, Rule, Said, rule, words
+
+_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_VALID = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_RULERS = words("""
+    henry louis elizabeth george charles edward james john paul pius benedict philip richard william
+    napoleon alexander catherine peter nicholas leo gregory innocent frederick wilhelm ivan clement
+    urban ramses rameses ptolemy ferdinand francis christian gustav haakon harald juan carlos felipe
+    alfonso boniface xerxes darius cyrus mary margaret wenceslas otto franz joseph leopold albert
+    umberto victor emmanuel mehmed suleiman murad selim baldwin kamehameha
+""")
+_NUMBERED = words("""
+    chapter part act type phase book volume section article level class title grade stage scene figure
+    table mark schedule unit appendix bowl war psalm canto episode season step vol fig sec ch no number
+    tier category group region zone factor quadrant lesson verse week round game schedule amendment
+    exhibit annex option plan
+""")
+_WORDS = words(
+    "MIX CD DC MD MC CV ID CIV DIV MM XL LI DI XXL CC MI DL LCD CM DM CL DVI XXX LLC MIX VI LC MCM DIM MILD"
+)
+_ITEM_END = re.compile(r"\. {1,4}[A-Z]")
+_CENTURIES = words("century centuries dynasty")
+
+
+def _value(numeral: str) -> int:
+    values = [_VALUES[letter] for letter in numeral]
+    following = [*values[1:], 0]
+    return sum(-one if one < other else one for one, other in zip(values, following, strict=True))
+
+
+def _numeral(found: re.Match[str], passage: Passage) -> Said:
+    numeral = found["numeral"]
+    if passage.starts_line(found.start()) and _ITEM_END.match(passage.text, found.end()):
+        return cardinal(_value(numeral), passage.british) if _VALID.fullmatch(numeral) else None
+    if not _VALID.fullmatch(numeral):
+        return None
+    number, before = _value(numeral), passage.word_before(found.start())
+    spaced = passage.before(found.start()) in " \u00a0"
+    spoken = _after(before, numeral, number, passage) if spaced and before else None
+    if spoken is None and passage.word_after(found.end()).lower() in _CENTURIES:
+        spoken = ordinal(number, passage.british)
+    if spoken is None and len(numeral) > 2 and numeral not in _WORDS:
+        spoken = year(number, passage.british) if 1100 <= number < 2100 else cardinal(number, passage.british)
+    return spoken and spoken + (found["possessive"] or "")
+
+
+def _after(before: str, numeral: str, number: int, passage: Passage) -> str | None:
+    if before.lower() in _NUMBERED:
+        return cardinal(number, passage.british)
+    if numeral == "I" or not before[0].isupper():
+        return None
+    if before.lower() in _RULERS and number < 40:
+        return f"the {ordinal(number, passage.british)}"
+    if len(numeral) < 2 or numeral in _WORDS - {"VI"} or number > 60 or before.isupper():
+        return None
+    return cardinal(number, passage.british)
+
+
+def _first(found: re.Match[str], passage: Passage) -> Said:
+    """`Elizabeth I` is a ruler only at the end of a phrase or before a verb."""
+    before = passage.word_before(found.start())
+    after = passage.word_after(found.end())
+    if passage.starts_line(found.start()) and _ITEM_END.match(passage.text, found.end()):
+        return "one"
+    if before.lower() in _NUMBERED and before[0].isupper():
+        return None if after.islower() and before.lower() in ("part", "class", "game", "plan") else "one"
+    ruler = before[:1].isupper() and before.lower() in _RULERS
+    ends = passage.after(found.end()) in ",.;)" or after in (
+        "of",
+        "was",
+        "ruled",
+        "reigned",
+        "died",
+        "and",
+        "became",
+        "had",
+    )
+    return "the first" if ruler and ends else None
+
+
+LETTER_RULES: tuple[Rule, ...] = (
+    rule(r"I(?=[\s,.;:)]|$)", _first),
+    rule(r"(?P<numeral>[IVXLCDM]{1,15})(?P<possessive>['’]s)?(?![\w'’.&/-]\w|\w)", _numeral),
+)

@@ -1,0 +1,66 @@
+"""onnxruntime's part of the work: a graph in memory that can be told to stop."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state  # type: ignore[import-untyped]
+
+from tts.synth.kernels.crew import Cancelled
+
+DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider"}
+NUMPY_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
+
+
+class Session:
+    """One graph on one device."""
+
+    def __init__(self, graph: Path, threads: int, device: str = "cpu") -> None:
+        """Load it; raises ValueError when onnxruntime does not offer the device."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # Idle threads that spin would take the core from another worker.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(graph, options, [_provider(device)])
+        self.inputs = {put.name: NUMPY_TYPES[put.type] for put in self._session.get_inputs()}
+        self.outputs = [put.name for put in self._session.get_outputs()]
+        self._run: Any = None
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """All outputs, of inputs cast to their declared types; raises Cancelled after `cancel`."""
+        run = self._run = onnxruntime.RunOptions()
+        cast = {name: value.astype(self.inputs[name], copy=False) for name, value in feeds.items()}
+        try:
+            return list(self._session.run(self.outputs, cast, run))
+        except onnxruntime_pybind11_state.Fail as exc:
+            if run.terminate:
+                raise Cancelled from exc
+            raise
+        finally:
+            self._run = None
+
+    def cancel(self) -> None:
+        """End the present run, if there is one; may come from any thread."""
+        if (run := self._run) is not None:
+            run.terminate = True
+
+
+def _provider(device: str) -> str:
+    provider = DEVICES.get(device, "")
+    available = onnxruntime.get_available_providers()
+    if provider not in available:
+        offered = [name for name, wanted in DEVICES.items() if wanted in available]
+        raise ValueError(
+            f"device {device!r} is not offered by this onnxruntime; it offers {', '.join(offered)}"
+        )
+    return provider
