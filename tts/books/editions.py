@@ -79,7 +79,7 @@ class Editions:
         """Raise StorageFull unless the shelf takes `wanted` bytes more, without the editions that can be bound again
         if need be."""
         if self._shelf.used() + wanted > self._space:
-            self._shelf.sweep(kept(self._store.jobs()), age=0.0)
+            self._shelf.loosen(kept(self._store.jobs()), age=0.0)
             check_room(self._shelf.used() + wanted, self._space)
 
 

@@ -42,25 +42,38 @@ class Shelf:
     @contextmanager
     def incoming(self, suffix: str) -> Iterator[Path]:
         """A place for a file on its way in, which is gone afterwards; only we know its name."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        _private(self._folder)
         with tempfile.TemporaryDirectory(prefix="incoming-", dir=self._folder, ignore_cleanup_errors=True) as folder:
             yield Path(folder) / f"upload{suffix}"
 
-    def sweep(self, kept: dict[str, str], age: float = LOOSE_SECONDS) -> None:
-        """Remove what belongs to no job of `kept` (the edition to keep by job), and other editions older than `age`
-        (seconds). What can't be removed stays for the next time."""
+    def sweep(self, kept: dict[str, str]) -> None:
+        """Remove what belongs to no job of `kept` (the edition to keep by job), and other editions after a while. For
+        whoever begins jobs alone: a folder made meanwhile would seem to be nobody's."""
+        self.loosen(kept, LOOSE_SECONDS)
         for folder in self._folder.glob("*"):
-            if is_id(folder.name) and folder.name in kept:
-                _remove_older(folder, {SOUND, kept[folder.name]}, age)
-            elif is_id(folder.name) or _age(folder) > LOOSE_SECONDS:
+            if folder.name not in kept and (is_id(folder.name) or _age(folder) > LOOSE_SECONDS):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def loosen(self, kept: dict[str, str], age: float) -> None:
+        """Remove the editions older than `age` (seconds) that can be bound again. One that can't be removed stays for
+        the next time."""
+        for job, edition in kept.items():
+            folder = self._folder / job
+            if is_id(job) and folder.is_dir():
+                _remove_older(folder, {SOUND, edition}, age)
 
     def _place(self, job: str) -> Path:
         if not is_id(job):
             raise ValueError(f"{job!r} is no job's id")
+        _private(self._folder)
         folder = self._folder / job
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         return folder
+
+
+def _private(folder: Path) -> None:
+    """Make the folder, if it isn't there, for nobody but us: what people have read to them is their business."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _remove_older(folder: Path, kept: set[str], age: float) -> None:

@@ -268,6 +268,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut; see sqlite.org/pragma.html
+        db.execute("PRAGMA fullfsync = ON")  # macOS only: else its drives keep what was synced in their caches
         db.execute("PRAGMA foreign_keys = ON")
         _migrate(db)
     except BaseException:
