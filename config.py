@@ -117,6 +117,13 @@ class Config:
         low=1,
         high=10_000,
     )
+    GRACE: float = setting(
+        10.0,
+        "Longest that answers under way may take to finish when the server is told to stop.",
+        "seconds",
+        low=0,
+        high=3600,
+    )
     KOKORO_COMMAND: tuple[str, ...] = setting(
         (sys.executable, "-m", "tts.synth.cli"),
         "Command of ENGINE=command: any with the flags of hexgrad's kokoro.",

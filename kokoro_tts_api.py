@@ -9,7 +9,6 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -160,7 +159,8 @@ def serve(config: Config) -> None:
         engine.start()
         app = create_app(config, engine)
         longest_body = max(body_limit(config), jobs.upload_limit(app.config))
-        server = Server(app, Address(config.HOST, config.PORT, config.CONNECTIONS, longest_body))
+        address = Address(config.HOST, config.PORT, config.CONNECTIONS, longest_body, config.GRACE)
+        server = Server(app, address)
         log.info(
             "Engine %s, %d voices, temp folder %s",
             engine.status(),
@@ -186,21 +186,21 @@ def serve(config: Config) -> None:
             remove_leftovers(config.TEMP_DIR, config.CLEANUP_FILES)
 
 
-def settings(arguments: list[str], environment: Mapping[str, str]) -> Config:
-    """The settings from the environment, overruled by `--name value` arguments. Raises ConfigError."""
+def given(arguments: list[str]) -> dict[str, str]:
+    """The settings that `--name value` arguments give, as the environment would have them."""
     parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__, allow_abbrev=False)
     for each in fields(Config):
         flag = "--" + each.name.lower().replace("_", "-")
         parser.add_argument(flag, dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
-    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
-    return Config.from_environment({**environment, **given})
+    return {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
 
 
 def main() -> None:
     # Until the server listens, and takes signals itself: an end that leaves nothing half fetched or half begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        config = settings(sys.argv[1:], os.environ)
+        os.environ.update(given(sys.argv[1:]))  # where a command of ours finds its settings, too
+        config = Config.from_environment(os.environ)
         logging.basicConfig(level=config.LOG_LEVEL, format="%(asctime)s %(levelname)s %(message)s")
         serve(config)
     except (ConfigError, StartFailed) as exc:

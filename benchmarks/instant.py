@@ -10,6 +10,8 @@ from kokoro_tts_api import body_limit, create_app
 from tts.api.serving import Address, Server
 from tts.engines.pool import Pool
 from tts.speech.audio import SAMPLE_RATE, Chunk
+from tts.speech.errors import Unsupported
+from tts.speech.request import Pronunciation
 from tts.speech.text import Sizes, Utterance
 
 SECONDS_A_WORD = 0.33  # what Kokoro takes
@@ -26,6 +28,9 @@ class Instant:
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
         length = round(len(utterance.text.split()) * SECONDS_A_WORD * SAMPLE_RATE)
         yield Chunk((0.3 * np.sin(np.arange(length) * 0.05)).astype(np.float32))
+
+    def phonemize(self, utterance: Utterance) -> Pronunciation:
+        raise Unsupported("A hum has no phonemes.")
 
     def cancel(self) -> None:
         """It is never under way for long."""

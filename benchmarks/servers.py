@@ -161,8 +161,13 @@ class CommandRuns:
             stop(self._child)
 
     def _run(self, flags: list[str]) -> None:
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._child = subprocess.Popen([*self._command, *flags], env=self._environment, **quiet)
+        self._child = subprocess.Popen(
+            [*self._command, *flags],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
             code = self._child.wait(ANSWER_TIMEOUT)
         except subprocess.TimeoutExpired as exc:

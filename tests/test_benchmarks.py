@@ -4,6 +4,7 @@ import json
 import random
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ import pytest
 
 from benchmarks import texts
 from benchmarks.answers import Answer, NoAnswer, doubt
+from benchmarks.competitors import instant
 from benchmarks.measure import Kind, Load, Sample, ask, take_turns
 from benchmarks.report import save_json, table
 from benchmarks.results import Results, percentile, rows
 from benchmarks.run import Plan, carry_out
 from benchmarks.servers import CommandRuns, Server, Speaker, StartFailed, assemble
 from tests.fakes.humming_server import MOMENT, RATE, hum
-from tests.listening.sound import Sound, wav_bytes
+from tests.listening.sound import Samples, Sound, wav_bytes
 
 ROOT = Path(__file__).parents[1]
 TEN_WORDS = "the quick brown fox jumps over the lazy dog again"
@@ -59,7 +61,8 @@ def test_texts_have_no_digits() -> None:
 
 def test_an_answer_is_timed_from_its_first_sound() -> None:
     wav = wav_bytes(Sound(np.concatenate([np.zeros(RATE, np.float32), hum("one two")]), RATE))
-    pieces = [wav[:40], wav[40:44], wav[44 : 44 + RATE], wav[44 + RATE : 44 + 3 * RATE], wav[44 + 3 * RATE :]]
+    cuts = [0, 40, 44, 44 + RATE * 3 // 2, 44 + RATE * 3, len(wav)]
+    pieces = [wav[a:b] for a, b in pairwise(cuts)]
     answer = assemble(iter(zip([0.1, 0.2, 0.3, 1.5, 4.0], pieces, strict=True)))
     assert answer.first == 0.3
     assert answer.first_audible == 1.5  # after a second of silence, 48,000 bytes
@@ -83,9 +86,7 @@ def test_an_answer_without_sound_is_none() -> None:
         (np.zeros(RATE, np.float32), 3, "silent"),
     ],
 )
-def test_what_is_not_speech_is_doubted(
-    samples: "np.ndarray[tuple[int], np.dtype[np.float32]]", words: int, why: str
-) -> None:
+def test_what_is_not_speech_is_doubted(samples: Samples, words: int, why: str) -> None:
     found = doubt(Sound(samples, RATE), words)
     assert found.startswith(why) and bool(found) is bool(why)
 
@@ -183,3 +184,14 @@ def test_a_whole_run_is_reported_and_leaves_no_process(tmp_path: Path) -> None:
 def test_answers_know_their_ends() -> None:
     answer = Answer(Sound(hum("one"), RATE), ((0.5, 8400), (0.9, 16800)))
     assert (answer.first, answer.total) == (0.5, 0.9)
+
+
+def test_the_instant_server_answers_like_the_real_one() -> None:
+    server = instant()
+    server.start()
+    try:
+        sample = ask(server, "short", 0, "A hum of ten words that is no speech, really.", "af_heart")
+    finally:
+        server.close()
+    assert sample.error == ""
+    assert sample.audio == pytest.approx(3.3, abs=0.3)

@@ -126,7 +126,7 @@ def test_space_is_bounded_and_one_answer_gets_a_part_of_it(tmp_path: Path) -> No
     answers = Answers(tmp_path, 1, "test")
     answers.keep("large", b"x" * 60_000)
     assert answers.get("large") is None
-    for number in range(200):
+    for number in range(30):
         answers.keep(f"small {number}", bytes(1_000))
     for number in range(40):
         answers.keep(str(number), bytes(40_000))

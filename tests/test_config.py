@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config import Config, ConfigError, usable_cores, variable
-from kokoro_tts_api import settings
+from kokoro_tts_api import given
 from tts.speech.voices import VOICES
 
 READ = [
@@ -29,12 +29,15 @@ READ = [
     ("KOKORO_THREADS", "3", "THREADS", 3),
     ("KOKORO_QUEUE", "0", "QUEUE", 0),
     ("KOKORO_CONNECTIONS", "9", "CONNECTIONS", 9),
+    ("KOKORO_GRACE", "2.5", "GRACE", 2.5),
     ("KOKORO_COMMAND", "kokoro --debug", "KOKORO_COMMAND", ("kokoro", "--debug")),
     ("KOKORO_MODEL", "~/k.onnx", "MODEL", Path.home() / "k.onnx"),
     ("KOKORO_MODEL", "", "MODEL", None),
     ("KOKORO_MODEL_DIR", "models", "MODEL_DIR", Path("models")),
     ("KOKORO_HUB", "http://localhost:1", "HUB", "http://localhost:1"),
     ("KOKORO_DEVICE", "cuda", "DEVICE", "cuda"),
+    ("KOKORO_PRONUNCIATIONS", "words.tsv", "PRONUNCIATIONS", Path("words.tsv")),
+    ("KOKORO_UNKNOWN_TAGS", "ignore", "UNKNOWN_TAGS", "ignore"),
     ("KOKORO_API_KEY", "one,two", "API_KEY", ("one", "two")),
     ("KOKORO_API_KEY", "", "API_KEY", ()),
     ("KOKORO_CORS_ORIGINS", "http://a, http://b", "CORS_ORIGINS", ("http://a", "http://b")),
@@ -114,6 +117,7 @@ WRONG = [
     ("KOKORO_ENGINE", "pol", "KOKORO_ENGINE is 'pol': expected pool"),
     ("KOKORO_LOG_LEVEL", "debug", "expected DEBUG or INFO or WARNING or ERROR"),
     ("KOKORO_LOG_LEVEL", "LOUD", "expected DEBUG or INFO"),
+    ("KOKORO_UNKNOWN_TAGS", "skip", "KOKORO_UNKNOWN_TAGS is 'skip': expected refuse or ignore."),
     ("KOKORO_ALLOWED_VOICES", "af_heart,af_hart", "KOKORO_ALLOWED_VOICES is 'af_hart': expected af_heart"),
     ("KOKORO_ALLOWED_VOICES", ",", "KOKORO_ALLOWED_VOICES"),
     ("KOKORO_ALLOWED_VOICES", "bf_emma", "KOKORO_DEFAULT_VOICE"),
@@ -150,7 +154,8 @@ def test_every_bound_is_checked() -> None:
 
 def test_arguments_overrule_the_environment() -> None:
     environment = {"KOKORO_PORT": "1", "KOKORO_HOST": "127.0.0.1"}
-    config = settings(["--port", "2", "--kokoro-command", "say it", "--cleanup-files", "no"], environment)
+    arguments = given(["--port", "2", "--kokoro-command", "say it", "--cleanup-files", "no"])
+    config = Config.from_environment({**environment, **arguments})
     assert (config.PORT, config.HOST, config.KOKORO_COMMAND) == (2, "127.0.0.1", ("say", "it"))
     assert config.CLEANUP_FILES is False
 
@@ -158,13 +163,13 @@ def test_arguments_overrule_the_environment() -> None:
 @pytest.mark.parametrize("arguments", [["--prot", "1"], ["8080"], ["--port"], ["--por", "1"]])
 def test_unknown_arguments_end_the_start(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        settings(arguments, {})
+        given(arguments)
     assert arguments[0] in capsys.readouterr().err
 
 
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        settings(["--help"], {})
+        given(["--help"])
     shown = capsys.readouterr().out
     for each in fields(Config):
         assert "--" + each.name.lower().replace("_", "-") in shown

@@ -14,6 +14,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from tts.synth.graph.dequantize import dequantize
 from tts.synth.graph.durations import FRAMES, expose_durations
 from tts.synth.graph.prepared import cache_key, prepared
+from tts.synth.graph.spectrum import convolve_spectra
 
 RANDOM = np.random.default_rng(7)
 
@@ -92,6 +93,22 @@ def test_dequantize_gives_the_float_operator_back(
     assert np.abs(got - expected).max() < 0.03 * np.abs(expected).max()
 
 
+def test_dequantize_gives_a_float_table_back(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["rows"]),
+        helper.make_node("Add", ["rows", "x"], ["y"]),
+    ]
+    source = model_of(nodes, {"table": normal(9, 8), "ids": np.array([[3, 1, 8]])}, [1, 3, 8])
+    onnx.save(source, tmp_path / "float.onnx")
+    quantize_dynamic(tmp_path / "float.onnx", tmp_path / "int8.onnx", weight_type=QuantType.QInt8)
+    quantised = onnx.load(tmp_path / "int8.onnx")
+    assert "DequantizeLinear" in {node.op_type for node in quantised.graph.node}
+    restored = dequantize(quantised)
+    assert [node.op_type for node in restored.graph.node] == ["Gather", "Add"]
+    x = normal(1, 3, 8)
+    np.testing.assert_allclose(run(restored, x)[0], run(source, x)[0], atol=0.03)
+
+
 def test_dequantize_leaves_a_float_graph_as_it_is() -> None:
     model = conv_model()
     before = model.SerializeToString()
@@ -110,6 +127,28 @@ def test_durations_are_whole_frames_of_at_least_one() -> None:
 
 def test_a_graph_without_durations_keeps_its_outputs() -> None:
     assert [output.name for output in expose_durations(conv_model()).graph.output] == ["y"]
+
+
+def stft_model() -> ModelProto:
+    window = np.hanning(21)[:20].astype(np.float32)
+    nodes = [helper.make_node("STFT", ["x", "step", "window", "length"], ["y"], onesided=1)]
+    return model_of(nodes, {"step": np.array(5), "window": window, "length": np.array(20)}, [1, "time", 1])
+
+
+def test_spectra_are_convolutions() -> None:
+    source = stft_model()
+    x = normal(1, 125, 1)
+    window = numpy_helper.to_array(next(t for t in source.graph.initializer if t.name == "window"))
+    spectra = np.fft.rfft([x[0, i : i + 20, 0] * window for i in range(0, 106, 5)])
+    expected = np.stack([spectra.real, spectra.imag], axis=-1)[None]
+    assert run(source, x)[0].shape == expected.shape
+    changed = convolve_spectra(source)
+    assert {node.op_type for node in changed.graph.node} == {"Reshape", "Conv", "Transpose"}
+    got = run(changed, x)[0]
+    real_bins = got[0, :, [0, -1]]
+    assert (np.sign(real_bins[..., 1]) == -np.sign(real_bins[..., 0])).all()
+    assert got.shape == expected.shape == (1, 22, 11, 2)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 class Builder:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from tts.synth.kernels.crew import Cancelled, Crew
 from tts.synth.kernels.emit import Shape
 from tts.synth.kernels.library import SCHEMES, Library
+from tts.synth.kernels.lstm import interleaved
 from tts.synth.kernels.toom_cook import scheme
-from tts.synth.layers import EPSILON, SPARE_ROWS, Convolution, Dense, Norm, measured
+from tts.synth.layers import EPSILON, SPARE_ROWS, Convolution, Dense, Lstm, Norm, Workshop, measured
 
 RANDOM = np.random.default_rng(11)
 LENGTHS = [7, 131]
@@ -114,6 +115,45 @@ def test_dense_reads_overlapping_windows(library: Library) -> None:
     layer(library, Crew(1), signal, y, 19, pitch=8)
     windows = np.stack([signal[2 * i : 2 * i + 3].reshape(-1) for i in range(19)])
     np.testing.assert_allclose(y[:19, :16], windows @ weight, atol=1e-4)
+
+
+@pytest.mark.parametrize("repeats", [None, [3, 1, 2, 1, 1]])
+def test_lstm_runs_both_ways(library: Library, repeats: list[int] | None) -> None:
+    inputs, units = 24, 32
+    weight, bias, state = normal(2, 4 * units, inputs), normal(2, 4 * units), normal(2, 4 * units, units) / 4
+    panels = Dense.weights(weight.reshape(-1, inputs).T, bias.reshape(-1), library.shape)
+    layer = Lstm(Dense(*panels), np.stack([interleaved(way, library.shape.width) for way in state]))
+    x = normal(5, inputs)
+    often = None if repeats is None else np.array(repeats)
+    got = layer(library, Crew(1), Workshop(), spared(x), len(x), often)
+    steps = x if repeats is None else np.repeat(x, repeats, axis=0)
+    for way, order in ((0, steps), (1, steps[::-1])):
+        expected = np.array(stepped(order, weight[way], bias[way], state[way]))
+        one_way = got[:, units * way : units * (way + 1)]
+        np.testing.assert_allclose(one_way if way == 0 else one_way[::-1], expected, atol=1e-5)
+
+
+def stepped(
+    x: NDArray[np.float32], weight: NDArray[np.float32], bias: NDArray[np.float32], state: NDArray[np.float32]
+) -> list[NDArray[np.float64]]:
+    """ONNX's LSTM in double precision, gates in the order input, output, forget, cell."""
+    hidden = cell = np.zeros(state.shape[1])
+    outputs = []
+    for row in x.astype(np.float64):
+        entering, leaving, kept, proposed = np.split(weight @ row + bias + state @ hidden, 4)
+        cell = cell / (1 + np.exp(-kept)) + np.tanh(proposed) / (1 + np.exp(-entering))
+        hidden = np.tanh(cell) / (1 + np.exp(-leaving))
+        outputs.append(hidden)
+    return outputs
+
+
+def test_gelu_is_the_tanh_form(library: Library) -> None:
+    x = np.linspace(-12, 12, 1024, dtype=np.float32)
+    y = x.copy()
+    library["gelu"](y.ctypes.data, y.size)
+    wide = x.astype(np.float64)
+    expected = wide / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)))
+    np.testing.assert_allclose(y, expected, atol=2e-6)
 
 
 def test_a_library_is_compiled_once(tmp_path: Path) -> None:

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
+from tts.synth.graph.build import build_whole
 from tts.synth.network import Cancelled, Network
+from tts.synth.whole import Whole
 
 pytestmark = pytest.mark.real
 
@@ -64,6 +67,42 @@ def test_threads_do_not_change_the_frames(network: Network, style: np.ndarray) -
     assert frames is not None and others is not None
     np.testing.assert_array_equal(frames, others)
     assert len(one) == len(two)
+
+
+def test_the_kernels_speak_as_onnxruntime_does(
+    network: Network, model: Path, tmp_path: Path, style: np.ndarray
+) -> None:
+    """Beside the float32 graph of the same weights: the same frames, no further apart than two runtimes."""
+    build_whole(model, tmp_path)
+    whole = Whole(tmp_path, "cpu")
+    expected, frames = whole.speak(np.array([0, *HELLO, 0]), style, 1.0, threads=1)
+    samples, spoken = network.speak(HELLO, style, 1.0)
+    assert frames is not None and spoken is not None
+    np.testing.assert_array_equal(spoken, frames)
+    assert samples.shape == expected.shape
+    difference = np.abs(log_spectrum(samples) - log_spectrum(expected)).mean()
+    assert difference < 0.15
+
+
+def log_spectrum(samples: np.ndarray) -> np.ndarray:
+    """Log10 magnitudes of 1024-sample frames."""
+    frames = np.lib.stride_tricks.sliding_window_view(samples, 1024)[::256] * np.hanning(1024)
+    return np.log10(np.abs(np.fft.rfft(frames)) + 1e-3)
+
+
+def test_another_layout_runs_as_a_whole(
+    model: Path, cache: Path, tmp_path: Path, network: Network, style: np.ndarray
+) -> None:
+    graph = onnx.load(model)
+    for node in graph.graph.node:
+        node.name = node.name.replace("/decoder/", "/vocoder/")
+    onnx.save(graph, tmp_path / "other.onnx")
+    other = Network(tmp_path / "other.onnx", tmp_path)
+    samples, frames = other.speak(HELLO, style, 1.0)
+    _, expected = network.speak(HELLO, style, 1.0)
+    assert frames is not None and expected is not None
+    np.testing.assert_array_equal(frames, expected)
+    assert len(samples) == 600 * frames.sum()
 
 
 def test_cancel_ends_a_run_soon(network: Network, style: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tts.synth.phonemes import LANGUAGES, TOKEN_LIMIT, VOCABULARY, Phonemizer, Spoken, joined, known, pieces, tokens
+from tts.synth.phonemes.espeak import ipa
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +176,9 @@ TEXTS = st.one_of(
 )
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:pyopenjtalk")  # how it calls sudachipy for rare kanji
 @pytest.mark.parametrize("language", LANGUAGES)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS)
 def test_every_word_once_in_order(speak: Phonemizer, language: str, text: str) -> None:
     spoken = speak(text, language)
@@ -306,11 +308,13 @@ def test_nothing_to_say(speak: Phonemizer, language: str, text: str) -> None:
 
 
 def test_threads_do_not_disturb_each_other(speak: Phonemizer) -> None:
-    work = [(text, language) for language, text, _ in SENTENCES] * 20
-    expected = [joined(speak(text, language)) for text, language in work]
+    """Every language at once, in words that none has met before, so that no answer is a remembered one."""
+    work = [(f"{text} zorb{chr(97 + n)}lat {n}", language) for n in range(20) for language, text, _ in SENTENCES]
     fresh = Phonemizer()
     with ThreadPoolExecutor(8) as pool:
-        assert [joined(spoken) for spoken in pool.map(lambda job: fresh(*job), work)] == expected
+        together = [joined(spoken) for spoken in pool.map(lambda job: fresh(*job), work)]
+    ipa.cache_clear()
+    assert together == [joined(speak(*job)) for job in work]
 
 
 def test_english_loads_alone() -> None:

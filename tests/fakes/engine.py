@@ -99,9 +99,10 @@ class FakeEngine:
 
 
 def _tone(utterance: Utterance, pitch: float, seconds: float) -> Chunk:
-    """A sine that rises and falls gently, the utterance's words spread over it evenly."""
+    """A sine that rises and falls gently after a rest, as speech does, the utterance's words spread over it evenly."""
     times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    swell = np.sin(np.pi * times / seconds) ** 2
+    rest = seconds / 5
+    swell = np.sin(np.pi * np.maximum(times - rest, 0) / (seconds - rest)) ** 2
     return Chunk(
         (0.5 * swell * np.sin(2 * np.pi * pitch * times)).astype(np.float32), tuple(_words(utterance, seconds))
     )

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
-from tests.listening.sound import Sound, wav_bytes
+from tests.listening.sound import Samples, Sound, wav_bytes
 
 RATE = 24000
 SECONDS_A_WORD = 0.35
@@ -33,10 +33,11 @@ class Humming(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def hum(text: str) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+def hum(text: str) -> Samples:
     loud = 0.0 if "hush" in text else 0.3
     length = round(len(text.split()) * SECONDS_A_WORD * RATE)
-    return (loud * np.sin(np.arange(length) * 0.05)).astype(np.float32)
+    samples: Samples = (loud * np.sin(np.arange(length) * 0.05)).astype(np.float32)
+    return samples
 
 
 if __name__ == "__main__":

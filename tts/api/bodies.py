@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
 from flask import Request
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from tts.speech.audio import FORMATS, SAMPLE_RATE
-from tts.speech.errors import BadRequest, UnsupportedMedia
+from tts.speech.errors import BadRequest, UnsupportedMedia, shown
 from tts.speech.markup import passages
 from tts.speech.pronunciations import check_pronunciations
 from tts.speech.request import MAX_SPEED, MIN_SPEED, Manner, Passage, SpeechRequest, check_speed, check_text
@@ -30,7 +30,18 @@ Strict = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 Speed = Annotated[
     float, Field(description=f"Pace as a factor, {MIN_SPEED} to {MAX_SPEED}.", ge=MIN_SPEED, le=MAX_SPEED)
 ]
-Rate = Annotated[int, Field(description="Samples a second of the answer, in Hz.", ge=MIN_RATE, le=MAX_RATE)]
+
+
+def _whole_number(value: Any) -> Any:
+    """JSON knows one kind of number: 24000.0 is as whole as 24000."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Rate = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    Field(description="Samples a second of the answer, in Hz.", ge=MIN_RATE, le=MAX_RATE),
+]
 
 
 @dataclass(frozen=True)
@@ -83,9 +94,15 @@ class NativeBody(BaseModel):
 
     model_config = Strict
 
-    text: Annotated[Text, Field(description="What to say: a text, or the turns of a dialogue.")]
-    voice: Annotated[str | None, Field(description="A voice, or a blend such as af_bella(2)+af_sky(1).")] = None
-    format: Annotated[str | None, Field(description=f"One of {', '.join(FORMATS)}; wav by default.")] = None
+    text: Annotated[
+        Text, Field(description="What to say: a text, or the turns of a dialogue.", examples=["Hello there."])
+    ]
+    voice: Annotated[
+        str | None, Field(description="A voice, or a blend such as af_bella(2)+af_sky(1).", examples=["af_heart"])
+    ] = None
+    format: Annotated[
+        str | None, Field(description=f"One of {', '.join(FORMATS)}; wav by default.", examples=["wav"])
+    ] = None
     speed: Speed | None = None
     language: Annotated[str | None, Field(description="The text's language, by default the voice's.")] = None
     sample_rate: Rate | None = None
@@ -227,10 +244,7 @@ def read_json(request: Request, expected: str = "a JSON object") -> Any:
 
 def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
     fault = exc.errors(include_url=False, include_context=False)[0]
-    name, *inside = (str(part) for part in fault["loc"])
-    field = ".".join(
-        [name, *(part for part in inside if not part.startswith(("function-", "str", "model", "dialogue")))]
-    )
+    field = _place(fault["loc"])
     expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     if fault["type"] == "missing":
         return BadRequest(
@@ -238,6 +252,17 @@ def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
         )
     value = fault["input"]
     return BadRequest(f"{field} is {_described(value)}: expected {expected}.", field, value, expected)
+
+
+def _place(parts: Sequence[int | str]) -> str:
+    """Where in the body, as in `text[0].speed`; what pydantic calls the branches of a union is left out."""
+    name, *inside = parts
+    shown_parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in inside if not _is_branch(part)]
+    return str(shown("".join([str(name), *shown_parts])))
+
+
+def _is_branch(part: int | str) -> bool:
+    return part in ("str", "model", "dialogue") or str(part).startswith("function-")
 
 
 def _purpose(model: type[BaseModel], field: str) -> str:

@@ -110,8 +110,12 @@ def describe(app: Flask) -> dict[str, Any]:
     operations = [Operation(rule, app.view_functions[rule.endpoint]) for rule in _rules(app)]
     schemas, components = _schemas(operations)
     paths: dict[str, Any] = {}
+    known = {operation.path for operation in operations}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method] = operation.describe(schemas)
+        told = operation.describe(schemas)
+        if f"/v1{operation.path}" in known:
+            told["summary"] = f"The same as /v1{operation.path}."
+        paths.setdefault(operation.path, {})[operation.method] = told
     key: dict[str, list[str]] = {"bearer": []}
     return {
         "openapi": "3.1.0",
@@ -181,7 +185,7 @@ class Operation:
 
     @property
     def _family(self) -> str:
-        return "OpenAI and Kokoro servers" if self.path.startswith(OPENAI_PATHS) else "native"
+        return "As OpenAI and Kokoro servers" if self.path.startswith(OPENAI_PATHS) else "Native"
 
     def _parameters(self) -> Iterator[dict[str, Any]]:
         for name in self.arguments:

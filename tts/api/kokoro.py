@@ -34,7 +34,10 @@ class Blend(BaseModel):
 
     model_config = Strict
 
-    voices: Annotated[str | list[str], Field(description="A blend, or names to blend in equal parts.")]
+    voices: Annotated[
+        str | list[str],
+        Field(description="A blend, or names to blend in equal parts.", examples=["af_bella(2)+af_sky(1)"]),
+    ]
 
 
 CombineBody = str | list[str] | Blend
@@ -46,8 +49,10 @@ class PhonemizeBody(BaseModel):
 
     model_config = Strict
 
-    text: Annotated[str, Field(description="What to read.")]
-    language: Annotated[str | None, Field(description="The text's language, American English by default.")] = None
+    text: Annotated[str, Field(description="What to read.", examples=["Hello there."])]
+    language: Annotated[
+        str | None, Field(description="The text's language, American English by default.", examples=["en-us"])
+    ] = None
 
 
 class PhonemesBody(BaseModel):
@@ -55,8 +60,8 @@ class PhonemesBody(BaseModel):
 
     model_config = Strict
 
-    phonemes: Annotated[str, Field(description="What to say, in Kokoro's phonemes.")]
-    voice: Annotated[str | None, Field(description="A voice, or a blend.")] = None
+    phonemes: Annotated[str, Field(description="What to say, in Kokoro's phonemes.", examples=["həlˈO ðˈɛɹ."])]
+    voice: Annotated[str | None, Field(description="A voice, or a blend.", examples=["af_heart"])] = None
     speed: Speed | None = None
 
     def order(self, limits: Limits) -> Order:

@@ -57,14 +57,23 @@ class SpeechBody(BaseModel):
 
     model_config = Strict
 
-    input: Annotated[Text, Field(description="What to say: a text, or the turns of a dialogue.")]
-    model: Annotated[str | None, Field(description=f"Any of {', '.join(MODELS)}; all are Kokoro.")] = None
+    input: Annotated[
+        Text, Field(description="What to say: a text, or the turns of a dialogue.", examples=["Hello there."])
+    ]
+    model: Annotated[
+        str | None, Field(description=f"Any of {', '.join(MODELS)}; all are Kokoro.", examples=["kokoro"])
+    ] = None
     voice: Annotated[
         AnyVoice | None,
-        Field(description="One of Kokoro's voices or OpenAI's, or a blend such as af_bella(2)+af_sky(1)."),
+        Field(
+            description="One of Kokoro's voices or OpenAI's, or a blend such as af_bella(2)+af_sky(1).",
+            examples=["af_heart"],
+        ),
     ] = None
     instructions: Annotated[str | None, Field(description="Accepted; Kokoro takes no instructions.")] = None
-    response_format: Annotated[str | None, Field(description=f"One of {', '.join(FORMATS)}; mp3 by default.")] = None
+    response_format: Annotated[
+        str | None, Field(description=f"One of {', '.join(FORMATS)}; mp3 by default.", examples=["mp3"])
+    ] = None
     speed: Speed | None = None
     stream_format: Annotated[
         Literal["audio", "sse"] | None, Field(description="sse: base64 in server-sent events.")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,35 +19,38 @@ from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
-from waitress.wasyncore import close_all, dispatcher
+from waitress.wasyncore import close_all, dispatcher, loop
 
-from tts.api.responses import native_error
-from tts.speech.errors import BadRequest
+from tts.api.responses import shape_for
+from tts.speech.errors import BadRequest, TooLarge
 
 log = logging.getLogger(__name__)
 
-DRAIN = 10.0
-"""Seconds that answers under way get to finish when the server is told to stop."""
+LINGER = 2.0
+"""Seconds that a client whose request was refused may go on sending it."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen, and how many answers (each one thread) and bytes of body are taken."""
+    """Where to listen, how many answers (each one thread) and bytes of body are taken, and how many seconds answers
+    under way get to finish when the server is told to stop."""
 
     host: str
     port: int
     threads: int
     body_limit: int
+    grace: float = 10.0
 
 
 class _JsonErrorTask(ErrorTask):
-    """Answers a request that was refused before it reached the application, in the native shape."""
+    """Answers a request that was refused before it reached the application."""
 
     def execute(self) -> None:
         refused = self.request.error  # type: ignore[attr-defined]  # the stubs know no error's error
-        error = BadRequest(str(refused.body))
-        error.title = refused.reason if refused.code != 400 else error.title
-        body = json.dumps(native_error(error)).encode()
+        shape = shape_for(getattr(self.request, "path", ""))  # there is none when the first line was not understood
+        body = json.dumps(shape(_refusal(refused, self.channel.adj.max_request_body_size))).encode()
+        assert isinstance(self.channel, _Channel)
+        self.channel.refused = True
         self.status = f"{refused.code} {refused.reason}"
         self.content_length = len(body)
         self.close_on_finish = True
@@ -52,12 +58,45 @@ class _JsonErrorTask(ErrorTask):
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
+            ("X-Request-Id", uuid.uuid4().hex),
         ]
         self.write(body)
 
 
+def _refusal(refused: Any, limit: int) -> BadRequest:
+    """Waitress's own refusals, in our words."""
+    if refused.code == 413:
+        return TooLarge(f"The body is over its limit of {limit} bytes.", "body", None, f"up to {limit} bytes")
+    error = BadRequest(str(refused.body))
+    error.title = refused.reason if refused.code != 400 else error.title
+    return error
+
+
 class _Channel(HTTPChannel):
+    """A connection. One that was refused lingers: closed while the client still sends, its system would throw away
+    our answer with the connection (RFC 9112, 9.6)."""
+
     error_task_class = _JsonErrorTask
+    refused = False
+    _linger_until = 0.0
+
+    def handle_close(self) -> None:
+        if self.refused and self.connected and self.socket and not self._linger_until:
+            self._linger_until = time.monotonic() + LINGER
+            self.will_close = False
+            with suppress(OSError):  # the client has gone already
+                self.socket.shutdown(socket.SHUT_WR)
+        else:
+            super().handle_close()
+
+    def readable(self) -> bool:
+        return bool(self._linger_until) or bool(super().readable())
+
+    def handle_read(self) -> None:
+        if not self._linger_until:
+            super().handle_read()
+        elif self.recv(65536) and time.monotonic() > self._linger_until:
+            self.handle_close()
 
 
 class Server:
@@ -67,6 +106,8 @@ class Server:
         """Listen. Raises OSError when the address can't be had."""
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
+        self._grace = address.grace
+        self._closing = False
         self._server = create_server(
             app,
             map=self._map,
@@ -76,12 +117,11 @@ class Server:
             connection_limit=max(1000, 4 * address.threads),
             max_request_body_size=address.body_limit,
             channel_request_lookahead=1,  # reads on while it answers, and so notices a client that leaves
-            send_bytes=1,  # sends what there is: by default it holds back 18 kB, a third of a second of sound
             outbuf_high_watermark=1 << 20,  # 20 s of sound wait for a slow client, then its thread does
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
-        self._thread = threading.Thread(target=self._server.run, name="waitress", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
@@ -113,16 +153,25 @@ class Server:
 
     def close(self) -> None:
         """Stop serving in the midst of it, and let go of every thread and socket."""
-        trigger = self._listening()[0].trigger
-        trigger.pull_trigger(lambda: close_all(self._map, ignore_all=True))  # on the thread that uses them
+        self._closing = True
+        self._listening()[0].trigger.pull_trigger()
         self._thread.join()
+        for each in list(self._map.values()):
+            if isinstance(each, HTTPChannel):
+                each.handle_close()  # wakes the thread that waits for the client to read
         self._server.task_dispatcher.shutdown()
+        close_all(self._map, ignore_all=True)
+
+    def _serve(self) -> None:
+        """What waitress's own run() does, but that it can end while sockets are open."""
+        while not self._closing:
+            loop(timeout=1.0, map=self._map, count=1)
 
     def _drain(self) -> None:
-        log.info("Stopping: no new connections, up to %g seconds for what is being spoken", DRAIN)
+        log.info("Stopping: no new connections, up to %g seconds for what is being spoken", self._grace)
         for listening in self._listening():
             listening.trigger.pull_trigger(partial(dispatcher.close, listening))  # on the thread that selects it
-        deadline = time.monotonic() + DRAIN
+        deadline = time.monotonic() + self._grace
         while any(map(_answering, list(self._map.values()))) and time.monotonic() < deadline:
             time.sleep(0.02)
 

@@ -34,10 +34,9 @@ CANNOT_LOAD = 3
 
 def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    for name in (signal.SIGINT, signal.SIGTERM):  # they may reach all of a service's processes; the owner decides
-        signal.signal(name, signal.SIG_IGN)
+    ignore_signals()
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s worker: %(message)s")
-    frames = _take_stdout()
+    frames = take_stdout()
     try:
         speaker = Speaker(Assets(options.model, options.voices), options.cache, options.device, options.threads)
         seconds = sum(chunk.seconds for chunk in speaker.speak(_first_word(), options.threads))
@@ -103,7 +102,13 @@ def _first_word() -> Utterance:
     return Utterance((Run("Ready.", 0, 6),), find_voice("af_heart"), "a")
 
 
-def _take_stdout() -> IO[bytes]:
+def ignore_signals() -> None:
+    """Leave SIGINT and SIGTERM to the owner: a terminal or a service may send them to all of its processes."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+
+
+def take_stdout() -> IO[bytes]:
     """Keep stdout for frames alone: what a library prints goes to stderr."""
     frames = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

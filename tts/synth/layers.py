@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,11 @@ from tts.synth.kernels.emit import Shape
 from tts.synth.kernels.library import SCHEMES, Library
 
 Array = NDArray[np.float32]
+Frames = NDArray[np.int64]
 
 SPARE_ROWS = 64  # that a kernel may write past the end: less than a tile at dilation 5, or a product's rows
 CACHE = 96 * 1024  # floats of V that stay in a second-level cache of 512 KiB beside the rest
+DENSE_ROWS = 96  # rows that pass by one panel of weights while it is in the cache
 EPSILON = 1e-5  # of the instance normalisation
 
 
@@ -91,6 +94,11 @@ def _unchanged(channels: int) -> tuple[Array, Array, Array, Array]:
     return one, zero, one, one
 
 
+def _address(array: Array) -> int:
+    """Where an array's floats are."""
+    return array.ctypes.data
+
+
 @dataclass(frozen=True)
 class Convolution:
     """A filter at the points of its scheme [panels, points, in, panel], with its bias [out]."""
@@ -120,10 +128,14 @@ class Convolution:
         inputs, outputs, pitch = x.data.shape[1], len(self.bias), y.shape[1]
         scale, shift, turns, inverse = norm.arrays(x) if norm else _unchanged(inputs)
         before = y if residual is None else residual
-        addresses = [a.ctypes.data for a in (x.data, y, before, scale, shift, turns, inverse)]
-        weights = [self.points.ctypes.data, self.bias.ctypes.data]
-        blocks = list(_blocks(x.length, dilation, kernel, inputs, crew.threads))
+        addresses = [_address(a) for a in (x.data, y, before, scale, shift, turns, inverse)]
+        weights = [_address(self.points), _address(self.bias)]
+        fitting = CACHE // (kernel.scheme.points * inputs)
+        blocks = list(
+            _blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.shape.rows, crew.threads)
+        )
         sums = np.zeros((len(blocks), 2, outputs), np.float32)
+        measures = _address(sums)
         function = library[kernel.name]
 
         def work(block: tuple[int, int, int], scratch: Scratch) -> None:
@@ -131,7 +143,7 @@ class Convolution:
             slots = -(-groups * dilation // library.shape.rows) * library.shape.rows
             memory = _scratch(scratch, kernel, groups, dilation, slots, inputs, library.shape)
             function(
-                *addresses, *weights, sums[number, 0].ctypes.data, sums[number, 1].ctypes.data, *memory,
+                *addresses, *weights, *(measures + 4 * outputs * (2 * number + i) for i in (0, 1)), *memory,
                 first, groups, dilation, slots, x.length, inputs, outputs, pitch,
             )  # fmt: skip
 
@@ -141,16 +153,27 @@ class Convolution:
 
 
 def _blocks(
-    length: int, dilation: int, kernel: Kernel, inputs: int, threads: int
+    length: int, dilation: int, outputs: int, fitting: int, rows: int, threads: int
 ) -> Iterator[tuple[int, int, int]]:
-    """Number, first row and groups of each block: equal, small enough for the cache, and one a thread."""
-    rows = dilation * kernel.scheme.outputs
-    groups = -(-length // rows)
-    fitting = max(CACHE // (kernel.scheme.points * inputs * dilation), 1)
-    count = max(-(-groups // fitting), min(threads, groups))
-    size = -(-groups // count)
+    """Number, first row and groups of each block: about `fitting` tiles, and as many blocks a thread."""
+    groups = -(-length // (dilation * outputs))
+    size = _full_groups(fitting, dilation, rows)
+    rounds = -(-groups // (size * threads))
+    if rounds <= 2:
+        size = -(-groups // (rounds * threads))
     for number, group in enumerate(range(0, groups, size)):
-        yield number, group * rows, min(size, groups - group)
+        yield number, group * dilation * outputs, min(size, groups - group)
+
+
+def _full_groups(fitting: int, dilation: int, rows: int) -> int:
+    """Groups of `dilation` tiles near the fitting number that leave the fewest of a product's rows empty."""
+    near = max(fitting // dilation, 1)
+
+    def fullness(groups: int) -> float:
+        tiles = groups * dilation
+        return tiles / (-(-tiles // rows) * rows)
+
+    return max(range(max(near - 2, 1), near + 3), key=lambda groups: (round(fullness(groups), 2), groups))
 
 
 def _scratch(
@@ -183,18 +206,65 @@ class Dense:
         self, library: Library, crew: Crew, x: Array, y: Array, rows: int, pitch: int | None = None
     ) -> None:
         """y[row] = x[row] @ weights + bias; rows of x start `pitch` floats apart; both have spare rows."""
-        inputs, outputs = self.panels.shape[1], len(self.bias)
+        inputs, panel = self.panels.shape[1:]
         x_pitch = x.shape[1] if pitch is None else pitch
-        step = -(-max(-(-rows // (4 * crew.threads)), 24) // library.shape.rows) * library.shape.rows
-        source, target, weights, bias = (a.ctypes.data for a in (x, y, self.panels, self.bias))
         y_pitch = y.shape[1]
+        source, target, weights, bias = (_address(a) for a in (x, y, self.panels, self.bias))
         function = library["dense"]
+        step = -(-DENSE_ROWS // library.shape.rows) * library.shape.rows
+        share = _share(len(self.panels), -(-rows // step), crew.threads)
 
-        def work(first: int, scratch: Scratch) -> None:
-            count = min(step, rows - first)
+        def work(block: tuple[int, int], scratch: Scratch) -> None:
+            first, panels = block
+            start = panels * panel
+            outputs = min(share, len(self.panels) - panels) * panel
             function(
-                source + 4 * first * x_pitch, target + 4 * first * y_pitch, weights, bias,
-                count, inputs, outputs, x_pitch, y_pitch,
+                source + 4 * first * x_pitch, target + 4 * (first * y_pitch + start),
+                weights + 4 * start * inputs, bias + 4 * start,
+                min(step, rows - first), inputs, outputs, x_pitch, y_pitch,
             )  # fmt: skip
 
-        crew.each(range(0, rows, step), work)
+        crew.each(product(range(0, rows, step), range(0, len(self.panels), share)), work)
+
+
+def _share(panels: int, row_blocks: int, threads: int) -> int:
+    """Panels of one block of work: all of them, unless the rows alone do not keep the threads busy."""
+    blocks = 1 if threads == 1 else max(-(-2 * threads // row_blocks), 1)
+    return -(-panels // blocks)
+
+
+@dataclass(frozen=True)
+class Lstm:
+    """Both directions' input weights as one Dense, and state weights [2, units / width, units, 4, width]."""
+
+    inputs: Dense
+    state: Array
+
+    def __call__(
+        self,
+        library: Library,
+        crew: Crew,
+        workshop: Workshop,
+        x: Array,
+        rows: int,
+        repeats: Frames | None = None,
+    ) -> Array:
+        """Outputs [rows, 2 * units] of x [rows, in]; with `repeats` [rows], each row comes that often."""
+        units = self.state.shape[2]
+        gates = workshop.rows("gates", rows, len(self.inputs.bias))
+        self.inputs(library, crew, x, gates, rows)
+        steps = gates[:rows] if repeats is None else np.repeat(gates[:rows], repeats, axis=0)
+        y = np.empty((len(steps), 2 * units), np.float32)
+        function = library["lstm"]
+
+        def work(direction: int, scratch: Scratch) -> None:
+            first, sign = (0, 1) if direction == 0 else (len(steps) - 1, -1)
+            gate, out = steps[first, 4 * units * direction :], y[first, units * direction :]
+            memory = np.zeros((3, units), np.float32)
+            function(
+                *(_address(a) for a in (gate, self.state[direction], out, *memory)),
+                len(steps), units, sign * 8 * units, sign * 2 * units,
+            )  # fmt: skip
+
+        crew.each((0, 1), work)
+        return y

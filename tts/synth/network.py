@@ -1,49 +1,39 @@
 """Kokoro's network: tokens, a style and a speed go in, sound and the frames of every token come out."""
 
-import logging
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import gettempdir
-from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from tts.synth.decoder import Decoder
-from tts.synth.graph.build import DECODER, HEAD, TAIL, WHOLE, build
-from tts.synth.graph.durations import FRAMES
-from tts.synth.graph.prepared import cache_key, fingerprint, prepared
+from tts.synth.graph.prepared import cache_key, fingerprint, prepared, sources
 from tts.synth.graph.store import map_arrays
-from tts.synth.kernels.crew import Cancelled, Crew
-from tts.synth.kernels.library import Library, native_shape
-from tts.synth.session import Session
+from tts.synth.kernels.crew import Cancelled
+from tts.synth.kernels.library import Library
+from tts.synth.own import Own
 
 __all__ = ["Cancelled", "Network"]
 
 MAX_TOKENS = 510
 STYLE_WIDTH = 256
-DECODER_STYLE = 128  # the first half of a style is the decoder's, the second the predictors'
-PREPARED_VERSION = "2"  # raise it when a pass writes something else
-
-log = logging.getLogger(__name__)
 
 Samples = NDArray[np.float32]
 Frames = NDArray[np.int64]
-Feeds = dict[str, NDArray[Any]]
 
 
 class Way(Protocol):
-    """How a prepared folder is run."""
+    """How a prepared model is run."""
 
-    def speak(self, feeds: Feeds, threads: int) -> tuple[Samples, Frames | None]: ...
+    def speak(
+        self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int
+    ) -> tuple[Samples, Frames | None]: ...
 
     def cancel(self) -> None: ...
 
     def close(self) -> None: ...
-
-    def inputs(self) -> dict[str, Any]: ...
 
 
 class Network:
@@ -52,13 +42,8 @@ class Network:
     def __init__(self, model: Path, cache: Path | None, threads: int = 1, device: str = "cpu") -> None:
         """Load, and prepare first if need be; ValueError on a device that onnxruntime does not offer."""
         cache = cache or Path(gettempdir()) / "kokoro-graphs"
-        shape = native_shape()
-        key = cache_key(fingerprint(model), PREPARED_VERSION, onnxruntime.__version__, repr(shape))
-        folder = prepared(cache, key, lambda folder: build(model, folder, shape))
         self._threads = threads
-        self._way: Way = (
-            Parts(folder, Library(cache, shape)) if _split(folder, device) else Whole(folder, device)
-        )
+        self._way = _way(model, cache, device)
 
     def speak(
         self, tokens: Sequence[int], style: NDArray[np.float32], speed: float, threads: int | None = None
@@ -69,14 +54,8 @@ class Network:
         model hides its durations. Raises ValueError on other shapes, Cancelled when `cancel` came meanwhile.
         """
         _check(tokens, style)
-        ids = "input_ids" if "input_ids" in self._way.inputs() else "tokens"
-        feeds: Feeds = {
-            ids: np.array([[0, *tokens, 0]], np.int64),
-            "style": style.reshape(1, STYLE_WIDTH),
-            "speed": np.array([speed], np.float32),
-        }
-        samples, frames = self._way.speak(feeds, threads or self._threads)
-        return samples.reshape(-1), None if frames is None else frames.reshape(-1)
+        ids = np.array([0, *tokens, 0], np.int64)
+        return self._way.speak(ids, style.reshape(-1).astype(np.float32), speed, threads or self._threads)
 
     def cancel(self) -> None:
         """Make the running `speak` raise Cancelled; without one, nothing happens."""
@@ -88,9 +67,34 @@ class Network:
         self._way.close()
 
 
-def _split(folder: Path, device: str) -> bool:
-    """Own kernels run on the CPU; another device takes the whole graph."""
-    return device == "cpu" and (folder / HEAD).exists()
+def _way(model: Path, cache: Path, device: str) -> Way:
+    """Our kernels on the CPU for the published graph; onnxruntime for other devices and other graphs."""
+    sha = fingerprint(model)
+    return (_own(model, sha, cache) if device == "cpu" else None) or _whole(model, sha, cache, device)
+
+
+def _own(model: Path, sha: str, cache: Path) -> Own | None:
+    """The kernels' way, or None for a graph that does not fit them."""
+    library = Library(cache)
+
+    def build(folder: Path) -> None:
+        # Here, because onnx takes 60 MB that a worker needs only once in the life of a cache.
+        from tts.synth.graph.build import build_kernels
+
+        build_kernels(model, folder, library.shape)
+
+    folder = prepared(cache, cache_key(sha, sources(), repr(library.shape)), build)
+    arrays = map_arrays(folder)
+    return Own(arrays, library) if arrays else None
+
+
+def _whole(model: Path, sha: str, cache: Path, device: str) -> Way:
+    # Here, because onnxruntime and onnx take 100 MB that the kernels' way does without.
+    from tts.synth.graph.build import build_whole
+    from tts.synth.whole import Whole
+
+    key = cache_key(sha, sources(), "onnxruntime", version("onnxruntime"))
+    return Whole(prepared(cache, key, lambda folder: build_whole(model, folder)), device)
 
 
 def _check(tokens: Sequence[int], style: NDArray[np.float32]) -> None:
@@ -98,91 +102,3 @@ def _check(tokens: Sequence[int], style: NDArray[np.float32]) -> None:
         raise ValueError(f"{len(tokens)} tokens, 1 to {MAX_TOKENS} were expected")
     if style.size != STYLE_WIDTH:
         raise ValueError(f"style of shape {style.shape}, [{STYLE_WIDTH}] was expected")
-
-
-class Whole:
-    """The whole graph in onnxruntime: other devices, and exports whose decoder is not the known one."""
-
-    def __init__(self, folder: Path, device: str) -> None:
-        self._folder = folder
-        self._device = device
-        self._sessions: dict[int, Session] = {}
-        self._session(1)
-
-    def speak(self, feeds: Feeds, threads: int) -> tuple[Samples, Frames | None]:
-        session = self._session(threads)
-        outputs = dict(zip(session.outputs, session.run(feeds), strict=True))
-        return outputs[session.outputs[0]].astype(np.float32, copy=False), outputs.get(FRAMES)
-
-    def inputs(self) -> dict[str, Any]:
-        return self._session(1).inputs
-
-    def cancel(self) -> None:
-        for session in list(self._sessions.values()):
-            session.cancel()
-
-    def close(self) -> None:
-        self._sessions.clear()
-
-    def _session(self, threads: int) -> Session:
-        if threads not in self._sessions:
-            self._sessions[threads] = Session(self._folder / WHOLE, threads, self._device)
-        return self._sessions[threads]
-
-
-class Parts:
-    """Text, pitch and durations in onnxruntime, the decoder in our kernels, the last step in onnxruntime."""
-
-    def __init__(self, folder: Path, library: Library) -> None:
-        self._heads = {1: Session(folder / HEAD, threads=1)}
-        self._folder = folder
-        self._tail = Session(folder / TAIL, threads=1)
-        self._decoder = Decoder(map_arrays(folder, DECODER), library)
-        self._crews: dict[int, Crew] = {}
-        self._guard = Lock()
-        self._running: Crew | None = None
-
-    def speak(self, feeds: Feeds, threads: int) -> tuple[Samples, Frames | None]:
-        crew = self._begin(threads)
-        try:
-            mixed, source, *frames = self._head(threads).run(feeds)
-            style = feeds["style"][0, :DECODER_STYLE]
-            spectrum = self._decoder(_single(mixed), _single(source), style, crew)
-            samples = self._tail.run({name: spectrum[None] for name in self._tail.inputs})[0]
-            return samples.astype(np.float32, copy=False), frames[0] if frames else None
-        finally:
-            with self._guard:
-                self._running = None
-
-    def inputs(self) -> dict[str, Any]:
-        return self._heads[1].inputs
-
-    def cancel(self) -> None:
-        with self._guard:
-            if self._running is not None:
-                self._running.cancelled.set()
-                for session in (*self._heads.values(), self._tail):
-                    session.cancel()
-
-    def close(self) -> None:
-        for crew in self._crews.values():
-            crew.close()
-
-    def _begin(self, threads: int) -> Crew:
-        crew = self._crews.get(threads)
-        if crew is None:
-            crew = self._crews[threads] = Crew(threads)
-        crew.cancelled.clear()
-        with self._guard:
-            self._running = crew
-        return crew
-
-    def _head(self, threads: int) -> Session:
-        if threads not in self._heads:
-            self._heads[threads] = Session(self._folder / HEAD, threads)
-        return self._heads[threads]
-
-
-def _single(batch: NDArray[Any]) -> NDArray[np.float32]:
-    only: Samples = batch[0].astype(np.float32, copy=False)
-    return only

@@ -26,6 +26,9 @@ __all__ = ["Cancelled", "Speaker"]
 
 FRAME_SECONDS = 600 / SAMPLE_RATE
 """One duration frame of the network: 600 samples (ISTFTNet's upsampling 10 * 6 * hop 5 * 2)."""
+HEARD_EARLY = 3 * FRAME_SECONDS
+"""Seconds by which a phoneme is heard before its frames: hexgrad's pipeline takes off the same three frames, and the
+onsets after pauses lay 0.04 to 0.08 s before the frames when they were measured."""
 HEAD = 0.06
 """Seconds of rest kept before speech: no soft onset is cut, and MP3 and AAC hide their encoders' run-up in it."""
 
@@ -124,15 +127,19 @@ def _kept(text: str, utterance: Utterance) -> Iterator[tuple[int, int]]:
 def _timed(
     run: Sequence[Spoken], frames: NDArray[np.int64], cut: float, seconds: float
 ) -> Iterator[tuple[Spoken, float, float]]:
-    """Each word or mark with its first and last second in the trimmed sound.
+    """Each word or mark with its first and last second in the trimmed sound; a space belongs half to either side.
 
     `frames` has one count for each token and for the zeros at both ends; `cut` seconds were trimmed before.
     """
-    edges = np.clip(np.concatenate([[0], np.cumsum(frames)]) * FRAME_SECONDS - cut, 0.0, seconds).tolist()
-    at = 1
+    heard = np.concatenate([[0], np.cumsum(frames)]) * FRAME_SECONDS - HEARD_EARLY - cut
+    edges = np.clip(heard, 0.0, seconds).tolist()
+    at, start = 1, edges[1]
     for item in run:
-        yield item, edges[at], edges[at + len(tokens(item.phonemes.rstrip()))]
+        last = at + len(tokens(item.phonemes.rstrip()))
         at += len(tokens(item.phonemes))
+        end = (edges[last] + edges[at]) / 2
+        yield item, start, end
+        start = end
 
 
 def _words(timed: Iterable[tuple[Spoken, float, float]], text: SpokenText) -> Iterator[Word]:

@@ -14,7 +14,7 @@ FLOAT_OPERATOR = {"ConvInteger": "Conv", "MatMulInteger": "MatMul"}
 
 
 def dequantize(model: ModelProto) -> ModelProto:
-    """Replace ConvInteger, MatMulInteger and DynamicQuantizeLSTM, in place; a float graph passes unchanged.
+    """Replace integer Conv, MatMul, LSTM and tables by float ones, in place; a float graph passes unchanged.
 
     Within a quantisation step of the int8 graph; the weights themselves are exact.
     """
@@ -26,6 +26,8 @@ def dequantize(model: ModelProto) -> ModelProto:
             replaced = _float_product(links, node, weights)
         elif node.op_type == "DynamicQuantizeLSTM":
             replaced = _float_lstm(links, node, weights)
+        elif node.op_type == "DequantizeLinear" and _picks(links, node.input[0]):
+            replaced = _float_pick(links, node, weights)
         else:
             continue
         swaps[replaced.output[0]] = [replaced]
@@ -65,6 +67,21 @@ def _float_lstm(links: Links, node: NodeProto, weights: dict[str, TensorProto]) 
             links, inputs[place], inputs[scale], inputs[scale + 1], weights, transposed=True
         )
     return _node("LSTM", inputs[:8], list(node.output), node)
+
+
+def _picks(links: Links, name: str) -> bool:
+    """Whether a tensor is rows of a constant table."""
+    maker = links.maker.get(name)
+    return maker is not None and maker.op_type == "Gather" and maker.input[0] in links.constants
+
+
+def _float_pick(links: Links, node: NodeProto, weights: dict[str, TensorProto]) -> NodeProto:
+    """Rows of the float table in place of dequantised rows of a quantised one."""
+    gather = links.maker[node.input[0]]
+    table = _weight(
+        links, gather.input[0], node.input[1], node.input[2] if len(node.input) > 2 else "", weights
+    )
+    return _node("Gather", [table, gather.input[1]], [node.output[0]], gather)
 
 
 def _weight(

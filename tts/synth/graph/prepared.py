@@ -22,6 +22,13 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sources() -> str:
+    """A digest of this package's own source: what a changed pass or kernel prepared is not used again."""
+    package = Path(__file__).parent.parent
+    digests = (path.read_bytes() for path in sorted(package.rglob("*.py")))
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
 def cache_key(*parts: str) -> str:
     """A folder name from all that the prepared graph depends on; the CPU is added here."""
     text = "|".join((*parts, platform.machine(), platform.processor()))

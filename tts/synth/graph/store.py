@@ -11,21 +11,23 @@ Array = NDArray[np.float32]
 LINE = 64  # bytes: each array begins on a cache line
 
 
-def save_arrays(folder: Path, name: str, arrays: Mapping[str, Array]) -> None:
-    """Write `name`.bin, and where each array is in it to `name`.json."""
+def save_arrays(folder: Path, arrays: Mapping[str, Array]) -> None:
+    """Write one file of arrays, and where each is in it."""
     index: dict[str, tuple[int, tuple[int, ...]]] = {}
-    with (folder / f"{name}.bin").open("wb") as file:
+    with (folder / "arrays.bin").open("wb") as file:
         for key, array in arrays.items():
             file.write(bytes(-file.tell() % LINE))
             index[key] = (file.tell(), array.shape)
             file.write(np.ascontiguousarray(array, np.float32).tobytes())
-    (folder / f"{name}.json").write_text(json.dumps(index), encoding="utf-8")
+    (folder / "arrays.json").write_text(json.dumps(index), encoding="utf-8")
 
 
-def map_arrays(folder: Path, name: str) -> dict[str, Array]:
+def map_arrays(folder: Path) -> dict[str, Array]:
     """The arrays of `save_arrays`, read-only, read from disk when first used."""
-    index = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    whole = np.memmap(folder / f"{name}.bin", np.uint8, "r")
+    index = json.loads((folder / "arrays.json").read_text(encoding="utf-8"))
+    if not index:
+        return {}
+    whole = np.memmap(folder / "arrays.bin", np.uint8, "r")
     return {key: _array(whole, start, shape) for key, (start, shape) in index.items()}
 
 

@@ -9,15 +9,15 @@ channels. A block of rows goes through all steps while it is in the cache:
     untransform  n points to m rows, plus bias and residual       y, and sums for the next normalisation
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 
 from tts.synth.kernels.emit import Code, Shape
-from tts.synth.kernels.toom_cook import Scheme
+from tts.synth.kernels.toom_cook import Matrix, Scheme
 
 # sin²(πr) for |r| <= 1/2 as r² * polynomial(r²), least squares at Chebyshev nodes: error below 5e-7.
 SNAKE = (9.86952173, -32.4650351, 42.64226575, -29.42105229, 10.5730692)
@@ -69,7 +69,7 @@ def _activated(code: Code, kind: str, source: ir.Value, channel: ir.Value) -> ir
     if kind == "plain":
         return value
     if kind == "leaky":
-        return _larger(code, value, code.builder.fmul(value, code.splat(LEAK)))
+        return code.most(value, code.builder.fmul(value, code.splat(LEAK)))
     turns = code.builder.fmul(value, code.load(code.alpha, channel))
     rest = code.builder.fsub(turns, code.round(turns))
     square = code.builder.fmul(rest, rest)
@@ -77,10 +77,6 @@ def _activated(code: Code, kind: str, source: ir.Value, channel: ir.Value) -> ir
     for coefficient in reversed(SNAKE[:-1]):
         series = code.fma(series, square, code.splat(coefficient))
     return code.fma(code.builder.fmul(series, square), code.load(code.inverse, channel), value)
-
-
-def _larger(code: Code, a: ir.Value, b: ir.Value) -> ir.Value:
-    return code.builder.select(code.builder.fcmp_ordered(">", a, b), a, b)
 
 
 def transform(module: ir.Module, scheme: Scheme, width: int) -> Code:
@@ -94,22 +90,40 @@ def transform(module: ir.Module, scheme: Scheme, width: int) -> Code:
         target = code.at(code.v, code.mul(code.add(code.mul(group, code.dilation), phase), code.channels))
         stride = code.mul(code.dilation, code.channels)
         with code.loop(code.channels, width) as channel:
-            rows = [code.load(source, code.add(code.mul(stride, j), channel)) for j in range(n)]
-            for point, value in enumerate(_evaluated(code, scheme, rows)):
+            load = partial(_load_row, code, source, stride, channel)
+            for point, value in enumerate(_evaluated(code, scheme, load)):
                 code.store(value, target, code.add(code.mul(plane, point), channel))
     code.done()
     return code
 
 
-def _evaluated(code: Code, scheme: Scheme, rows: Sequence[ir.Value]) -> list[ir.Value]:
-    """input @ rows, each pair of points ±p from one even and one odd sum."""
-    even, odd = scheme.input.copy(), scheme.input.copy()
-    even[:, 1::2], odd[:, 0::2] = 0.0, 0.0
-    values = [code.combine(even[0], rows)]
-    for point in range(1, scheme.points - 1, 2):
-        a, b = code.combine(even[point], rows), code.combine(odd[point], rows)
+def _load_row(code: Code, source: ir.Value, stride: ir.Value, channel: ir.Value, row: int) -> ir.Value:
+    return code.load(source, code.add(code.mul(stride, row), channel))
+
+
+def _evaluated(code: Code, scheme: Scheme, row: Callable[[int], ir.Value]) -> list[ir.Value]:
+    """input @ rows, each pair of points ±p from one even and one odd sum; `row` loads a row of the tile.
+
+    Row by row, so that the sums stay in registers and every row is loaded once.
+    """
+    pairs = range(1, scheme.points - 1, 2)
+    even = _sums(code, scheme.input[[0, *pairs]], range(0, scheme.points, 2), row)
+    odd = _sums(code, scheme.input[[*pairs, -1]], range(1, scheme.points, 2), row)
+    values = [even[0]]
+    for a, b in zip(even[1:], odd[:-1], strict=True):
         values += [code.builder.fadd(a, b), code.builder.fsub(a, b)]
-    return [*values, code.combine(odd[-1], rows)]
+    return [*values, odd[-1]]
+
+
+def _sums(
+    code: Code, weights: Matrix, places: Iterable[int], load: Callable[[int], ir.Value]
+) -> list[ir.Value]:
+    """weights @ what `load` gives at these places, all sums at once."""
+    totals: list[ir.Value | None] = [None] * len(weights)
+    for place in places:
+        value = load(place)
+        totals = [code.plus(total, w, value) for total, w in zip(totals, weights[:, place], strict=True)]
+    return totals
 
 
 def _plane(code: Code) -> ir.Value:
@@ -145,18 +159,18 @@ def _untransform(module: ir.Module, kernel: Kernel, shape: Shape) -> Code:
         tile = code.at(code.m, code.mul(code.add(code.mul(group, code.dilation), phase), shape.panel))
         first = code.add(code.first, code.mul(group, scheme.outputs, code.dilation), phase)
         for column in range(0, shape.panel, shape.width):
-            points = [code.load(tile, code.add(code.mul(plane, p), column)) for p in range(scheme.points)]
-            _write(code, kernel, points, first, column)
+            load = partial(_load_row, code, tile, plane, code.index(column))
+            _write(code, kernel, load, first, column)
     code.done()
     return code
 
 
-def _write(code: Code, kernel: Kernel, points: Sequence[ir.Value], first: ir.Value, column: int) -> None:
+def _write(code: Code, kernel: Kernel, load: Callable[[int], ir.Value], first: ir.Value, column: int) -> None:
     """Store one tile's rows for one vector of channels; rows past the end are written but not counted."""
     builder = code.builder
     total, squares = code.load(code.sums, column), code.load(code.squares, column)
     bias = code.load(code.bias, column)
-    for j, value in enumerate(_interpolated(code, kernel.scheme, points)):
+    for j, value in enumerate(_interpolated(code, kernel.scheme, load)):
         row = code.add(first, code.mul(code.dilation, j))
         place = code.add(code.mul(row, code.pitch), column)
         value = builder.fadd(value, bias)
@@ -170,15 +184,15 @@ def _write(code: Code, kernel: Kernel, points: Sequence[ir.Value], first: ir.Val
     code.store(squares, code.squares, column)
 
 
-def _interpolated(code: Code, scheme: Scheme, points: Sequence[ir.Value]) -> list[ir.Value]:
-    """output @ points: even rows need the sums of each pair ±p, odd rows the differences."""
-    pairs = list(pairwise(points[1:-1]))[::2]
-    halves = [[code.builder.fadd(a, b) for a, b in pairs], [code.builder.fsub(a, b) for a, b in pairs]]
-    rows = []
-    for j, weights in enumerate(scheme.output):
-        terms = [points[0], *halves[j % 2], points[-1]]
-        rows.append(code.combine([weights[0], *weights[1:-1:2], weights[-1]], terms))
-    return rows
+def _interpolated(code: Code, scheme: Scheme, point: Callable[[int], ir.Value]) -> list[ir.Value]:
+    """output @ points, pair by pair: even rows take the sum of each pair ±p, odd rows the difference."""
+    first, last = point(0), point(scheme.points - 1)
+    totals: list[ir.Value | None] = [code.plus(None, weights[0], first) for weights in scheme.output]
+    for p in range(1, scheme.points - 1, 2):
+        a, b = point(p), point(p + 1)
+        halves = code.builder.fadd(a, b), code.builder.fsub(a, b)
+        totals = [code.plus(t, scheme.output[j, p], halves[j % 2]) for j, t in enumerate(totals)]
+    return [code.plus(t, scheme.output[j, -1], last) for j, t in enumerate(totals)]
 
 
 def convolution(

@@ -20,13 +20,14 @@ class Scratch:
 
     def __init__(self) -> None:
         self._arrays: dict[str, NDArray[np.float32]] = {}
+        self._addresses: dict[str, int] = {}
 
     def address(self, name: str, size: int) -> int:
         """Where `size` floats are; they hold whatever was there, zeros at first."""
-        array = self._arrays.get(name)
-        if array is None or array.size < size:
-            array = self._arrays[name] = np.zeros(size, np.float32)
-        return array.ctypes.data
+        if name not in self._arrays or self._arrays[name].size < size:
+            self._arrays[name] = np.zeros(size, np.float32)
+            self._addresses[name] = self._arrays[name].ctypes.data
+        return self._addresses[name]
 
 
 class Crew:

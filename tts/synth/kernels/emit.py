@@ -1,6 +1,6 @@
 """A small vocabulary for writing vector loops in LLVM's language: enough for convolutions, and no more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -111,15 +111,27 @@ class Code:
         """To the nearest whole number, ties to even."""
         return self._intrinsic("llvm.roundeven", [a])
 
-    def combine(self, weights: Sequence[float], vectors: Sequence[ir.Value]) -> ir.Value | None:
-        """The sum of weight * vector over the weights that are not zero; None when all are."""
-        total = None
-        for weight, vector in zip(weights, vectors, strict=True):
-            if weight == 0.0:
-                continue
-            scaled = self.splat(float(weight))
-            total = self.builder.fmul(scaled, vector) if total is None else self.fma(scaled, vector, total)
-        return total
+    def most(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The larger of both, lane by lane."""
+        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
+
+    def least(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The smaller of both, lane by lane."""
+        return self.builder.select(self.builder.fcmp_ordered("<", a, b), a, b)
+
+    def scaled_by_power(self, value: ir.Value, power: ir.Value) -> ir.Value:
+        """value * 2**power for whole powers, by adding to the exponent."""
+        whole = ir.VectorType(ir.IntType(32), self.width)
+        shift = ir.Constant(whole, [23] * self.width)
+        steps = self.builder.shl(self.builder.fptosi(power, whole), shift)
+        return self.builder.bitcast(self.builder.add(self.builder.bitcast(value, whole), steps), self.vector)
+
+    def plus(self, total: ir.Value | None, weight: float, value: ir.Value) -> ir.Value | None:
+        """total + weight * value, where no total is zero and a zero weight adds nothing."""
+        if weight == 0.0:
+            return total
+        scaled = self.splat(float(weight))
+        return self.builder.fmul(scaled, value) if total is None else self.fma(scaled, value, total)
 
     def call(self, callee: "Code", *arguments: int | ir.Value) -> None:
         self.builder.call(callee.function, [self.index(a) if isinstance(a, int) else a for a in arguments])

@@ -1,7 +1,6 @@
 """The kernels compiled for this CPU, kept on disk as an object file, and called through ctypes."""
 
 import ctypes
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import llvmlite  # type: ignore[import-untyped]
 from llvmlite import binding, ir
 
-from tts.synth.graph.prepared import cache_key, prepared
+from tts.synth.graph.prepared import cache_key, prepared, sources
 from tts.synth.kernels import toom_cook
 from tts.synth.kernels.convolution import (
     ACTIVATIONS,
@@ -21,6 +20,7 @@ from tts.synth.kernels.convolution import (
 )
 from tts.synth.kernels.dense import dense, micro
 from tts.synth.kernels.emit import POINTER, Shape
+from tts.synth.kernels.lstm import gelu, lstm
 
 # Outputs of a tile by activation and filter length: more would multiply less, but lose float32's precision in
 # the long filters, and in the wide blocks (leaky, plain) read more weights than it saves sums.
@@ -80,11 +80,9 @@ def _machine() -> binding.TargetMachine:
 
 
 def _key(shape: Shape) -> str:
-    """Depends on the kernels' own source, the compiler, and the CPU with its features."""
-    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    """Depends on the kernels' source, the compiler, and the CPU with its features."""
     features = binding.get_host_cpu_features().flatten()
-    source = hashlib.sha256(sources).hexdigest()
-    return cache_key(source, llvmlite.__version__, binding.get_host_cpu_name(), features, repr(shape))
+    return cache_key(sources(), llvmlite.__version__, binding.get_host_cpu_name(), features, repr(shape))
 
 
 def _compile(folder: Path, shape: Shape, machine: binding.TargetMachine) -> None:
@@ -115,4 +113,6 @@ def _module(shape: Shape) -> ir.Module:
         activated, transformed = activations[kernel.activation], transforms[kernel.scheme.points]
         convolution(module, kernel, shape, products, activated, transformed)
     dense(module, shape)
+    lstm(module, shape)
+    gelu(module, shape.width)
     return module

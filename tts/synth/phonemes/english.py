@@ -75,6 +75,7 @@ class English:
         self._tagger = _tagger()
         # A word sounds the same wherever tag and context are the same; sixty thousand take some 15 MB.
         self._word = lru_cache(maxsize=60_000)(self._word_once)
+        self.read("Zyxqy.")  # no word: so espeak is loaded as well
 
     def read(self, text: str, fixed: Sequence[Spoken] = ()) -> list[Spoken]:
         """Words and marks of `text`; those of `fixed` as they are, heeded by their neighbours ("a", "the")."""

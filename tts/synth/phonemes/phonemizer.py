@@ -85,7 +85,7 @@ class Phonemizer:
 
     def load(self, language: str) -> None:
         """Makes the first text in `language` as quick as the next. Raises ValueError for an unknown letter."""
-        self._reader(language)
+        self("1.", language)
 
     def __call__(
         self,

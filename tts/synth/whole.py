@@ -1,4 +1,4 @@
-"""onnxruntime's part of the work: a graph in memory that can be told to stop."""
+"""The whole graph in onnxruntime: for other devices, and for exports that are not laid out as known."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,8 @@ import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state  # type: ignore[import-untyped]
 
+from tts.synth.graph.build import WHOLE
+from tts.synth.graph.durations import FRAMES
 from tts.synth.kernels.crew import Cancelled
 
 DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider"}
@@ -19,6 +21,10 @@ NUMPY_TYPES = {
     "tensor(int32)": np.int32,
     "tensor(int64)": np.int64,
 }
+
+
+Samples = NDArray[np.float32]
+Frames = NDArray[np.int64]
 
 
 class Session:
@@ -64,3 +70,40 @@ def _provider(device: str) -> str:
             f"device {device!r} is not offered by this onnxruntime; it offers {', '.join(offered)}"
         )
     return provider
+
+
+class Whole:
+    """A session for each number of threads that was asked for."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self._folder = folder
+        self._device = device
+        self._sessions: dict[int, Session] = {}
+        self._session(1)
+
+    def speak(
+        self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int
+    ) -> tuple[Samples, Frames | None]:
+        session = self._session(threads)
+        ids = "input_ids" if "input_ids" in session.inputs else "tokens"
+        feeds: dict[str, NDArray[Any]] = {
+            ids: tokens[None],
+            "style": style[None],
+            "speed": np.array([speed], np.float32),
+        }
+        outputs = dict(zip(session.outputs, session.run(feeds), strict=True))
+        frames = outputs.get(FRAMES)
+        samples = outputs[session.outputs[0]].reshape(-1).astype(np.float32, copy=False)
+        return samples, None if frames is None else frames.reshape(-1)
+
+    def cancel(self) -> None:
+        for session in list(self._sessions.values()):
+            session.cancel()
+
+    def close(self) -> None:
+        self._sessions.clear()
+
+    def _session(self, threads: int) -> Session:
+        if threads not in self._sessions:
+            self._sessions[threads] = Session(self._folder / WHOLE, threads, self._device)
+        return self._sessions[threads]

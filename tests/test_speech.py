@@ -1,0 +1,223 @@
+"""The real server on the real network: what it says is heard, all of it, however it is asked and whatever breaks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks.competitors import ROOT, native_body
+from benchmarks.servers import Server
+from tests.listening.sound import measure_speech, read_wav
+from tests.listening.whisper import transcribe, word_times
+from tests.listening.wording import character_error_rate, fold_words, word_error_rate
+from tests.waiting import until
+from tts.speech.audio import SAMPLE_RATE
+
+pytestmark = pytest.mark.real
+
+PATIENCE = 300.0
+"""Seconds for the longest answer on a busy machine."""
+
+SENTENCES = [
+    "The captain folded his old map and waited for the morning tide.",
+    "She opened the heavy door, looked across the garden, and smiled.",
+    "Nobody in the village had ever heard such a strange and lovely song.",
+]
+VOICES = ["af_heart", "af_bella", "am_michael", "am_fenrir", "bf_emma", "bm_george"]
+ROUTES = ("/synthesize", "/synthesize/stream")
+LONG = " ".join(SENTENCES)
+
+
+class Served:
+    """A running server, its temp folder, and a client for it."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.folder = folder
+        self.address = server.address
+        self._server = server
+        self.client = httpx.Client(base_url=server.address, timeout=PATIENCE)
+
+    def say(self, text: Any, voice: str = "af_heart", route: str = "/synthesize/stream", **fields: Any) -> bytes:
+        answer = self.post(route, text=text, voice=voice, **fields)
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    def post(self, route: str, **fields: Any) -> httpx.Response:
+        return self.client.post(route, json=fields)
+
+    def workers(self) -> list[psutil.Process]:
+        return [each for each in self._server.processes() if "tts.engines.worker" in " ".join(each.cmdline())]
+
+    def main(self) -> psutil.Process:
+        return self._server.processes()[0]
+
+    def ready(self) -> bool:
+        status = self.client.get("/health").json()
+        return bool(status["ready"] == status["workers"])
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("output")
+    settings = {"KOKORO_HOST": "127.0.0.1", "KOKORO_PORT": "0", "KOKORO_TEMP_DIR": str(folder)}
+    settings["KOKORO_DATA_DIR"] = str(folder.with_name("data"))
+    command = [sys.executable, "kokoro_tts_api.py"]
+    server = Server("ours", command, "/synthesize/stream", native_body, settings, ROOT)
+    server.start()
+    running = Served(server, folder)
+    with running.client:
+        yield running
+    server.close()
+
+
+@pytest.mark.parametrize("voice", VOICES)
+def test_every_word_is_heard(served: Served, voice: str) -> None:
+    sound = served.say(LONG, voice, ROUTES[VOICES.index(voice) % 2])
+    speech = measure_speech(sound, len(fold_words(LONG)))
+    assert not speech.clipped and not speech.silent
+    assert 0.2 <= speech.seconds_per_word <= 0.7
+    assert speech.head <= 0.5 and speech.tail <= 0.5
+    assert word_error_rate(LONG, transcribe(sound)) <= 0.05
+    assert list(served.folder.iterdir()) == []
+
+
+def test_japanese_is_heard(served: Served) -> None:
+    text = "今日はとても天気がいいので、公園を散歩しました。"
+    assert character_error_rate(text, transcribe(served.say(text, "jf_alpha"), "ja")) <= 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"), [("Hi.", "hi"), ("Yes.", "yes"), ("Stop!", "stop"), ("Good morning", "good")]
+)
+def test_very_short_texts_come_out_right(served: Served, text: str, heard: str) -> None:
+    assert fold_words(transcribe(served.say(text)))[:1] == [heard]
+
+
+@pytest.mark.parametrize("text", [".", "…", "-", "🎉" * 3, "\u200b.", "(", "   ?   "])
+def test_texts_without_a_word_are_no_error(served: Served, text: str) -> None:
+    assert measure_speech(served.say(text), 1).seconds < 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--help me with this, please.",
+        '-x "quoted" $(whoami) `ls` @file.txt; rm -rf.',
+        "First line.\nSecond line.\r\n\r\nThird one.",
+        "Party 🎉🎊 time, مرحبا שלום, and 你好 friends.",
+        "a" * 300,
+    ],
+)
+def test_odd_texts_are_spoken_and_leave_nothing(served: Served, text: str) -> None:
+    for route in ROUTES:
+        assert not measure_speech(served.say(text, route=route), len(text.split())).silent
+    assert list(served.folder.iterdir()) == []
+
+
+def test_ten_thousand_characters_are_all_spoken_in_order(served: Served) -> None:
+    words = f"{LONG} And then, without a pause, they went on their way. ".split()
+    text = " ".join(words * 60)[:10_000].rsplit(" ", 1)[0]
+    answer = served.post("/synthesize", text=text, speed=4.0, timestamps=True).json()
+    spoken = [text[word["start"] : word["end"]] for word in answer["timestamps"]]
+    assert [word.strip(",.") for word in spoken] == [word.strip(",.") for word in text.split()]
+    starts = [word["start_time"] for word in answer["timestamps"]]
+    assert starts == sorted(starts)
+
+
+def test_a_text_without_spaces_is_spoken_to_its_end(served: Served) -> None:
+    answer = served.post("/synthesize", text="a" * 2_000, speed=4.0, timestamps=True).json()
+    words = answer["timestamps"]
+    assert words[0]["start"] == 0 and words[-1]["end"] == 2_000
+
+
+def test_word_times_are_where_the_words_are_heard(served: Served) -> None:
+    answer = served.post("/synthesize", text=LONG, timestamps=True).json()
+    heard = word_times(base64.b64decode(answer["audio"]))
+    ours = {word["word"].lower().strip(",."): word for word in answer["timestamps"]}
+    apart = [
+        abs(each.start - ours[word]["start_time"])
+        for each in heard
+        if (word := each.text.lower().strip(" ,.")) in ours and LONG.lower().split().count(word) == 1
+    ]
+    assert len(apart) > 10
+    assert np.median(apart) <= 0.05
+
+
+def test_a_stream_comes_in_parts_with_natural_rests_between_them(served: Served) -> None:
+    text = " ".join(SENTENCES * 4)
+    with httpx.stream("POST", f"{served.address}/synthesize/stream", json={"text": text}, timeout=PATIENCE) as answer:
+        parts = list(answer.iter_raw())
+        assert "Content-Length" not in answer.headers
+    samples = read_wav(b"".join(parts)).samples
+    assert len(parts) >= 4
+    assert all(0.1 <= rest <= 0.7 for rest in _rests(samples))
+    assert np.abs(samples[[0, -1]]).max() < 0.001
+
+
+def _rests(samples: NDArray[np.float32]) -> list[float]:
+    """The silences of more than a tenth of a second inside the speech, in seconds."""
+    loud = np.flatnonzero(np.abs(samples) > 0.01)
+    return [gap / SAMPLE_RATE for gap in np.diff(loud) if gap > 0.1 * SAMPLE_RATE]
+
+
+def test_a_worker_killed_while_it_speaks_fails_that_request_alone(served: Served) -> None:
+    answers: list[int | str] = []
+
+    def ask() -> None:
+        try:
+            answers.append(len(served.say(" ".join(SENTENCES * 10), stream=False)))
+        except (AssertionError, httpx.HTTPError) as exc:
+            answers.append(str(exc))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    until(lambda: httpx.get(f"{served.address}/health").json()["busy"] > 0)
+    for worker in served.workers():
+        worker.kill()
+    asking.join(PATIENCE)
+    assert len(answers) == 1 and "TTS synthesis failed" in str(answers[0])
+    assert not measure_speech(served.say("Hello there."), 2).silent
+    until(served.ready, PATIENCE)
+    assert len(served.workers()) == httpx.get(f"{served.address}/health").json()["workers"]
+    assert list(served.folder.iterdir()) == []
+
+
+def test_two_hundred_requests_leave_no_trace(served: Served) -> None:
+    texts = ["Yes.", "No, thank you.", "Good morning to you all."]
+    for number in range(20):
+        served.say(texts[number % 3])
+    before = _held(served)
+    for number in range(200):
+        served.say(texts[number % 3], VOICES[number % 2], ROUTES[number % 2])
+    after = _held(served)
+    assert after["children"] == before["children"]
+    assert after["files"] <= before["files"] + 2
+    assert after["memory"] <= before["memory"] * 1.05
+    assert list(served.folder.iterdir()) == []
+
+
+def _held(served: Served) -> dict[str, float]:
+    """Open files of the server, its children, and the bytes of all that no other process shares."""
+    processes = [served.main(), *served.workers()]
+    return {
+        "files": served.main().num_fds() if os.name == "posix" else served.main().num_handles(),
+        "children": len(processes),
+        "memory": sum(process.memory_full_info().uss for process in processes),
+    }
+
+
+def test_health_tells_what_the_engine_does(served: Served) -> None:
+    status = json.loads(httpx.get(f"{served.address}/health").content)
+    assert (status["status"], status["service"], status["engine"]) == ("healthy", "Kokoro TTS API", "pool")
