@@ -42,6 +42,14 @@ READ = [
     ("KOKORO_API_KEY", "", "API_KEY", ()),
     ("KOKORO_CORS_ORIGINS", "http://a, http://b", "CORS_ORIGINS", ("http://a", "http://b")),
     ("KOKORO_CACHE_MB", "10", "CACHE_MB", 10),
+    ("KOKORO_DATA_DIR", "data", "DATA_DIR", Path("data")),
+    ("KOKORO_UPLOAD_MB", "5", "UPLOAD_MB", 5),
+    ("KOKORO_UNPACKED_MB", "50", "UNPACKED_MB", 50),
+    ("KOKORO_BOOK_PAGES", "100", "BOOK_PAGES", 100),
+    ("KOKORO_BOOK_LENGTH", "1000", "BOOK_LENGTH", 1000),
+    ("KOKORO_JOBS", "2", "JOBS", 2),
+    ("KOKORO_JOBS_MB", "300", "JOBS_MB", 300),
+    ("KOKORO_JOB_DAYS", "0.5", "JOB_DAYS", 0.5),
     ("KOKORO_LOG_LEVEL", "DEBUG", "LOG_LEVEL", "DEBUG"),
 ]
 

@@ -74,6 +74,7 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("output")
     settings = {"KOKORO_HOST": "127.0.0.1", "KOKORO_PORT": "0", "KOKORO_TEMP_DIR": str(folder)}
+    settings["KOKORO_DATA_DIR"] = str(folder.with_name("data"))
     command = [sys.executable, "kokoro_tts_api.py"]
     server = Server("ours", command, "/synthesize/stream", native_body, settings, ROOT)
     server.start()

@@ -221,6 +221,11 @@ def read_body(request: Request, model: type[Body]) -> Body:
         raise BadRequest(
             f"The body is a JSON {_json_type(fields)}: expected an object.", "body", fields, "a JSON object"
         )
+    return validated(fields, model)
+
+
+def validated(fields: dict[str, Any], model: type[Body]) -> Body:
+    """The fields as a `model`. Raises BadRequest, which names the first wrong one."""
     try:
         return model.model_validate(fields)
     except ValidationError as exc:

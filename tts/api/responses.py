@@ -217,7 +217,7 @@ def _translated(exc: HTTPException) -> SpeechError:
     if code == 404:
         return NotFound(f"There is no {request.path[:100]} here.")
     if code == 413:
-        limit = current_app.config["MAX_CONTENT_LENGTH"]
+        limit = request.max_content_length
         return TooLarge(f"The body is over its limit of {limit} bytes.", "body", None, f"up to {limit} bytes")
     error = BadRequest(exc.description or exc.name)
     error.status, error.title = code, exc.name if code != 400 else error.title
