@@ -15,6 +15,8 @@ FASTEST, SLOWEST = 2.0, 0.5
 
 def change_tempo(samples: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     """Mono samples [n] as about [n / factor] samples of the same pitch (FFmpeg's atempo, overlap-add by likeness)."""
+    if not len(samples):
+        return samples
     graph = av.filter.Graph()
     layout = {"sample_rate": str(SAMPLE_RATE), "sample_fmt": "flt", "channel_layout": "mono"}
     source = graph.add("abuffer", **layout, time_base=f"1/{SAMPLE_RATE}")
