@@ -18,6 +18,7 @@ Frames = NDArray[np.int64]
 
 SPARE_ROWS = 64  # that a kernel may write past the end: less than a tile at dilation 5, or a product's rows
 CACHE = 96 * 1024  # floats of V that stay in a second-level cache of 512 KiB beside the rest
+WIDE_TILES = 64  # that share one reading of weights too many for the cache
 DENSE_ROWS = 96  # rows that pass by one panel of weights while it is in the cache
 EPSILON = 1e-5  # of the instance normalisation
 
@@ -130,7 +131,8 @@ class Convolution:
         before = y if residual is None else residual
         addresses = [_address(a) for a in (x.data, y, before, scale, shift, turns, inverse)]
         weights = [_address(self.points), _address(self.bias)]
-        fitting = CACHE // (kernel.scheme.points * inputs)
+        wide = inputs * outputs > CACHE
+        fitting = WIDE_TILES if wide else CACHE // (kernel.scheme.points * inputs)
         blocks = list(
             _blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.shape.rows, crew.threads)
         )

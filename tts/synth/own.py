@@ -5,6 +5,7 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tts.synth.decoder import Decoding
 from tts.synth.encoder import Encoding
@@ -24,6 +25,8 @@ class Own:
     """The prepared arrays, the kernels, and a crew for each number of threads that was asked for."""
 
     def __init__(self, arrays: Mapping[str, Samples], library: Library) -> None:
+        # numpy's own threads would take the cores from the crew and from other workers.
+        threadpool_limits(1, user_api="blas")
         self._arrays = arrays
         self._library = library
         self._workshop = Workshop()

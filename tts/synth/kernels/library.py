@@ -28,8 +28,8 @@ TILES = {
     ("snake", 3): 6,
     ("snake", 7): 6,
     ("snake", 11): 6,
-    ("leaky", 3): 4,
-    ("plain", 3): 4,
+    ("leaky", 3): 2,
+    ("plain", 3): 2,
 }
 SCHEMES = {
     (activation, taps): toom_cook.scheme(outputs, taps) for (activation, taps), outputs in TILES.items()
