@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from flask import Blueprint, Response, current_app, render_template, send_from_directory
+from flask import Blueprint, Response, current_app, render_template, request
 
 from tts.api.description import HTML, described
 from tts.api.responses import limits
@@ -93,11 +93,13 @@ def page() -> Response:
 @blueprint.get("/static/<name>")
 def static(name: str) -> Response:
     """Send one of the page's files; a browser that has it already asks only whether it is still the same."""
-    kind = FILE_TYPES.get(PurePath(name).suffix)
-    if kind is None:
+    path = next((path for path in FILES.iterdir() if path.name == name), None)
+    if path is None:
         raise NotFound(f"The page has no file {name[:60]!r}.")
-    response = send_from_directory(FILES, name, mimetype=kind)
-    response.headers.update(HEADERS)
+    response = Response(path.read_bytes(), mimetype=FILE_TYPES[path.suffix], headers=HEADERS)
+    response.cache_control.no_cache = True
+    response.add_etag()
+    response.make_conditional(request)
     return response
 
 

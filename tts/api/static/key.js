@@ -5,6 +5,8 @@ import { by } from "./dom.js";
 const NAME = "api-key";
 let asking = null;
 
+by("key-cancel").addEventListener("click", () => by("key").close()); // not a submit button, or Enter would press it
+
 export function keptKey() {
   return sessionStorage.getItem(NAME);
 }

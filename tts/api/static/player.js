@@ -29,7 +29,7 @@ export class Player extends EventTarget {
     if (!this.#sound || this.#state === "stopped") return 0;
     const late = this.#context.outputLatency || 0; // a Bluetooth headset's is a fifth of a second
     const at = this.#context.currentTime - this.#origin - (this.#state === "playing" ? late : 0);
-    return Math.min(Math.max(at, 0), this.#sound.seconds);
+    return Math.min(Math.max(at, this.#from), this.#sound.seconds);
   }
 
   /** How loud it is now: root mean square, 0 to 1. */
@@ -55,9 +55,7 @@ export class Player extends EventTarget {
   }
 
   pause() {
-    if (this.#state !== "playing") return;
-    this.#context.suspend();
-    this.#enter("paused");
+    if (this.#state === "playing") this.#suspend();
   }
 
   stop() {
@@ -67,9 +65,7 @@ export class Player extends EventTarget {
   }
 
   seek(seconds) {
-    const running = this.#state === "playing";
-    this.#begin(Math.min(Math.max(seconds, 0), this.#sound.seconds));
-    if (!running) this.pause();
+    this.#begin(Math.min(Math.max(seconds, 0), this.#sound.seconds), this.#state !== "playing");
   }
 
   /** Whether all that was made so far has been heard, and more is to come. */
@@ -85,19 +81,25 @@ export class Player extends EventTarget {
     this.#analyser.connect(this.#context.destination);
   }
 
-  #begin(seconds) {
+  #begin(seconds, paused = false) {
     this.#silence();
     this.#from = seconds;
     this.#origin = this.#context.currentTime + LEAD - seconds;
     this.#next = this.#sound.blocks.findIndex((block) => (block.start + block.samples.length) / this.#sound.rate > seconds);
     if (this.#next < 0) this.#next = this.#sound.blocks.length;
-    this.#resume();
+    if (paused) this.#suspend();
+    else this.#resume();
     this.#schedule();
   }
 
   #resume() {
     this.#context.resume();
     this.#enter("playing");
+  }
+
+  #suspend() {
+    this.#context.suspend();
+    this.#enter("paused");
   }
 
   #schedule() {
