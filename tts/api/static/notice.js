@@ -39,7 +39,8 @@ function explained(error) {
   if (!(error instanceof Refused)) throw error;
   const wait = error.retryAfter ? `Try again in ${error.retryAfter} seconds.` : "";
   const named = error.status >= 500 && error.requestId ? ` It calls this request ${error.requestId.slice(0, 8)}.` : "";
-  return [error.title, [error.message, error.status === 429 ? wait : ADVICE[error.status] ?? "", named].join(" ").trim()];
+  const title = error.status === 400 ? "This can't be spoken as it stands" : error.title;
+  return [title, [error.message, error.status === 429 ? wait : ADVICE[error.status] ?? "", named].join(" ").trim()];
 }
 
 by("dismiss").addEventListener("click", () => {
