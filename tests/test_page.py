@@ -69,6 +69,12 @@ def lit(page: Page) -> str:
     return page.locator("#mirror mark").text_content() or ""
 
 
+def spoken_at(engine: FakeEngine, seconds: float, each: float) -> str:
+    """The word that the engine speaks at that second, with utterances of `each` seconds."""
+    words = engine.plan(engine.requests[0])[int(seconds // each)].text.split()
+    return words[int(seconds % each / each * len(words))]
+
+
 def test_a_click_is_heard_and_its_words_are_lit_in_their_order(open_page: Open) -> None:
     engine = FakeEngine(0.7)
     page = open_page(engine)
@@ -131,13 +137,16 @@ def test_seeking_goes_to_the_place_at_once(open_page: Open) -> None:
 
 
 def test_a_place_can_be_sought_in_a_pause(open_page: Open) -> None:
-    page = open_page(FakeEngine(3.0))
+    engine = FakeEngine(3.0)
+    page = open_page(engine)
     speak(page)
     until(lambda: level(page) > LOUD)
     page.locator("#pause").click()
+    for seconds in (0.4, 1.4, 2.9, 3.1, 4.4, 5.9):
+        page.get_by_label("Position in the sound").fill(str(seconds))
+        state(page, "paused")
+        assert (position(page), lit(page)) == (seconds, spoken_at(engine, seconds, 3.0))
     page.get_by_label("Position in the sound").fill("4")
-    state(page, "paused")
-    assert position(page) == 4
     page.locator("#pause").click()
     until(lambda: position(page) > 4.2 and level(page) > LOUD)
 
