@@ -2,7 +2,7 @@
 
 import { Refused, request } from "./api.js";
 import { by, clock, say } from "./dom.js";
-import { keep } from "./download.js";
+import { follow, keep } from "./download.js";
 import { keptKey } from "./key.js";
 import { report } from "./notice.js";
 import { nameOf } from "./settings.js";
@@ -108,9 +108,10 @@ function about(job) {
 
 async function download(job) {
   const address = `jobs/${job.id}/audio?download=1`;
-  if (!keptKey()) return location.assign(address); // straight to the disk; a link can't carry a key
+  const name = `${job.title}.${job.format}`;
+  if (!keptKey()) return follow(address, name); // straight to the disk; a link can't carry a key
   try {
-    keep(await (await request(address)).blob(), `${job.title}.${job.format}`);
+    keep(await (await request(address)).blob(), name);
   } catch (error) {
     report(error, () => download(job));
   }

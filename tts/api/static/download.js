@@ -41,11 +41,17 @@ function show(text) {
 
 /** Hand a file to the browser, which asks or saves as it is set to. */
 export function keep(blob, name) {
+  const address = URL.createObjectURL(blob);
+  follow(address, name);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000); // Safari reads it only after this task
+}
+
+/** Have the browser save what is at an address. */
+export function follow(address, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
+  link.href = address;
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // Safari reads it only after this task
 }
 
 /** A file's name out of a text's first words. */

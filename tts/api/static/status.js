@@ -23,7 +23,7 @@ async function look() {
   }
 }
 
-function show({ engine, workers, ready, busy, waiting }) {
+function show({ engine, workers = 1, ready = workers, busy = 0, waiting = 0 }) {
   tell("engine", engine);
   tell("workers", `${ready} of ${workers}`);
   tell("busy", busy);
