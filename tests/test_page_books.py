@@ -40,7 +40,8 @@ def page(browser: Browser, tmp_path: Path, shelf: Shelf, request: pytest.Fixture
 
 def hand_in(page: Page, book: Any = BOOK) -> None:
     page.locator("#file").set_input_files(book)
-    page.get_by_role("button", name="Make an audiobook").click()
+    with page.expect_response("**/jobs"):
+        page.get_by_role("button", name="Make an audiobook").click()
 
 
 def test_a_book_is_handed_in_followed_and_fetched(page: Page, shelf: Shelf) -> None:
@@ -67,8 +68,11 @@ def test_a_book_is_handed_in_followed_and_fetched(page: Page, shelf: Shelf) -> N
 def test_a_book_is_cancelled(page: Page, shelf: Shelf) -> None:
     hand_in(page)
     page.get_by_role("button", name="Cancel The Harbour").click()
+    expect(page.locator("#jobs .hint")).to_have_text("Cancelled")
+    page.get_by_role("button", name="Remove The Harbour").click()
     expect(page.locator("#jobs li")).to_have_count(0)
     assert shelf.jobs == {}
+    expect(page.locator("#file")).to_be_focused()
 
 
 def test_a_button_keeps_the_focus_while_the_book_goes_on(page: Page, shelf: Shelf) -> None:

@@ -56,7 +56,10 @@ class Shelf:
         return Response(f"the sound of {job.title}", mimetype="audio/mp4", headers=headers)
 
     def delete(self, job_id: str) -> tuple[str, int]:
-        del self.jobs[self.find(job_id).id]
+        if self.find(job_id).state == "running":
+            self.jobs[job_id].state = "cancelled"
+        else:
+            del self.jobs[job_id]
         return "", 204
 
     def find(self, job_id: str) -> Job:

@@ -76,7 +76,7 @@ function row(job) {
   made.querySelector("progress").setAttribute("aria-label", `Progress of ${job.title}`);
   made.querySelector(".fetch").setAttribute("aria-label", `Download ${job.title}`);
   made.querySelector(".fetch").addEventListener("click", () => download(job));
-  made.querySelector(".remove").addEventListener("click", () => remove(job));
+  made.querySelector(".remove").addEventListener("click", (event) => remove(job, event.currentTarget.textContent));
   return made;
 }
 
@@ -103,7 +103,8 @@ function about(job) {
     cancelled: ["Cancelled"],
   }[job.state];
   const pace = job.state === "running" && job.times_real_time && `${job.times_real_time.toFixed(1)} × real time`;
-  return [...parts, pace].filter(Boolean).join(" · ");
+  const waits = isUnderWay(job) && job.error; // for disk space, say
+  return [...parts, pace, waits].filter(Boolean).join(" · ");
 }
 
 async function download(job) {
@@ -117,14 +118,16 @@ async function download(job) {
   }
 }
 
-async function remove(job) {
+/** Cancels a book that is under way, which then stays to be seen as that; forgets one that has ended. */
+async function remove(job, verb) {
   try {
     await request(`jobs/${job.id}`, { method: "DELETE" });
-    say(`${job.title} removed`);
+    say(`${verb === "Cancel" ? "Cancelled" : "Removed"}: ${job.title}`);
   } catch (error) {
-    report(error, () => remove(job));
+    report(error, () => remove(job, verb));
   }
   await look();
+  if (document.activeElement === document.body) by("file").focus(); // its button has gone
 }
 
 function isUnderWay(job) {
