@@ -17,7 +17,7 @@ from flask import Flask
 
 from config import Config, ConfigError, variable
 from tts import __version__
-from tts.api import access, description, jobs, kokoro, native, openai, responses
+from tts.api import access, description, jobs, kokoro, native, openai, page, responses
 from tts.api.bodies import Limits
 from tts.api.cache import Answers
 from tts.api.serving import Address, Server
@@ -57,7 +57,7 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     app.extensions["styles"] = Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").style
     responses.install(app)
     access.install(app)
-    for routes in (native, openai, kokoro, jobs, description):
+    for routes in (native, openai, kokoro, jobs, description, page):
         app.register_blueprint(routes.blueprint)
     return app
 
