@@ -133,9 +133,7 @@ class Convolution:
         weights = [_address(self.points), _address(self.bias)]
         wide = inputs * outputs > CACHE
         fitting = WIDE_TILES if wide else CACHE // (kernel.scheme.points * inputs)
-        blocks = list(
-            _blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.shape.rows, crew.threads)
-        )
+        blocks = list(_blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.shape.rows, crew.threads))
         sums = np.zeros((len(blocks), 2, outputs), np.float32)
         measures = _address(sums)
         function = library[kernel.name]
@@ -204,9 +202,7 @@ class Dense:
         panels = panelled(weight, shape)
         return panels, np.pad(bias, (0, panels.shape[0] * shape.panel - len(bias))).astype(np.float32)
 
-    def __call__(
-        self, library: Library, crew: Crew, x: Array, y: Array, rows: int, pitch: int | None = None
-    ) -> None:
+    def __call__(self, library: Library, crew: Crew, x: Array, y: Array, rows: int, pitch: int | None = None) -> None:
         """y[row] = x[row] @ weights + bias; rows of x start `pitch` floats apart; both have spare rows."""
         inputs, panel = self.panels.shape[1:]
         x_pitch = x.shape[1] if pitch is None else pitch

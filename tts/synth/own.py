@@ -45,9 +45,7 @@ class Own:
             with self._guard:
                 self._running = None
 
-    def _speak(
-        self, crew: Crew, tokens: NDArray[np.int64], style: Samples, speed: float
-    ) -> tuple[Samples, Frames]:
+    def _speak(self, crew: Crew, tokens: NDArray[np.int64], style: Samples, speed: float) -> tuple[Samples, Frames]:
         arrays, tools = self._arrays, (self._arrays, self._library, self._workshop, crew)
         spoken = Encoding(*tools, style[DECODER_STYLE:]).speak(tokens, speed)
         source = harmonic_spectra(spoken.pitch, arrays["harmonics.weight"], arrays["harmonics.bias"])

@@ -66,9 +66,7 @@ def _provider(device: str) -> str:
     available = onnxruntime.get_available_providers()
     if provider not in available:
         offered = [name for name, wanted in DEVICES.items() if wanted in available]
-        raise ValueError(
-            f"device {device!r} is not offered by this onnxruntime; it offers {', '.join(offered)}"
-        )
+        raise ValueError(f"device {device!r} is not offered by this onnxruntime; it offers {', '.join(offered)}")
     return provider
 
 

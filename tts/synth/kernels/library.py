@@ -31,9 +31,7 @@ TILES = {
     ("leaky", 3): 2,
     ("plain", 3): 2,
 }
-SCHEMES = {
-    (activation, taps): toom_cook.scheme(outputs, taps) for (activation, taps), outputs in TILES.items()
-}
+SCHEMES = {(activation, taps): toom_cook.scheme(outputs, taps) for (activation, taps), outputs in TILES.items()}
 KERNELS = tuple(
     Kernel(scheme, taps, activation, residual)
     for (activation, taps), scheme in SCHEMES.items()
