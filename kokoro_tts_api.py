@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -19,17 +19,19 @@ from flask import Flask
 
 from config import Config, ConfigError, variable
 from tts import __version__
-from tts.api import access, description, kokoro, native, openai, operator, responses, tracing
+from tts.api import access, description, jobs, kokoro, native, openai, operator, page, responses, tracing
 from tts.api.bodies import Limits
 from tts.api.cache import Answers
 from tts.api.metrics import Figures
 from tts.api.serving import Address, Server
+from tts.books.book import BookLimits
+from tts.books.library import Library, Terms
 from tts.engines import logs
 from tts.engines.base import Engine, Worker
 from tts.engines.child import Child
 from tts.engines.command import RUN_PREFIX, Command
 from tts.engines.pool import Pool
-from tts.engines.relief import Relieved, Terms
+from tts.engines.relief import Relieved, Shift
 from tts.speech.errors import WorkerUnavailable
 from tts.speech.pronunciations import BadDictionary, Dictionary
 from tts.speech.text import Sizes
@@ -56,13 +58,14 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     app.config["TRUSTED_HOSTS"] = list(config.ALLOWED_HOSTS) or None
     app.extensions["engine"] = engine or make_engine(config)
     app.extensions["figures"] = Figures(app.extensions["engine"])
+    app.extensions["library"] = make_library(config, app.extensions["engine"])
     app.extensions["answers"] = Answers(config.MODEL_DIR / "answers", config.CACHE_MB, made_by(config))
     app.extensions["limits"] = limits(config)
     app.extensions["styles"] = Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").style
     responses.install(app)
     tracing.install(app)
     access.install(app)
-    for routes in (native, openai, kokoro, operator, description):
+    for routes in (native, openai, kokoro, jobs, operator, description, page):
         app.register_blueprint(routes.blueprint)
     return app
 
@@ -104,10 +107,19 @@ def make_engine(config: Config) -> Engine:
 
 def warm_pool(config: Config, command: Sequence[str]) -> Pool:
     """Warm workers, each a process with that command line, not started yet."""
-    terms = Terms(config.RECYCLE_AFTER, config.RECYCLE_MB, config.IDLE_UNLOAD)
+    shift = Shift(config.RECYCLE_AFTER, config.RECYCLE_MB, config.IDLE_UNLOAD)
     turn = threading.Lock()
-    workers = [Relieved(lambda: Child(command, config.TIMEOUT), terms, turn) for _ in range(config.WORKERS)]
+    workers = [Relieved(lambda: Child(command, config.TIMEOUT), shift, turn) for _ in range(config.WORKERS)]
     return Pool("pool", workers, config.THREADS, config.QUEUE, Sizes())
+
+
+def make_library(config: Config, engine: Engine) -> Library:
+    """The books in DATA_DIR, not started."""
+    megabyte = 1_000_000
+    limits = BookLimits(config.UNPACKED_MB * megabyte, config.BOOK_PAGES, config.BOOK_LENGTH)
+    keep = config.JOB_DAYS * 86_400 if config.JOB_DAYS else None
+    terms = Terms(config.DATA_DIR, limits, config.JOBS, config.JOBS_MB * megabyte, keep)
+    return Library(terms, engine, config.WORKERS)
 
 
 def worker_command(config: Config) -> list[str]:
@@ -161,8 +173,10 @@ def serve(config: Config, engine: Engine | None = None) -> None:
     engine = engine or make_engine(config)
     try:
         engine.start()
-        address = Address(config.HOST, config.PORT, config.CONNECTIONS, body_limit(config), config.GRACE)
-        server = Server(create_app(config, engine), address)
+        app = create_app(config, engine)
+        longest_body = max(body_limit(config), jobs.upload_limit(app.config))
+        address = Address(config.HOST, config.PORT, config.CONNECTIONS, longest_body, config.GRACE)
+        server = Server(app, address)
         log.info(
             "Engine %s, %d voices, temp folder %s",
             engine.status(),
@@ -174,7 +188,10 @@ def serve(config: Config, engine: Engine | None = None) -> None:
                 "Anybody who reaches %s may use this server: set KOKORO_API_KEY or HOST 127.0.0.1",
                 config.HOST,
             )
-        server.run()
+        library: Library = app.extensions["library"]
+        with closing(library):  # ahead of the engine that it speaks with
+            library.start()
+            server.run(library.stop)
     except WorkerUnavailable as exc:
         raise StartFailed(exc.message) from exc
     except tracing.TracesUnavailable as exc:

@@ -49,6 +49,14 @@ READ = [
     ("KOKORO_IDLE_UNLOAD", "900", "IDLE_UNLOAD", 900.0),
     ("KOKORO_TRACES", "http://localhost:4318/v1/traces", "TRACES", "http://localhost:4318/v1/traces"),
     ("KOKORO_LOG_FORMAT", "json", "LOG_FORMAT", "json"),
+    ("KOKORO_DATA_DIR", "data", "DATA_DIR", Path("data")),
+    ("KOKORO_UPLOAD_MB", "5", "UPLOAD_MB", 5),
+    ("KOKORO_UNPACKED_MB", "50", "UNPACKED_MB", 50),
+    ("KOKORO_BOOK_PAGES", "100", "BOOK_PAGES", 100),
+    ("KOKORO_BOOK_LENGTH", "1000", "BOOK_LENGTH", 1000),
+    ("KOKORO_JOBS", "2", "JOBS", 2),
+    ("KOKORO_JOBS_MB", "300", "JOBS_MB", 300),
+    ("KOKORO_JOB_DAYS", "0.5", "JOB_DAYS", 0.5),
     ("KOKORO_LOG_LEVEL", "DEBUG", "LOG_LEVEL", "DEBUG"),
 ]
 

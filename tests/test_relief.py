@@ -16,7 +16,7 @@ from tests.waiting import until
 from tts.engines.base import Listener
 from tts.engines.child import Child
 from tts.engines.pool import Pool
-from tts.engines.relief import Relieved, Terms
+from tts.engines.relief import Relieved, Shift
 from tts.speech.text import Sizes
 
 FAKE = [sys.executable, "-m", "tests.fakes.fake_worker_process"]
@@ -28,15 +28,15 @@ def children() -> set[int]:
 
 
 @contextmanager
-def relieved(terms: Terms, *arguments: str, turn: threading.Lock | None = None) -> Iterator[Relieved]:
-    """A started worker under these terms; nothing of it is left afterwards."""
+def relieved(shift: Shift, *arguments: str, turn: threading.Lock | None = None) -> Iterator[Relieved]:
+    """A started worker under these shift; nothing of it is left afterwards."""
     hire = iter(range(1000))
 
     def child() -> Child:
         number = next(hire)
         return Child([*FAKE, *(arguments if number else ())], 20.0)
 
-    with closing(Relieved(child, terms, turn or threading.Lock())) as worker:
+    with closing(Relieved(child, shift, turn or threading.Lock())) as worker:
         worker.start()
         yield worker
     until(lambda: not children())
@@ -46,9 +46,9 @@ def spoken(worker: Relieved) -> int:
     return sum(len(chunk.samples) for chunk in worker.speak(GOOD, 1))
 
 
-@pytest.mark.parametrize("terms", [Terms(utterances=3), Terms(megabytes=1)])
-def test_a_fresh_process_takes_over_while_the_last_one_speaks_on(terms: Terms) -> None:
-    with relieved(terms) as worker:
+@pytest.mark.parametrize("shift", [Shift(utterances=3), Shift(megabytes=1)])
+def test_a_fresh_process_takes_over_while_the_last_one_speaks_on(shift: Shift) -> None:
+    with relieved(shift) as worker:
         (first,) = children()
         deadline = time.monotonic() + 20
         while first in children():
@@ -57,8 +57,8 @@ def test_a_fresh_process_takes_over_while_the_last_one_speaks_on(terms: Terms) -
         assert worker.ready and worker.restarts == 0
 
 
-def test_without_terms_it_stays() -> None:
-    with relieved(Terms()) as worker:
+def test_without_shift_it_stays() -> None:
+    with relieved(Shift()) as worker:
         before = children()
         for _ in range(50):
             spoken(worker)
@@ -67,7 +67,7 @@ def test_without_terms_it_stays() -> None:
 
 
 def test_relief_that_cannot_start_leaves_the_old_one_at_work(caplog: pytest.LogCaptureFixture) -> None:
-    with relieved(Terms(utterances=1), "--mode", "cannot-load") as worker:
+    with relieved(Shift(utterances=1), "--mode", "cannot-load") as worker:
         before = children()
         for _ in range(3):
             spoken(worker)
@@ -80,21 +80,21 @@ def test_relief_that_cannot_start_leaves_the_old_one_at_work(caplog: pytest.LogC
 
 def test_one_at_a_time_takes_the_memory_of_two() -> None:
     turn = threading.Lock()
-    with relieved(Terms(utterances=1), turn=turn) as worker, turn:
+    with relieved(Shift(utterances=1), turn=turn) as worker, turn:
         for _ in range(5):
             spoken(worker)
         assert len(children()) == 1
 
 
 def test_closing_while_relief_loads_leaves_nothing() -> None:
-    with relieved(Terms(utterances=1), "--mode", "mute") as worker:
+    with relieved(Shift(utterances=1), "--mode", "mute") as worker:
         for _ in range(2):
             spoken(worker)
         until(lambda: len(children()) == 2)
 
 
 def test_an_idle_worker_goes_home_and_wakes_when_it_is_needed() -> None:
-    with relieved(Terms(idle=0.05)) as worker:
+    with relieved(Shift(idle=0.05)) as worker:
         spoken(worker)
         worker.rest()
         assert worker.ready and not worker.asleep
@@ -107,7 +107,7 @@ def test_an_idle_worker_goes_home_and_wakes_when_it_is_needed() -> None:
 
 def test_a_pool_whose_workers_are_home_wakes_for_a_request() -> None:
     turn = threading.Lock()
-    workers = [Relieved(lambda: Child(FAKE, 20.0), Terms(idle=0.1), turn) for _ in range(2)]
+    workers = [Relieved(lambda: Child(FAKE, 20.0), Shift(idle=0.1), turn) for _ in range(2)]
     with closing(Pool("pool", workers, 2, 10, Sizes(), idle=0.02)) as pool:
         pool.start()
         until(lambda: pool.status()["asleep"] == 2 and not children())
@@ -117,7 +117,7 @@ def test_a_pool_whose_workers_are_home_wakes_for_a_request() -> None:
 
 def test_a_long_text_is_spoken_whole_through_several_reliefs() -> None:
     turn = threading.Lock()
-    workers = [Relieved(lambda: Child(FAKE, 20.0), Terms(utterances=4), turn) for _ in range(2)]
+    workers = [Relieved(lambda: Child(FAKE, 20.0), Shift(utterances=4), turn) for _ in range(2)]
     with closing(Pool("pool", workers, 2, 10, Sizes(), idle=0.02)) as pool:
         pool.start()
         first = children()

@@ -24,7 +24,7 @@ PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Terms:
+class Shift:
     """When a process is relieved: after so many utterances, or with so many MB of memory; and after how many seconds
     without work it goes home. 0 is never."""
 
@@ -39,10 +39,10 @@ class Relieved:
     `turn` is shared by the workers of an engine: only one of them at a time takes the memory of two.
     """
 
-    def __init__(self, hire: Callable[[], Child], terms: Terms, turn: threading.Lock) -> None:
+    def __init__(self, hire: Callable[[], Child], shift: Shift, turn: threading.Lock) -> None:
         """`hire` makes the next worker, not started yet."""
         self._hire = hire
-        self._terms = terms
+        self._shift = shift
         self._turn = turn
         self._lock = threading.Lock()
         self._worker = hire()
@@ -79,7 +79,7 @@ class Relieved:
 
     def rest(self) -> None:
         self._hand_over()
-        if self._terms.idle and time.monotonic() - self._last > self._terms.idle and self._turn.acquire(False):
+        if self._shift.idle and time.monotonic() - self._last > self._shift.idle and self._turn.acquire(False):
             try:
                 self._go_home()
             finally:
@@ -121,9 +121,9 @@ class Relieved:
     def _is_tired(self) -> bool:
         if not self._worker.ready or time.monotonic() < self._not_before:
             return False
-        if self._terms.utterances and self._spoken >= self._terms.utterances:
+        if self._shift.utterances and self._spoken >= self._shift.utterances:
             return True
-        return bool(self._terms.megabytes) and _memory(self._worker.pid) > self._terms.megabytes * MEGABYTE
+        return bool(self._shift.megabytes) and _memory(self._worker.pid) > self._shift.megabytes * MEGABYTE
 
     def _load(self, fresh: Child) -> None:
         """Start the relief: a thread of its own, while the worker goes on."""
