@@ -443,10 +443,17 @@ def test_files_are_kept_where_that_is_wanted(tmp_path: Path, engine: FakeEngine)
     assert [(tmp_path / name).read_bytes() for name in files(tmp_path)] == [answers[0].data] * 2
 
 
-def test_a_temp_folder_that_vanished_is_an_error_of_ours(tmp_path: Path, engine: FakeEngine) -> None:
+def test_a_temp_folder_that_vanished_is_made_again(tmp_path: Path, engine: FakeEngine) -> None:
     client = make_app(tmp_path / "gone", engine).test_client()
+    with client.post("/synthesize", json={"text": "Hi."}) as answer:
+        assert answer.status_code == 200 and answer.data
+
+
+def test_a_temp_folder_that_takes_no_files_is_told(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "gone").touch()
+    client = make_app(tmp_path / "gone" / "folder", engine).test_client()
     answer = client.post("/synthesize", json={"text": "Hi."})
-    assert_refused(answer, 500, "Internal server error", "its log says how")
+    assert_refused(answer, 507, "Insufficient storage", "no room for the file")
     assert b"gone" not in answer.data
 
 
