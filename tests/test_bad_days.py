@@ -24,7 +24,7 @@ import pytest
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, connect
-from tests.fakes.running import ROOT, Running, running
+from tests.fakes.running import ROOT, Running, is_whole, running
 from tests.waiting import until
 from tts.api import connections
 from tts.engines.child import Child
