@@ -9,18 +9,19 @@ import shutil
 import signal
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from flask import Flask
 
-from config import Config, ConfigError, variable
+from config import Config, ConfigError, flag, variable
 from tts import __version__
 from tts.api import access, description, kokoro, native, openai, responses
 from tts.api.bodies import Limits
 from tts.api.cache import Answers
 from tts.api.serving import Address, Server
+from tts.api.wyoming import Wyoming
 from tts.engines.base import Engine, Worker
 from tts.engines.child import Child
 from tts.engines.command import RUN_PREFIX, Command
@@ -158,7 +159,8 @@ def serve(config: Config) -> None:
                 "Anybody who reaches %s may use this server: set KOKORO_API_KEY or HOST 127.0.0.1",
                 config.HOST,
             )
-        server.run()
+        with wyoming(config, engine):
+            server.run()
     except WorkerUnavailable as exc:
         raise StartFailed(exc.message) from exc
     except OSError as exc:
@@ -169,20 +171,35 @@ def serve(config: Config) -> None:
             remove_leftovers(config.TEMP_DIR, config.CLEANUP_FILES)
 
 
+def wyoming(config: Config, engine: Engine) -> ExitStack:
+    """The Wyoming server that the settings ask for, if any, until the block ends. Raises StartFailed."""
+    stack = ExitStack()
+    if config.WYOMING:
+        try:
+            server = Wyoming(engine, limits(config), config.WYOMING, config.CONNECTIONS)
+        except OSError as exc:
+            raise StartFailed(f"Cannot listen on {config.WYOMING}: {exc.strerror}. Set KOKORO_WYOMING.") from exc
+        stack.callback(server.close)
+        server.start()
+    return stack
+
+
 def given(arguments: list[str]) -> dict[str, str]:
     """The settings that `--name value` arguments give, as the environment would have them."""
     parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__, allow_abbrev=False)
     for each in fields(Config):
-        flag = "--" + each.name.lower().replace("_", "-")
-        parser.add_argument(flag, dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
+        parser.add_argument(flag(each.name), dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
     return {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Serve with these arguments, or the command line's."""
     # Until the server listens, and takes signals itself: an end that leaves nothing half fetched or half begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        os.environ.update(given(sys.argv[1:]))  # where a command of ours finds its settings, too
+        os.environ.update(
+            given(sys.argv[1:] if arguments is None else arguments)
+        )  # where a command of ours finds its settings, too
         config = Config.from_environment(os.environ)
         logging.basicConfig(level=config.LOG_LEVEL, format="%(asctime)s %(levelname)s %(message)s")
         serve(config)

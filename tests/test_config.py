@@ -42,6 +42,11 @@ READ = [
     ("KOKORO_API_KEY", "", "API_KEY", ()),
     ("KOKORO_CORS_ORIGINS", "http://a, http://b", "CORS_ORIGINS", ("http://a", "http://b")),
     ("KOKORO_CACHE_MB", "10", "CACHE_MB", 10),
+    ("KOKORO_WYOMING", "127.0.0.1:10300", "WYOMING", "127.0.0.1:10300"),
+    ("KOKORO_WYOMING", "on", "WYOMING", "0.0.0.0:10200"),
+    ("KOKORO_WYOMING", "off", "WYOMING", None),
+    ("KOKORO_SERVER", "http://nas:9880", "SERVER", "http://nas:9880"),
+    ("KOKORO_SERVER", "", "SERVER", None),
     ("KOKORO_LOG_LEVEL", "DEBUG", "LOG_LEVEL", "DEBUG"),
 ]
 
