@@ -165,7 +165,7 @@ class Config:
         parse=_to_address,
     )
     SERVER: str | None = setting(
-        None, "Running server that the command line talks to, such as http://nas:9880; it looks on this machine first."
+        None, "Running server that the command line asks, such as http://nas:9880; by default one on this machine."
     )
     LOG_LEVEL: str = setting("INFO", "Least severe message that is logged: DEBUG, INFO, WARNING or ERROR.")
 
