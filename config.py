@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
 from tts.speech.errors import BadRequest
 from tts.speech.voices import VOICES, find_voice
@@ -159,6 +159,17 @@ class Config:
     )
     CORS_ORIGINS: tuple[str, ...] = setting(("*",), "Web origins whose pages may call the server, separated by commas.")
     CACHE_MB: int = setting(0, "Disk space for finished answers; 0 keeps none.", "megabytes", low=0, high=1_000_000)
+    DATA_DIR: Path = setting(
+        lambda: user_data_path("kokoro-tts-api", appauthor=False),
+        "Folder of books that are spoken in the background, and of what is known about them.",
+    )
+    UPLOAD_MB: int = setting(50, "Largest book that may be sent.", "megabytes", low=1, high=4_000)
+    UNPACKED_MB: int = setting(500, "Most that a book's file may unpack to.", "megabytes", low=1, high=100_000)
+    BOOK_PAGES: int = setting(5_000, "Longest PDF.", "pages", low=1, high=1_000_000)
+    BOOK_LENGTH: int = setting(5_000_000, "Longest text of a book.", "characters", low=1, high=100_000_000)
+    JOBS: int = setting(100, "Books that may wait to be spoken; one more is refused with 429.", low=1, high=100_000)
+    JOBS_MB: int = setting(20_000, "Disk space for books; one more is refused with 507.", "megabytes", 1, 100_000_000)
+    JOB_DAYS: float = setting(30.0, "Time until a book that has ended is removed; 0 keeps it.", "days", 0, 36_500)
     WYOMING: str | None = setting(
         None,
         f"Address of the Wyoming server for Home Assistant: HOST:PORT, on ({WYOMING_ADDRESS}) or off.",

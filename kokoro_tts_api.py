@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -17,11 +17,13 @@ from flask import Flask
 
 from config import Config, ConfigError, flag, variable
 from tts import __version__
-from tts.api import access, description, kokoro, native, openai, responses
+from tts.api import access, description, jobs, kokoro, native, openai, page, responses
 from tts.api.bodies import Limits
 from tts.api.cache import Answers
 from tts.api.serving import Address, Server
 from tts.api.wyoming import Wyoming
+from tts.books.book import BookLimits
+from tts.books.library import Library, Terms
 from tts.engines.base import Engine, Worker
 from tts.engines.child import Child
 from tts.engines.command import RUN_PREFIX, Command
@@ -50,12 +52,13 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     app = Flask("kokoro_tts_api", static_folder=None)
     app.config.from_mapping(asdict(config), VERSION=__version__, MAX_CONTENT_LENGTH=body_limit(config))
     app.extensions["engine"] = engine or make_engine(config)
+    app.extensions["library"] = make_library(config, app.extensions["engine"])
     app.extensions["answers"] = Answers(config.MODEL_DIR / "answers", config.CACHE_MB, made_by(config))
     app.extensions["limits"] = limits(config)
     app.extensions["styles"] = Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").style
     responses.install(app)
     access.install(app)
-    for routes in (native, openai, kokoro, description):
+    for routes in (native, openai, kokoro, jobs, description, page):
         app.register_blueprint(routes.blueprint)
     return app
 
@@ -94,6 +97,15 @@ def make_engine(config: Config) -> Engine:
         return Pool("command", workers, config.THREADS, config.QUEUE, WHOLE_RUN)
     workers = [Child(worker_command(config), config.TIMEOUT) for _ in range(config.WORKERS)]
     return Pool("pool", workers, config.THREADS, config.QUEUE, Sizes())
+
+
+def make_library(config: Config, engine: Engine) -> Library:
+    """The books in DATA_DIR, not started."""
+    megabyte = 1_000_000
+    limits = BookLimits(config.UNPACKED_MB * megabyte, config.BOOK_PAGES, config.BOOK_LENGTH)
+    keep = config.JOB_DAYS * 86_400 if config.JOB_DAYS else None
+    terms = Terms(config.DATA_DIR, limits, config.JOBS, config.JOBS_MB * megabyte, keep)
+    return Library(terms, engine, config.WORKERS)
 
 
 def worker_command(config: Config) -> list[str]:
@@ -146,8 +158,10 @@ def serve(config: Config) -> None:
     engine = make_engine(config)
     try:
         engine.start()
-        address = Address(config.HOST, config.PORT, config.CONNECTIONS, body_limit(config), config.GRACE)
-        server = Server(create_app(config, engine), address)
+        app = create_app(config, engine)
+        longest_body = max(body_limit(config), jobs.upload_limit(app.config))
+        address = Address(config.HOST, config.PORT, config.CONNECTIONS, longest_body, config.GRACE)
+        server = Server(app, address)
         log.info(
             "Engine %s, %d voices, temp folder %s",
             engine.status(),
@@ -159,8 +173,10 @@ def serve(config: Config) -> None:
                 "Anybody who reaches %s may use this server: set KOKORO_API_KEY or HOST 127.0.0.1",
                 config.HOST,
             )
-        with wyoming(config, engine):
-            server.run()
+        library: Library = app.extensions["library"]
+        with closing(library), wyoming(config, engine):  # ahead of the engine that it speaks with
+            library.start()
+            server.run(library.stop)
     except WorkerUnavailable as exc:
         raise StartFailed(exc.message) from exc
     except OSError as exc:

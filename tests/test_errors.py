@@ -23,6 +23,9 @@ WIRE = [
     (errors.Unsupported("x"), 501, "Not supported", "not_supported", "server_error"),
     (errors.WorkerUnavailable("x"), 503, "Service unavailable", "engine_unavailable", "server_error"),
     (errors.TimedOut("x"), 504, "TTS synthesis timed out", "timeout", "server_error"),
+    (errors.Conflict("x"), 409, "Conflict", "conflict", "invalid_request_error"),
+    (errors.StorageUnavailable("x"), 503, "Service unavailable", "storage_unavailable", "server_error"),
+    (errors.StorageFull("x"), 507, "Insufficient storage", "storage_full", "server_error"),
     (errors.ClientGone("x"), 499, "Client closed request", "client_gone", "server_error"),
 ]
 

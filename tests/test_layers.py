@@ -1,4 +1,4 @@
-"""Imports point one way: api, engines, synth, speech; and each outside thing has one place that knows it."""
+"""Imports point one way: api, books, engines, synth, speech; and each outside thing has one place that knows it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ MAY_IMPORT = {
     "tts/synth/cli": ("tts.synth", "tts.speech", "config"),  # a program of its own
     "tts/engines/": ("tts.engines", "tts.speech"),
     "tts/engines/worker": ("tts.engines", "tts.synth", "tts.speech"),  # the child process
-    "tts/api/": ("tts.api", "tts.engines", "tts.speech"),
+    "tts/books/": ("tts.books", "tts.engines", "tts.speech"),
+    "tts/books/reader": ("tts.books", "tts.speech"),  # a child process
+    "tts/api/": ("tts.api", "tts.books", "tts.engines", "tts.speech"),
     "config": ("tts.speech",),
     "run": (),
 }
@@ -26,9 +28,10 @@ ONLY = [
     # who may be imported by whom
     ({"flask", "flask_cors", "waitress", "werkzeug"}, ("tts/api/", "kokoro_tts_api")),
     ({"onnx", "onnxruntime", "openvino", "llvmlite", "espeakng_loader", "pyopenjtalk", "misaki"}, ("tts/synth/",)),
+    ({"lxml", "pypdf", "docx", "markdown_it", "charset_normalizer"}, ("tts/books/",)),
     ({"celery"}, ("tts/engines/cluster",)),
     ({"config"}, ("kokoro_tts_api", "tts/synth/cli")),
-    ({"subprocess"}, ("tts/engines/", "tts/synth/assets", "run")),
+    ({"subprocess"}, ("tts/engines/", "tts/books/reading", "tts/synth/assets", "run")),
 ]
 
 

@@ -286,6 +286,7 @@ def process(folder: Path, *more: str, pace: float = 0.0) -> Iterator[tuple[subpr
     command = subprocess.list2cmdline([sys.executable, FAKE_KOKORO, "--pace", str(pace)])
     arguments = ["--engine", "command", "--kokoro-command", command, "--host", "127.0.0.1", "--port", "0"]
     where = ["--temp-dir", str(folder / "temp"), "--model-dir", str(folder / "models"), "--workers", "2"]
+    where += ["--data-dir", str(folder / "data")]
     group: Any = {"creationflags": 512} if os.name == "nt" else {"start_new_session": True}
     server = subprocess.Popen(
         [sys.executable, "kokoro_tts_api.py", *arguments, *where, *more],
@@ -421,6 +422,7 @@ def failed_start(folder: Path, *arguments: str) -> str:
     command = subprocess.list2cmdline([sys.executable, FAKE_KOKORO])
     given = ["--engine", "command", "--kokoro-command", command, "--host", "127.0.0.1", "--port", "0"]
     where = ["--temp-dir", str(folder / "temp"), "--model-dir", str(folder / "models")]
+    where += ["--data-dir", str(folder / "data")]
     ended = subprocess.run(
         [sys.executable, "kokoro_tts_api.py", *given, *where, *arguments],
         cwd=ROOT,

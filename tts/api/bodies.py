@@ -21,6 +21,10 @@ from tts.speech.voices import Language, Voice, find_language, find_voice, langua
 MIN_RATE, MAX_RATE = 8_000, 48_000
 """Hz: what the codecs take between them."""
 
+Loudness = Annotated[
+    float, Field(description="Loudness to bring the sound to, in LUFS; -16 is what podcasts have.", ge=-40, le=-5)
+]
+
 TURN_GAP = "\n"
 """What stands between the turns of a dialogue in the text that word times count in."""
 TURN_REST = 0.4
@@ -67,6 +71,8 @@ class Order:
     stream: bool = True
     volume: float = 1.0
     """What every sample is multiplied by."""
+    loudness: float | None = None
+    """LUFS that the sound is brought to; None leaves it as the voice made it."""
 
 
 class Turn(BaseModel):
@@ -109,6 +115,7 @@ class NativeBody(BaseModel):
     stream: Annotated[bool | None, Field(description="false: send nothing before all is spoken.")] = None
     normalize: Annotated[bool | None, Field(description="false: read numbers and marks as they stand.")] = None
     pronunciations: Said = None
+    loudness: Loudness | None = None
     timestamps: Annotated[bool | None, Field(description="true: tell when each word is spoken.")] = None
 
     def order(self, limits: Limits) -> Order:
@@ -123,7 +130,8 @@ class NativeBody(BaseModel):
             pronunciations=self.pronunciations,
         )
         format = check_format(self.format or "wav", "format")
-        return Order(request, format, self.sample_rate or SAMPLE_RATE, self.stream is not False)
+        stream = self.stream is not False
+        return Order(request, format, self.sample_rate or SAMPLE_RATE, stream, loudness=self.loudness)
 
 
 def speech_request(
@@ -213,6 +221,11 @@ def read_body(request: Request, model: type[Body]) -> Body:
         raise BadRequest(
             f"The body is a JSON {_json_type(fields)}: expected an object.", "body", fields, "a JSON object"
         )
+    return validated(fields, model)
+
+
+def validated(fields: dict[str, Any], model: type[Body]) -> Body:
+    """The fields as a `model`. Raises BadRequest, which names the first wrong one."""
     try:
         return model.model_validate(fields)
     except ValidationError as exc:

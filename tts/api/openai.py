@@ -11,7 +11,19 @@ from pydantic import BaseModel, Discriminator, Field, Tag
 from typing_extensions import TypedDict
 from werkzeug.wsgi import ClosingIterator
 
-from tts.api.bodies import Limits, Order, Rate, Said, Speed, Strict, Text, check_format, read_body, speech_request
+from tts.api.bodies import (
+    Limits,
+    Loudness,
+    Order,
+    Rate,
+    Said,
+    Speed,
+    Strict,
+    Text,
+    check_format,
+    read_body,
+    speech_request,
+)
 from tts.api.description import AUDIO, described
 from tts.api.downloads import Copy, sweep
 from tts.api.responses import EVENTS, UNBUFFERED, Speech, event, limits, openai_error, sound
@@ -88,6 +100,7 @@ class SpeechBody(BaseModel):
     normalize: Annotated[bool | None, Field(description="false: read numbers and marks as they stand.")] = None
     normalization_options: NormalizationOptions | None = None
     pronunciations: Said = None
+    loudness: Loudness | None = None
     return_download_link: Annotated[
         bool | None, Field(description="true: the header X-Download-Path says where the answer can be fetched again.")
     ] = None
@@ -113,6 +126,7 @@ class SpeechBody(BaseModel):
             self.sample_rate or SAMPLE_RATE,
             self.stream is not False,
             1.0 if self.volume_multiplier is None else self.volume_multiplier,
+            self.loudness,
         )
 
 

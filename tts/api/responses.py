@@ -24,6 +24,7 @@ from tts.engines.base import Engine, Listener
 from tts.speech.audio import FORMATS, Chunk
 from tts.speech.encoding import encode, encode_whole
 from tts.speech.errors import BadRequest, NotFound, SpeechError, TooLarge
+from tts.speech.loudness import level
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Speech:
     """
 
     def __init__(self, order: Order) -> None:
-        self._volume = order.volume
+        self._order = order
         self._chunks = engine().synthesize(order.request, listener())
         self._first = next(self._chunks, Chunk(np.zeros(0, np.float32)))
         self._request_id = g.request_id
@@ -85,10 +86,14 @@ class Speech:
         """How many have been handed on, at SAMPLE_RATE."""
 
     def __iter__(self) -> Iterator[Chunk]:
+        chunks: Iterator[Chunk] = chain([self._first], self._chunks)
+        if self._order.loudness is not None:
+            chunks = level(chunks, self._order.loudness)
+        volume = self._order.volume
         try:
-            for chunk in chain([self._first], self._chunks):
+            for chunk in chunks:
                 self.samples += len(chunk.samples)
-                yield chunk if self._volume == 1.0 else replace(chunk, samples=chunk.samples * self._volume)
+                yield chunk if volume == 1.0 else replace(chunk, samples=chunk.samples * volume)
         except SpeechError as exc:
             log.warning("%s cut short: %s", self._request_id, exc)
             raise
@@ -212,7 +217,7 @@ def _translated(exc: HTTPException) -> SpeechError:
     if code == 404:
         return NotFound(f"There is no {request.path[:100]} here.")
     if code == 413:
-        limit = current_app.config["MAX_CONTENT_LENGTH"]
+        limit = request.max_content_length
         return TooLarge(f"The body is over its limit of {limit} bytes.", "body", None, f"up to {limit} bytes")
     error = BadRequest(exc.description or exc.name)
     error.status, error.title = code, exc.name if code != 400 else error.title

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -131,8 +132,8 @@ class Server:
         port: int = self._listening()[0].socket.getsockname()[1]
         return port
 
-    def run(self) -> None:
-        """Serve until SIGINT or SIGTERM, then let what is being answered finish."""
+    def run(self, when_stopping: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGINT or SIGTERM, then do `when_stopping`, and let what is being answered finish."""
         for name in (
             "SIGINT",
             "SIGTERM",
@@ -143,6 +144,7 @@ class Server:
         self.start()
         while not self._stop.wait(0.5):  # on Windows a wait without a limit can't be interrupted
             pass
+        when_stopping()
         self._drain()
 
     def start(self) -> None:

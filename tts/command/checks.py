@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import re
 import shutil
 import socket
 import struct
@@ -20,6 +19,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from config import Config, usable_cores
 from tts.command.remote import SERVICE, health
 from tts.command.speech import Wish
@@ -28,7 +29,6 @@ from tts.speech.errors import SpeechError
 
 OLDEST = (3, 11)
 DISTRIBUTION = "kokoro-tts-api"
-PIN = re.compile(r"([\w.-]+)==([^\s;]+)")
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then it sleeps in the sun for the rest of the day."
 ROOM = 1_000_000_000
 """Bytes of disk that weights, voices and prepared graphs take on a new machine, with something to spare."""
@@ -87,12 +87,13 @@ def packages(config: Config, pins: Mapping[str, str] | None = None) -> Finding:
 
 
 def required() -> dict[str, str]:
-    """The packages that we need, each with its version."""
+    """The packages that this machine needs, each with its version."""
     try:
         lines = importlib.metadata.requires(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
         lines = (Path(__file__).parents[2] / "requirements.txt").read_text("utf-8").splitlines()
-    return {found[1]: found[2] for line in lines if (found := PIN.match(line))}
+    pins = [Requirement(line) for line in lines if "==" in line]
+    return {pin.name: str(pin.specifier)[2:] for pin in pins if pin.marker is None or pin.marker.evaluate()}
 
 
 def installed(name: str) -> str | None:
@@ -104,16 +105,23 @@ def installed(name: str) -> str | None:
 
 def cpu(config: Config) -> Finding:
     """What the kernels make of this processor."""
-    from llvmlite import binding  # type: ignore[import-untyped]
-
-    from tts.synth.kernels.library import SHAPES, native_shape
-
-    features = next(name for name, shape in SHAPES.items() if shape == native_shape())
-    told = f"{binding.get_host_cpu_name()}, {features or 'plain'} kernels, {usable_cores()} usable cores"
+    told = f"{platform.machine()}, {kernels()}, {usable_cores()} usable cores"
     if usable_cores() < config.THREADS:
         fix = f"Set KOKORO_THREADS to {usable_cores()} or less"
         return Finding("cpu", State.WARN, f"{told}, but KOKORO_THREADS is {config.THREADS}", fix)
     return Finding("cpu", State.OK, told)
+
+
+def kernels() -> str:
+    """What the network runs in: our own kernels need llvmlite, which some machines lack."""
+    try:
+        from llvmlite import binding  # type: ignore[import-untyped]
+    except ImportError:
+        return "no kernels of our own, which is slower"
+    from tts.synth.kernels.library import SHAPES, native_shape
+
+    features = next(name for name, shape in SHAPES.items() if shape == native_shape())
+    return f"{binding.get_host_cpu_name()} with {features or 'plain'} kernels"
 
 
 def memory(config: Config) -> Finding:

@@ -61,6 +61,10 @@ class Child:
         wait = self._retry_at - time.monotonic()
         if wait > 0:
             raise WorkerUnavailable(f"A worker could not start; the next try is in {wait:.0f} seconds.")
+        dead = self._process
+        if dead is not None:
+            log.warning("Worker %d ended with exit code %s", dead.pid, dead.poll())
+            self._end()
         try:
             self._start()
         except WorkerUnavailable:
@@ -117,7 +121,7 @@ class Child:
     def _answers(self, order: dict[str, Any]) -> Generator[Frame, None, None]:
         """The frames that answer an order, up to the one that says that it is done."""
         if not self.ready:
-            self._replace()
+            self.start()
         deadline = time.monotonic() + self._timeout
         whole = False
         try:
@@ -154,16 +158,6 @@ class Child:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             _close_quietly(pipe)
-
-    def _replace(self) -> None:
-        if self._process is not None:
-            log.warning(
-                "Worker %d ended with exit code %s; starting another",
-                self._process.pid,
-                self._process.returncode,
-            )
-        self._end()
-        self.start()
 
     def _give_up(self) -> None:
         """Have the rest of an utterance given up: ask, wait a little, then kill; the next speak() starts another."""

@@ -7,11 +7,14 @@ SpeechError                 500  server's fault unless a subclass says otherwise
 ├── Unauthorized            401  the API key is missing or wrong
 ├── NotFound                404  no such thing here
 │   └── ModelNotFound       404  a model that isn't Kokoro
+├── Conflict                409  not possible in the state that the thing is in
 ├── Busy                    429  the waiting line is full
 ├── SynthesisFailed         500  the engine broke while it spoke
 ├── Unsupported             501  this server's engine can't do that at all
 ├── WorkerUnavailable       503  no engine can speak now
+├── StorageUnavailable      503  the folder of the books can't be used
 ├── TimedOut                504  the time limit was hit
+├── StorageFull             507  the disk space for books is used up
 └── ClientGone              499  nobody is listening any more (never sent)
 """
 
@@ -91,6 +94,13 @@ class ModelNotFound(NotFound):
         self.field = field
 
 
+class Conflict(SpeechError):
+    status = 409
+    title = "Conflict"
+    code = "conflict"
+    kind = "invalid_request_error"
+
+
 class Busy(SpeechError):
     """The waiting line is full; `retry_after` is in seconds."""
 
@@ -121,6 +131,19 @@ class WorkerUnavailable(SpeechError):
     title = "Service unavailable"
     code = "engine_unavailable"
     retry_after = 5.0
+
+
+class StorageUnavailable(SpeechError):
+    status = 503
+    title = "Service unavailable"
+    code = "storage_unavailable"
+    retry_after = 60.0
+
+
+class StorageFull(SpeechError):
+    status = 507
+    title = "Insufficient storage"
+    code = "storage_full"
 
 
 class TimedOut(SpeechError):
