@@ -367,6 +367,18 @@ def test_doctor_compares_what_is_installed_with_what_was_tested() -> None:
     assert other.state is State.WARN and "(tested 0.1)" in other.told
 
 
+# --- health
+
+
+def test_health_is_the_exit_code(server: str) -> None:
+    told = run("health", KOKORO_PORT=server.rpartition(":")[2])
+    assert (told.exit_code, told.output) == (0, f"The server {server}, version {__version__}, is well.\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    told = run("health", KOKORO_PORT=port)
+    assert told.exit_code == 1 and "is not well: it says nothing." in told.output
+
+
 # --- serve
 
 
@@ -404,5 +416,5 @@ def test_serve_as_a_process_until_it_is_told_to_stop(tmp_path: Path) -> None:
 
 
 def test_serve_tells_what_is_wrong() -> None:
-    done = process("serve", "--port", "http")
+    done = process("serve", "--wyoming", "--port", "http")
     assert done.returncode == 1 and b"KOKORO_PORT is 'http': expected a whole number." in done.stderr

@@ -15,6 +15,7 @@ COMMANDS = {
     "say": "Speak a text, into a file or aloud.",
     "voices": "List the voices.",
     "doctor": "Check everything that speaking needs, and say what to fix.",
+    "health": "Ask the server on this machine whether it is well.",
     "mcp": "Give assistants tools to speak with (MCP over stdio).",
     "completion": "Print a script that completes commands in a shell.",
 }
