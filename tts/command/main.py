@@ -13,6 +13,7 @@ from tts.speech.errors import SpeechError
 COMMANDS = {
     "serve": "Serve over HTTP, and over Wyoming if wanted.",
     "say": "Speak a text, into a file or aloud.",
+    "book": "Have a book spoken, chapter by chapter.",
     "voices": "List the voices.",
     "doctor": "Check everything that speaking needs, and say what to fix.",
     "health": "Ask the server on this machine whether it is well.",

@@ -23,27 +23,42 @@ LOOK = 1.0
 PATIENCE = 600.0
 """Seconds without a byte after which a server is given up: it may have others to speak to first."""
 BLOCK = 65_536
+JSON = "application/json"
 
 
 class Remote:
     """The server at an address such as http://127.0.0.1:9880."""
 
-    def __init__(self, address: str, keys: Sequence[str] = ()) -> None:
+    def __init__(self, address: str, keys: Sequence[str] = (), is_own: bool = False) -> None:
+        """`is_own`: it is there for us alone, and ends with us."""
+        self.is_own = is_own
         self._address = address.rstrip("/")
         self._headers = {"Authorization": f"Bearer {keys[0]}"} if keys else {}
 
+    @property
+    def address(self) -> str:
+        return self._address
+
     def sound(self, wish: Wish, format: str) -> Iterator[bytes]:
         fields = {name: value for name, value in asdict(wish).items() if value is not None}
-        with self.ask("POST", "/synthesize/stream", json.dumps({**fields, "format": format}).encode()) as answer:
+        body = json.dumps({**fields, "format": format}).encode()
+        return self.blocks(self.ask("POST", "/synthesize/stream", body))
+
+    def blocks(self, answer: HTTPResponse) -> Iterator[bytes]:
+        """The bytes of an answer as they come. Raises SpeechError when it ends before its end."""
+        with answer:
             try:
                 while block := answer.read1(BLOCK):
                     yield block
             except (HTTPException, OSError) as exc:
                 raise SpeechError("The server broke off in the middle; its log says why.") from exc
 
+    def told(self, method: str, path: str, body: bytes | None = None, kind: str = JSON) -> dict[str, Any]:
+        """The server's answer where that is JSON. Raises SpeechError."""
+        return _json(b"".join(self.blocks(self.ask(method, path, body, kind))))
+
     def voices(self) -> list[str]:
-        with self.ask("GET", "/voices") as answer:
-            told = _json(answer.read())
+        told = self.told("GET", "/voices")
         default = told.get("default")
         return sorted(told.get("voices", []), key=lambda name: (name != default, name))
 
@@ -51,7 +66,7 @@ class Remote:
         """Nothing is kept open."""
 
     def ask(
-        self, method: str, path: str, body: bytes | None = None, kind: str = "application/json", wait: float = PATIENCE
+        self, method: str, path: str, body: bytes | None = None, kind: str = JSON, wait: float = PATIENCE
     ) -> HTTPResponse:
         """The server's answer. Raises SpeechError with the server's own words, WorkerUnavailable when there is none."""
         url = self._address + path
