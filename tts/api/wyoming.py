@@ -106,6 +106,8 @@ class Wyoming:
             await Conversation(reader, writer, self._spoken).run()
         except (OSError, EOFError):
             pass  # the client left
+        except asyncio.CancelledError:
+            pass  # the server ends; asyncio itself trips over a cancelled conversation
         except (AttributeError, KeyError, TypeError) as exc:  # what the package raises for JSON of another shape
             log.warning("A Wyoming client sent something else: %r", exc)
 
@@ -188,7 +190,8 @@ class Conversation(AsyncEventHandler):
                 chunks.close()
 
     def _has_gone(self) -> bool:
-        return self.reader.at_eof() or self._spoken.closing()
+        # A client that leaves with sound unread resets the connection, which is no end of what is read.
+        return self.reader.at_eof() or self.writer.is_closing() or self._spoken.closing()
 
     async def _send(self, chunk: Chunk) -> None:
         sound = to_pcm(chunk.samples)
