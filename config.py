@@ -17,6 +17,8 @@ from tts.speech.errors import BadRequest
 from tts.speech.voices import VOICES, find_voice
 
 PREFIX = "KOKORO_"
+WYOMING_ADDRESS = "0.0.0.0:10200"
+"""Where Home Assistant's users expect a Wyoming server that speaks."""
 
 
 class ConfigError(Exception):
@@ -37,6 +39,18 @@ def setting(
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def _to_address(value: str) -> str | None:
+    """HOST:PORT, or the word for "where it is expected", or for "nowhere"."""
+    if value.lower() in ("on", "true", "yes"):
+        return WYOMING_ADDRESS
+    if value.lower() in ("", "off", "false", "no"):
+        return None
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(value)
+    return value
 
 
 def _to_bool(value: str) -> bool:
@@ -156,6 +170,14 @@ class Config:
     JOBS: int = setting(100, "Books that may wait to be spoken; one more is refused with 429.", low=1, high=100_000)
     JOBS_MB: int = setting(20_000, "Disk space for books; one more is refused with 507.", "megabytes", 1, 100_000_000)
     JOB_DAYS: float = setting(30.0, "Time until a book that has ended is removed; 0 keeps it.", "days", 0, 36_500)
+    WYOMING: str | None = setting(
+        None,
+        f"Address of the Wyoming server for Home Assistant: HOST:PORT, on ({WYOMING_ADDRESS}) or off.",
+        parse=_to_address,
+    )
+    SERVER: str | None = setting(
+        None, "Running server that the command line asks, such as http://nas:9880; by default one on this machine."
+    )
     LOG_LEVEL: str = setting("INFO", "Least severe message that is logged: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:
@@ -199,6 +221,11 @@ def variable(name: str) -> str:
     return name if name.startswith(PREFIX) else PREFIX + name
 
 
+def flag(name: str) -> str:
+    """What a setting is called on a command line."""
+    return "--" + name.lower().replace("_", "-")
+
+
 def _unknown(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
@@ -219,12 +246,14 @@ _PARSERS: dict[Any, Any] = {
     bool: _to_bool,
     Path: _to_path,
     Path | None: lambda value: _to_path(value) if value else None,
+    str | None: lambda value: value or None,
     tuple[str, ...]: _to_words,
 }
 _EXPECTED = {
     str: "a word",
     Path: "a path",
     _to_command: "a command",
+    _to_address: "HOST:PORT, on or off",
     int: "a whole number",
     float: "a number",
     bool: "true or false",

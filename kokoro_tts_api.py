@@ -9,18 +9,19 @@ import shutil
 import signal
 import sys
 import tempfile
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from flask import Flask
 
-from config import Config, ConfigError, variable
+from config import Config, ConfigError, flag, variable
 from tts import __version__
 from tts.api import access, description, jobs, kokoro, native, openai, page, responses
 from tts.api.bodies import Limits
 from tts.api.cache import Answers
 from tts.api.serving import Address, Server
+from tts.api.wyoming import Wyoming
 from tts.books.book import BookLimits
 from tts.books.library import Library, Terms
 from tts.engines.base import Engine, Worker
@@ -173,7 +174,7 @@ def serve(config: Config) -> None:
                 config.HOST,
             )
         library: Library = app.extensions["library"]
-        with closing(library):  # ahead of the engine that it speaks with
+        with closing(library), wyoming(config, engine):  # ahead of the engine that it speaks with
             library.start()
             server.run(library.stop)
     except WorkerUnavailable as exc:
@@ -186,20 +187,35 @@ def serve(config: Config) -> None:
             remove_leftovers(config.TEMP_DIR, config.CLEANUP_FILES)
 
 
+def wyoming(config: Config, engine: Engine) -> ExitStack:
+    """The Wyoming server that the settings ask for, if any, until the block ends. Raises StartFailed."""
+    stack = ExitStack()
+    if config.WYOMING:
+        try:
+            server = Wyoming(engine, limits(config), config.WYOMING, config.CONNECTIONS)
+        except OSError as exc:
+            raise StartFailed(f"Cannot listen on {config.WYOMING}: {exc.strerror}. Set KOKORO_WYOMING.") from exc
+        stack.callback(server.close)
+        server.start()
+    return stack
+
+
 def given(arguments: list[str]) -> dict[str, str]:
     """The settings that `--name value` arguments give, as the environment would have them."""
     parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__, allow_abbrev=False)
     for each in fields(Config):
-        flag = "--" + each.name.lower().replace("_", "-")
-        parser.add_argument(flag, dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
+        parser.add_argument(flag(each.name), dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
     return {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Serve with these arguments, or the command line's."""
     # Until the server listens, and takes signals itself: an end that leaves nothing half fetched or half begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        os.environ.update(given(sys.argv[1:]))  # where a command of ours finds its settings, too
+        os.environ.update(
+            given(sys.argv[1:] if arguments is None else arguments)
+        )  # where a command of ours finds its settings, too
         config = Config.from_environment(os.environ)
         logging.basicConfig(level=config.LOG_LEVEL, format="%(asctime)s %(levelname)s %(message)s")
         serve(config)

@@ -50,6 +50,11 @@ READ = [
     ("KOKORO_JOBS", "2", "JOBS", 2),
     ("KOKORO_JOBS_MB", "300", "JOBS_MB", 300),
     ("KOKORO_JOB_DAYS", "0.5", "JOB_DAYS", 0.5),
+    ("KOKORO_WYOMING", "127.0.0.1:10300", "WYOMING", "127.0.0.1:10300"),
+    ("KOKORO_WYOMING", "on", "WYOMING", "0.0.0.0:10200"),
+    ("KOKORO_WYOMING", "off", "WYOMING", None),
+    ("KOKORO_SERVER", "http://nas:9880", "SERVER", "http://nas:9880"),
+    ("KOKORO_SERVER", "", "SERVER", None),
     ("KOKORO_LOG_LEVEL", "DEBUG", "LOG_LEVEL", "DEBUG"),
 ]
 

@@ -148,6 +148,8 @@ class Driver(threading.Thread):
                 if taken := self._line.take(self._idle):
                     self._task, sharing = taken
                     self._speak(self._task, max(1, self._threads // sharing))
+                elif self._line.closed:
+                    return
                 elif not self._worker.ready and self._error is None:  # it died; one that can't start waits for a task
                     self._start_worker()
 
