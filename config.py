@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shlex
 import sys
 from collections.abc import Collection, Mapping
@@ -159,6 +160,23 @@ class Config:
     )
     CORS_ORIGINS: tuple[str, ...] = setting(("*",), "Web origins whose pages may call the server, separated by commas.")
     CACHE_MB: int = setting(0, "Disk space for finished answers; 0 keeps none.", "megabytes", low=0, high=1_000_000)
+    ALLOWED_HOSTS: tuple[str, ...] = setting(
+        (), "Names that clients may call this server by (.example.com: all below it), by commas; none lets any pass."
+    )
+    RATE_LIMIT: str = setting(
+        "", "Most requests of one key or address, such as 60/minute; empty is without limit.", parse=str
+    )
+    RECYCLE_AFTER: int = setting(
+        0, "Utterances until a worker is replaced by a fresh one, unheard; 0 is never.", low=0, high=1_000_000_000
+    )
+    RECYCLE_MB: int = setting(
+        0, "Memory at which a worker is replaced by a fresh one; 0 is never.", "megabytes", low=0, high=1_000_000
+    )
+    IDLE_UNLOAD: float = setting(
+        0.0, "Idle time after which a worker lets its memory go until it is needed; 0 is never.", "seconds", 0, 10**9
+    )
+    TRACES: str = setting("", "OTLP/HTTP address that OpenTelemetry traces go to; empty sends none.", parse=str)
+    LOG_FORMAT: str = setting("text", "How the log is written: text or json (an object a line).")
     DATA_DIR: Path = setting(
         lambda: user_data_path("kokoro-tts-api", appauthor=False),
         "Folder of books that are spoken in the background, and of what is known about them.",
@@ -185,6 +203,8 @@ class Config:
             _check_bounds(each.name, getattr(self, each.name), each.metadata["low"], each.metadata["high"])
         _check_choice("ENGINE", self.ENGINE, ("pool", "command"))
         _check_choice("UNKNOWN_TAGS", self.UNKNOWN_TAGS, ("refuse", "ignore"))
+        _check_choice("LOG_FORMAT", self.LOG_FORMAT, ("text", "json"))
+        _check_rate(self.RATE_LIMIT)
         _check_choice("LOG_LEVEL", self.LOG_LEVEL, ("DEBUG", "INFO", "WARNING", "ERROR"))
         for name in self.ALLOWED_VOICES:
             _check_choice("ALLOWED_VOICES", name, VOICES)
@@ -271,3 +291,11 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         near = difflib.get_close_matches(value, choices, 3) or choices
         raise ConfigError(f"{variable(name)} is {value!r}: expected {' or '.join(near)}.")
+
+
+def _check_rate(value: str) -> None:
+    """Raises ConfigError when the limit is none that requests can be counted against."""
+    if value and not re.fullmatch(
+        r"[1-9]\d{0,8}/(second|minute|hour|day)(;[1-9]\d{0,8}/(second|minute|hour|day))*", value
+    ):
+        raise ConfigError(f"KOKORO_RATE_LIMIT is {value!r}: expected limits such as 60/minute or 5/second;1000/day.")

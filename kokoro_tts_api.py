@@ -9,6 +9,8 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -17,17 +19,20 @@ from flask import Flask
 
 from config import Config, ConfigError, flag, variable
 from tts import __version__
-from tts.api import access, description, jobs, kokoro, native, openai, page, responses
+from tts.api import access, description, jobs, kokoro, native, openai, operator, page, responses, tracing
 from tts.api.bodies import Limits
 from tts.api.cache import Answers
+from tts.api.metrics import Figures
 from tts.api.serving import Address, Server
 from tts.api.wyoming import Wyoming
 from tts.books.book import BookLimits
 from tts.books.library import Library, Terms
+from tts.engines import logs
 from tts.engines.base import Engine, Worker
 from tts.engines.child import Child
 from tts.engines.command import RUN_PREFIX, Command
 from tts.engines.pool import Pool
+from tts.engines.relief import Relieved, Shift
 from tts.speech.errors import WorkerUnavailable
 from tts.speech.pronunciations import BadDictionary, Dictionary
 from tts.speech.text import Sizes
@@ -51,14 +56,17 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     """The application on `engine`, or on the one that the settings name; the engine must be started by the caller."""
     app = Flask("kokoro_tts_api", static_folder=None)
     app.config.from_mapping(asdict(config), VERSION=__version__, MAX_CONTENT_LENGTH=body_limit(config))
+    app.config["TRUSTED_HOSTS"] = list(config.ALLOWED_HOSTS) or None
     app.extensions["engine"] = engine or make_engine(config)
+    app.extensions["figures"] = Figures(app.extensions["engine"])
     app.extensions["library"] = make_library(config, app.extensions["engine"])
     app.extensions["answers"] = Answers(config.MODEL_DIR / "answers", config.CACHE_MB, made_by(config))
     app.extensions["limits"] = limits(config)
     app.extensions["styles"] = Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").style
     responses.install(app)
+    tracing.install(app)
     access.install(app)
-    for routes in (native, openai, kokoro, jobs, description, page):
+    for routes in (native, openai, kokoro, jobs, operator, description, page):
         app.register_blueprint(routes.blueprint)
     return app
 
@@ -95,7 +103,14 @@ def make_engine(config: Config) -> Engine:
             Command(config.KOKORO_COMMAND, config.TEMP_DIR, config.TIMEOUT) for _ in range(config.WORKERS)
         ]
         return Pool("command", workers, config.THREADS, config.QUEUE, WHOLE_RUN)
-    workers = [Child(worker_command(config), config.TIMEOUT) for _ in range(config.WORKERS)]
+    return warm_pool(config, worker_command(config))
+
+
+def warm_pool(config: Config, command: Sequence[str]) -> Pool:
+    """Warm workers, each a process with that command line, not started yet."""
+    shift = Shift(config.RECYCLE_AFTER, config.RECYCLE_MB, config.IDLE_UNLOAD)
+    turn = threading.Lock()
+    workers = [Relieved(lambda: Child(command, config.TIMEOUT), shift, turn) for _ in range(config.WORKERS)]
     return Pool("pool", workers, config.THREADS, config.QUEUE, Sizes())
 
 
@@ -125,7 +140,8 @@ def worker_command(config: Config) -> list[str]:
             str(assets.voices),
         ),
         *("--cache", str(config.graphs), "--device", config.DEVICE),
-        *("--threads", str(config.THREADS), "--log-level", config.LOG_LEVEL),
+        *("--threads", str(config.THREADS)),
+        *("--log-level", config.LOG_LEVEL, "--log-format", config.LOG_FORMAT),
     ]
 
 
@@ -152,10 +168,10 @@ def remove_leftovers(folder: Path, cleanup: bool) -> None:
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
-def serve(config: Config) -> None:
-    """Check everything, then serve until told to stop. Raises StartFailed."""
+def serve(config: Config, engine: Engine | None = None) -> None:
+    """Check everything, then serve until told to stop, on `engine` or the one of the settings. Raises StartFailed."""
     ensure_temp_directory(config.TEMP_DIR, config.CLEANUP_FILES)
-    engine = make_engine(config)
+    engine = engine or make_engine(config)
     try:
         engine.start()
         app = create_app(config, engine)
@@ -179,6 +195,8 @@ def serve(config: Config) -> None:
             server.run(library.stop)
     except WorkerUnavailable as exc:
         raise StartFailed(exc.message) from exc
+    except tracing.TracesUnavailable as exc:
+        raise StartFailed(str(exc)) from exc
     except OSError as exc:
         raise StartFailed(f"Cannot listen on {config.HOST}:{config.PORT}: {exc.strerror}. Set KOKORO_PORT.") from exc
     finally:
@@ -217,7 +235,7 @@ def main(arguments: list[str] | None = None) -> None:
             given(sys.argv[1:] if arguments is None else arguments)
         )  # where a command of ours finds its settings, too
         config = Config.from_environment(os.environ)
-        logging.basicConfig(level=config.LOG_LEVEL, format="%(asctime)s %(levelname)s %(message)s")
+        logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)
         serve(config)
     except (ConfigError, StartFailed) as exc:
         sys.exit(f"kokoro-tts-api cannot start: {exc}")
