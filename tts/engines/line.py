@@ -1,7 +1,7 @@
 """The waiting line: requests take turns, task by task, so that a long text does not starve a short one.
 
-Background requests are spoken only while nobody listens, or where the workers share no cores by those that are free: a
-task of theirs that is in a listener's way gives way, which its request hears of as ClientGone, and may be asked for again.
+Background requests are spoken only while nobody listens or, where workers share no cores, by those that are free. A
+task of theirs in a listener's way is ended, which its request hears of as ClientGone, and may be asked for again.
 """
 
 from __future__ import annotations

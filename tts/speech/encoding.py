@@ -41,11 +41,11 @@ def encode_whole(chunks: Iterable[Chunk], format: str, sample_rate: int = SAMPLE
 def decode_flac(data: bytes) -> Samples:
     """The samples [n] of a mono FLAC file at SAMPLE_RATE. Raises ValueError when it is none."""
     try:
-        with av.open(io.BytesIO(data)) as container:
+        with av.open(io.BytesIO(data), "r") as container:
             blocks = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
     except av.FFmpegError as exc:
         raise ValueError(f"{len(data)} bytes are no FLAC file: {exc}") from exc
-    return np.concatenate(blocks or [np.zeros(0, np.int16)]).astype(np.float32) / PCM_PEAK
+    return np.concatenate(blocks or [np.zeros(0, np.int16)]).astype(np.float32) / np.float32(PCM_PEAK)
 
 
 def _write_pcm(blocks: Iterable[Samples], header: bytes) -> Generator[bytes, None, None]:
