@@ -225,7 +225,7 @@ def test_the_machines_are_never_far_ahead_of_the_listener(pair: Cluster, machine
     with closing(pair.synthesize(asking(TEXT * 3), Listener())) as chunks:
         next(chunks)
         time.sleep(1.5)  # enough for five utterances of 0.56 s by three workers, and for more if they were asked for
-        assert spoken(machines) - before == 1 + 5  # what was heard; three workers', one to spare, one ahead
+        assert spoken(machines) - before == 5  # what was heard, one for each worker, and one to spare
 
 
 def test_pauses_and_gain_are_made_here(pair: Cluster) -> None:
@@ -317,7 +317,7 @@ def test_nothing_is_left_in_redis(broker: Redis, pair: Cluster) -> None:
     with Client(port=broker.port) as client:
         left = client.keys("celery-task-meta-*")
         assert all(0 < client.ttl(key) <= 60 for key in left)
-        assert len(left) < 5
+        assert all(client.strlen(key) < 500 for key in left)  # notes on what was withdrawn; no sound
         assert client.llen(f"kokoro-{EDITION.name}") == 0
         until(lambda: client.hlen("unacked") == 0)
 

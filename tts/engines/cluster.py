@@ -172,12 +172,10 @@ class CeleryPost:
     def _look(self, letters: list[Letter]) -> None:
         """Fetch what has come for the letters. Raises RedisError."""
         keys = [self._results.get_key_for_task(letter.id) for letter in letters]
-        for letter, key, content in zip(letters, keys, self._results.mget(keys), strict=True):
+        for letter, content in zip(letters, self._results.mget(keys), strict=True):
             if content is not None and content != letter.seen and not letter.answered:
                 letter.seen = content
                 self._open(letter, content)
-                if letter.answered:
-                    self._results.delete(key)
         self._send_again()
 
     def _open(self, letter: Letter, content: bytes) -> None:
@@ -186,6 +184,7 @@ class CeleryPost:
             if meta["status"] == "STARTED":
                 letter.machine, letter.begun_at = str(meta["result"]["hostname"]), time.monotonic()
             elif meta["status"] == "SUCCESS":
+                self._results.delete(self._results.get_key_for_task(letter.id))  # Celery never overwrites a success
                 self._take(letter, dict(meta["result"]))
             elif meta["status"] == "FAILURE":
                 letter.deliver(packed_failure(SynthesisFailed("A worker machine broke; its log says how.")))
@@ -323,7 +322,8 @@ def work(link: Link, pool: Pool, workers: int, log_level: str) -> int:
         _open_desk(app, Desk(pool))
         _answer_rolls(link.edition, pool)
         log.info("At work for %s with %d workers: %s", link, workers, link.edition)
-        logging.getLogger("celery.app.trace").setLevel("ERROR")  # it would log what was answered
+        for chatty in ("celery.app.trace", "celery.worker.strategy"):  # the former would log what was answered
+            logging.getLogger(chatty).setLevel("WARNING")
         name = f"{uuid.uuid4().hex[:8]}@{socket.gethostname()}"
         options = ["--pool=threads", f"--concurrency={workers}", f"--hostname={name}", f"--queues={link.queue}"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", f"--loglevel={log_level}"]

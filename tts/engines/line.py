@@ -111,8 +111,8 @@ class Line:
         self._waiting: set[Place] = set()
         self._busy = 0
         self._background: deque[Place] = deque()
-        self._interruptible: set[Task] = set()
-        """Background tasks that are being spoken."""
+        self._interruptible: dict[Task, None] = {}
+        """Background tasks that are being spoken, the oldest first: elsewhere, the newest may not have been begun."""
         self._closed = False
         self._pace = PACE * workers
 
@@ -199,7 +199,7 @@ class Line:
     def _begun(self, place: Place, task: Task) -> int:
         """How many tasks of the kind of `task` are being spoken, itself included."""
         if place.background:
-            self._interruptible.add(task)
+            self._interruptible[task] = None
             return len(self._interruptible)
         self._busy += 1
         return self._busy
@@ -208,7 +208,7 @@ class Line:
         """A worker has ended `task`, which took it so long."""
         with self._changed:
             if task in self._interruptible:
-                self._interruptible.remove(task)
+                del self._interruptible[task]
             else:
                 self._busy -= 1
             if not self._busy:
