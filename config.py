@@ -20,6 +20,9 @@ from tts.speech.voices import VOICES, find_voice
 PREFIX = "KOKORO_"
 WYOMING_ADDRESS = "0.0.0.0:10200"
 """Where Home Assistant's users expect a Wyoming server that speaks."""
+REDIS = ("redis", "rediss", "redis+socket")
+RABBIT = ("amqp", "amqps", "pyamqp")
+"""Schemes of the addresses that a cluster may meet at."""
 
 
 class ConfigError(Exception):
@@ -110,7 +113,10 @@ class Config:
 
     HOST: str = setting("0.0.0.0", "Address to listen on; 127.0.0.1 keeps the server to this machine.")
     PORT: int = setting(9880, "Port to listen on; 0 takes a free one.", low=0, high=65535)
-    ENGINE: str = setting("pool", "Who speaks: pool (warm workers) or command (one run of KOKORO_COMMAND a request).")
+    ENGINE: str = setting(
+        "pool",
+        "Who speaks: pool (warm workers), command (one run of KOKORO_COMMAND a request) or cluster (other machines).",
+    )
     MAX_TEXT_LENGTH: int = setting(10_000, "Longest text of one request.", "characters", low=1, high=10_000_000)
     ALLOWED_VOICES: tuple[str, ...] = setting(VOICES, "Voices that may be asked for, separated by commas.")
     DEFAULT_VOICE: str = setting("af_heart", "Voice of a request that names none; a blend is fine.")
@@ -143,6 +149,25 @@ class Config:
         (sys.executable, "-m", "tts.synth.cli"),
         "Command of ENGINE=command: any with the flags of hexgrad's kokoro.",
         parse=_to_command,
+    )
+    BROKER: str = setting(
+        "redis://127.0.0.1:6379/0",
+        "Where ENGINE=cluster and its workers meet: redis://, rediss:// or RabbitMQ's amqp://, password and all.",
+    )
+    RESULTS: str = setting("", "Redis that carries a cluster's speech back; empty is BROKER.", parse=str)
+    RESULT_EXPIRES: float = setting(
+        120.0,
+        "How long a cluster's speech waits for a front server that does not fetch it, as when that died.",
+        "seconds",
+        low=1,
+        high=86400,
+    )
+    IN_FLIGHT: int = setting(64, "Utterances that a cluster may be given at once.", low=1, high=1024)
+    LEAD: int = setting(
+        32,
+        "Utterances of one request that a cluster may have spoken ahead of its listener; each is up to 2 MB of memory.",
+        low=1,
+        high=1024,
     )
     MODEL: Path | None = setting(None, "A Kokoro ONNX export to use instead of the installed weights.")
     MODEL_DIR: Path = setting(
@@ -201,7 +226,9 @@ class Config:
     def __post_init__(self) -> None:
         for each in fields(self):
             _check_bounds(each.name, getattr(self, each.name), each.metadata["low"], each.metadata["high"])
-        _check_choice("ENGINE", self.ENGINE, ("pool", "command"))
+        _check_choice("ENGINE", self.ENGINE, ("pool", "command", "cluster"))
+        _check_scheme("BROKER", self.BROKER, (*REDIS, *RABBIT))
+        _check_scheme("RESULTS", self.RESULTS or self.BROKER, REDIS)
         _check_choice("UNKNOWN_TAGS", self.UNKNOWN_TAGS, ("refuse", "ignore"))
         _check_choice("LOG_FORMAT", self.LOG_FORMAT, ("text", "json"))
         _check_rate(self.RATE_LIMIT)
@@ -285,6 +312,13 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
     if low is not None and not value >= low or high is not None and not value <= high:
         span = f"from {low:g} to {high:g}" if high is not None else f"of at least {low:g}"
         raise ConfigError(f"{variable(name)} is {value}: expected a number {span}.")
+
+
+def _check_scheme(name: str, value: str, schemes: tuple[str, ...]) -> None:
+    scheme, separator, place = value.partition("://")
+    if scheme not in schemes or not separator or not place:  # the rest may hold a password, and stays unsaid
+        expected = " or ".join(f"{each}://…" for each in schemes)
+        raise ConfigError(f"{variable(name)} is {scheme[:20]}://…: expected {expected}.")
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

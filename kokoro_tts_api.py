@@ -1,4 +1,7 @@
-"""The server: the whole wiring on one screen. `python kokoro_tts_api.py` serves; see config.py for the settings."""
+"""The server: the whole wiring on one screen. `python kokoro_tts_api.py` serves; see config.py for the settings.
+
+`python kokoro_tts_api.py worker --broker redis://…` speaks for the front server of a cluster instead.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +34,13 @@ from tts.engines import logs
 from tts.engines.base import Engine, Worker
 from tts.engines.child import Child
 from tts.engines.command import RUN_PREFIX, Command
+from tts.engines.parcels import Edition, Link
 from tts.engines.pool import Pool
 from tts.engines.relief import Relieved, Shift
 from tts.speech.errors import WorkerUnavailable
 from tts.speech.pronunciations import BadDictionary, Dictionary
 from tts.speech.text import Sizes
-from tts.synth.assets import MODEL_NAME, MODEL_SHA256, Assets, AssetsMissing, ensure
+from tts.synth.assets import MODEL_NAME, MODEL_SHA256, Assets, AssetsMissing, ensure, model_sha256
 
 log = logging.getLogger("tts")
 
@@ -103,15 +107,40 @@ def make_engine(config: Config) -> Engine:
             Command(config.KOKORO_COMMAND, config.TEMP_DIR, config.TIMEOUT) for _ in range(config.WORKERS)
         ]
         return Pool("command", workers, config.THREADS, config.QUEUE, WHOLE_RUN)
-    return warm_pool(config, worker_command(config))
+    if config.ENGINE == "cluster":
+        from tts.engines.cluster import Cluster  # with Celery, which a single machine need not load
+
+        return Cluster(link(config), config.QUEUE, config.IN_FLIGHT, config.LEAD)
+    return warm_pool(config, worker_command(config), config.QUEUE)
 
 
-def warm_pool(config: Config, command: Sequence[str]) -> Pool:
-    """Warm workers, each a process with that command line, not started yet."""
+def warm_pool(config: Config, command: Sequence[str], queue: int) -> Pool:
+    """Warm workers, each a process with that command line, not started yet, for whom `queue` requests may wait."""
     shift = Shift(config.RECYCLE_AFTER, config.RECYCLE_MB, config.IDLE_UNLOAD)
     turn = threading.Lock()
     workers = [Relieved(lambda: Child(command, config.TIMEOUT), shift, turn) for _ in range(config.WORKERS)]
-    return Pool("pool", workers, config.THREADS, config.QUEUE, Sizes())
+    return Pool("pool", workers, config.THREADS, queue, Sizes())
+
+
+def link(config: Config) -> Link:
+    """Where the machines of a cluster meet. Raises StartFailed."""
+    try:
+        edition = Edition(__version__, model_sha256(config.MODEL))
+    except AssetsMissing as exc:
+        raise StartFailed(str(exc)) from exc
+    return Link(config.BROKER, config.RESULTS or config.BROKER, config.RESULT_EXPIRES, config.TIMEOUT, edition)
+
+
+def work(config: Config) -> int:
+    """Speak for the front servers of a cluster until told to stop; the exit code. Raises StartFailed."""
+    from tts.engines import cluster  # with Celery, which a single machine need not load
+
+    # Its queue is the broker's: those that wait here take over from letters that were withdrawn a moment ago.
+    pool = warm_pool(config, worker_command(config), config.WORKERS)
+    try:
+        return cluster.work(link(config), pool, config.WORKERS, config.LOG_LEVEL)
+    except WorkerUnavailable as exc:
+        raise StartFailed(exc.message) from exc
 
 
 def make_library(config: Config, engine: Engine) -> Library:
@@ -231,11 +260,13 @@ def main(arguments: list[str] | None = None) -> None:
     # Until the server listens, and takes signals itself: an end that leaves nothing half fetched or half begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        os.environ.update(
-            given(sys.argv[1:] if arguments is None else arguments)
-        )  # where a command of ours finds its settings, too
+        words = sys.argv[1:] if arguments is None else arguments
+        working = words[:1] == ["worker"]
+        os.environ.update(given(words[working:]))  # where a command of ours finds its settings, too
         config = Config.from_environment(os.environ)
         logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)
+        if working:
+            sys.exit(work(config))
         serve(config)
     except (ConfigError, StartFailed) as exc:
         sys.exit(f"kokoro-tts-api cannot start: {exc}")
