@@ -188,7 +188,8 @@ class Conversation(AsyncEventHandler):
                 chunks.close()
 
     def _has_gone(self) -> bool:
-        return self.reader.at_eof() or self._spoken.closing()
+        # Who leaves with sound unread resets the connection, which is an exception and no end of file.
+        return self.reader.at_eof() or self.reader.exception() is not None or self._spoken.closing()
 
     async def _send(self, chunk: Chunk) -> None:
         sound = to_pcm(chunk.samples)
