@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shlex
 import sys
 from collections.abc import Collection, Mapping
@@ -19,6 +20,9 @@ from tts.speech.voices import VOICES, find_voice
 PREFIX = "KOKORO_"
 WYOMING_ADDRESS = "0.0.0.0:10200"
 """Where Home Assistant's users expect a Wyoming server that speaks."""
+REDIS = ("redis", "rediss", "redis+socket")
+RABBIT = ("amqp", "amqps", "pyamqp")
+"""Schemes of the addresses that a cluster may meet at."""
 
 
 class ConfigError(Exception):
@@ -109,7 +113,10 @@ class Config:
 
     HOST: str = setting("0.0.0.0", "Address to listen on; 127.0.0.1 keeps the server to this machine.")
     PORT: int = setting(9880, "Port to listen on; 0 takes a free one.", low=0, high=65535)
-    ENGINE: str = setting("pool", "Who speaks: pool (warm workers) or command (one run of KOKORO_COMMAND a request).")
+    ENGINE: str = setting(
+        "pool",
+        "Who speaks: pool (warm workers), command (one run of KOKORO_COMMAND a request) or cluster (other machines).",
+    )
     MAX_TEXT_LENGTH: int = setting(10_000, "Longest text of one request.", "characters", low=1, high=10_000_000)
     ALLOWED_VOICES: tuple[str, ...] = setting(VOICES, "Voices that may be asked for, separated by commas.")
     DEFAULT_VOICE: str = setting("af_heart", "Voice of a request that names none; a blend is fine.")
@@ -143,6 +150,25 @@ class Config:
         "Command of ENGINE=command: any with the flags of hexgrad's kokoro.",
         parse=_to_command,
     )
+    BROKER: str = setting(
+        "redis://127.0.0.1:6379/0",
+        "Where ENGINE=cluster and its workers meet: redis://, rediss:// or RabbitMQ's amqp://, password and all.",
+    )
+    RESULTS: str = setting("", "Redis that carries a cluster's speech back; empty is BROKER.", parse=str)
+    RESULT_EXPIRES: float = setting(
+        120.0,
+        "How long a cluster's speech waits for a front server that does not fetch it, as when that died.",
+        "seconds",
+        low=1,
+        high=86400,
+    )
+    IN_FLIGHT: int = setting(64, "Utterances that a cluster may be given at once.", low=1, high=1024)
+    LEAD: int = setting(
+        32,
+        "Utterances of one request that a cluster may have spoken ahead of its listener; each is up to 2 MB of memory.",
+        low=1,
+        high=1024,
+    )
     MODEL: Path | None = setting(None, "A Kokoro ONNX export to use instead of the installed weights.")
     MODEL_DIR: Path = setting(
         lambda: user_cache_path("kokoro-tts-api", appauthor=False),
@@ -159,6 +185,23 @@ class Config:
     )
     CORS_ORIGINS: tuple[str, ...] = setting(("*",), "Web origins whose pages may call the server, separated by commas.")
     CACHE_MB: int = setting(0, "Disk space for finished answers; 0 keeps none.", "megabytes", low=0, high=1_000_000)
+    ALLOWED_HOSTS: tuple[str, ...] = setting(
+        (), "Names that clients may call this server by (.example.com: all below it), by commas; none lets any pass."
+    )
+    RATE_LIMIT: str = setting(
+        "", "Most requests of one key or address, such as 60/minute; empty is without limit.", parse=str
+    )
+    RECYCLE_AFTER: int = setting(
+        0, "Utterances until a worker is replaced by a fresh one, unheard; 0 is never.", low=0, high=1_000_000_000
+    )
+    RECYCLE_MB: int = setting(
+        0, "Memory at which a worker is replaced by a fresh one; 0 is never.", "megabytes", low=0, high=1_000_000
+    )
+    IDLE_UNLOAD: float = setting(
+        0.0, "Idle time after which a worker lets its memory go until it is needed; 0 is never.", "seconds", 0, 10**9
+    )
+    TRACES: str = setting("", "OTLP/HTTP address that OpenTelemetry traces go to; empty sends none.", parse=str)
+    LOG_FORMAT: str = setting("text", "How the log is written: text or json (an object a line).")
     DATA_DIR: Path = setting(
         lambda: user_data_path("kokoro-tts-api", appauthor=False),
         "Folder of books that are spoken in the background, and of what is known about them.",
@@ -183,8 +226,12 @@ class Config:
     def __post_init__(self) -> None:
         for each in fields(self):
             _check_bounds(each.name, getattr(self, each.name), each.metadata["low"], each.metadata["high"])
-        _check_choice("ENGINE", self.ENGINE, ("pool", "command"))
+        _check_choice("ENGINE", self.ENGINE, ("pool", "command", "cluster"))
+        _check_scheme("BROKER", self.BROKER, (*REDIS, *RABBIT))
+        _check_scheme("RESULTS", self.RESULTS or self.BROKER, REDIS)
         _check_choice("UNKNOWN_TAGS", self.UNKNOWN_TAGS, ("refuse", "ignore"))
+        _check_choice("LOG_FORMAT", self.LOG_FORMAT, ("text", "json"))
+        _check_rate(self.RATE_LIMIT)
         _check_choice("LOG_LEVEL", self.LOG_LEVEL, ("DEBUG", "INFO", "WARNING", "ERROR"))
         for name in self.ALLOWED_VOICES:
             _check_choice("ALLOWED_VOICES", name, VOICES)
@@ -267,7 +314,22 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
         raise ConfigError(f"{variable(name)} is {value}: expected a number {span}.")
 
 
+def _check_scheme(name: str, value: str, schemes: tuple[str, ...]) -> None:
+    scheme, separator, place = value.partition("://")
+    if scheme not in schemes or not separator or not place:  # the rest may hold a password, and stays unsaid
+        expected = " or ".join(f"{each}://…" for each in schemes)
+        raise ConfigError(f"{variable(name)} is {scheme[:20]}://…: expected {expected}.")
+
+
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         near = difflib.get_close_matches(value, choices, 3) or choices
         raise ConfigError(f"{variable(name)} is {value!r}: expected {' or '.join(near)}.")
+
+
+def _check_rate(value: str) -> None:
+    """Raises ConfigError when the limit is none that requests can be counted against."""
+    if value and not re.fullmatch(
+        r"[1-9]\d{0,8}/(second|minute|hour|day)(;[1-9]\d{0,8}/(second|minute|hour|day))*", value
+    ):
+        raise ConfigError(f"KOKORO_RATE_LIMIT is {value!r}: expected limits such as 60/minute or 5/second;1000/day.")

@@ -190,8 +190,8 @@ class Conversation(AsyncEventHandler):
                 chunks.close()
 
     def _has_gone(self) -> bool:
-        # A client that leaves with sound unread resets the connection, which is no end of what is read.
-        return self.reader.at_eof() or self.writer.is_closing() or self._spoken.closing()
+        # Who leaves with sound unread resets the connection, which is an exception and no end of file.
+        return self.reader.at_eof() or self.reader.exception() is not None or self._spoken.closing()
 
     async def _send(self, chunk: Chunk) -> None:
         sound = to_pcm(chunk.samples)
