@@ -48,6 +48,8 @@ BODY_SLACK = 65_536
 """Bytes of a JSON body beyond its text."""
 BYTES_A_CHARACTER = 12
 """Longest that JSON writes one character: two \\u escapes."""
+LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
+"""What this machine calls itself: its own health check asks by these names, whatever strangers must use."""
 WHOLE_RUN = Sizes(first=2000, longest=2000)
 """Utterances of a command that loads its model on every run: as few as its time limit allows."""
 
@@ -60,7 +62,7 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     """The application on `engine`, or on the one that the settings name; the engine must be started by the caller."""
     app = Flask("kokoro_tts_api", static_folder=None)
     app.config.from_mapping(asdict(config), VERSION=__version__, MAX_CONTENT_LENGTH=body_limit(config))
-    app.config["TRUSTED_HOSTS"] = list(config.ALLOWED_HOSTS) or None
+    app.config["TRUSTED_HOSTS"] = [*config.ALLOWED_HOSTS, *LOOPBACK] if config.ALLOWED_HOSTS else None
     app.extensions["engine"] = engine or make_engine(config)
     app.extensions["figures"] = Figures(app.extensions["engine"])
     app.extensions["library"] = make_library(config, app.extensions["engine"])

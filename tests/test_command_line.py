@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -186,7 +187,7 @@ def test_say_tells_that_there_is_no_server() -> None:
 
 def test_say_with_an_engine_of_its_own(tmp_path: Path) -> None:
     out = tmp_path / "out.wav"
-    told = run("say", "--local", "x" * 11_000, "-o", str(out), KOKORO_TEMP_DIR=str(tmp_path), **OFFLINE)
+    told = run("say", "--local", "x" * 11_000, "-o", str(out), KOKORO_TEMP_DIR=str(tmp_path / "none"), **OFFLINE)
     assert told.exit_code == 0, told.output
     assert len(decoded(out.read_bytes(), "wav")[0]) / 24_000 == pytest.approx(11, abs=1)
 
@@ -378,6 +379,13 @@ def test_health_is_the_exit_code(server: str) -> None:
         port = str(free.getsockname()[1])
     told = run("health", KOKORO_PORT=port)
     assert told.exit_code == 1 and "is not well: it says nothing." in told.output
+
+
+def test_health_asks_by_names_that_strangers_may_not_use(tmp_path: Path) -> None:
+    with live(make_app(tmp_path, FakeEngine(), ALLOWED_HOSTS=("tts.example",))) as address:
+        assert run("health", "--server", address).exit_code == 0
+        assert httpx.get(f"{address}/health", headers={"Host": "tts.example"}).status_code == 200
+        assert httpx.get(f"{address}/health", headers={"Host": "evil.example"}).status_code == 400
 
 
 # --- serve

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from config import Config
 from kokoro_tts_api import StartFailed, limits, make_engine
@@ -23,12 +25,17 @@ class Local:
 
     def __init__(self, config: Config, engine: Engine | None = None) -> None:
         """Start it. Raises WorkerUnavailable."""
-        try:
-            self._limits = limits(replace(config, MAX_TEXT_LENGTH=LONGEST))
-            self._engine = engine or make_engine(replace(config, WORKERS=1))
-        except StartFailed as exc:
-            raise WorkerUnavailable(str(exc)) from exc
-        self._engine.start()
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="kokoro-", ignore_cleanup_errors=True)))
+            config = replace(config, MAX_TEXT_LENGTH=LONGEST, WORKERS=1, TEMP_DIR=folder)
+            try:
+                self._limits = limits(config)
+                self._engine = engine or make_engine(config)
+            except StartFailed as exc:
+                raise WorkerUnavailable(str(exc)) from exc
+            stack.callback(self._engine.close)
+            self._engine.start()
+            self._stack = stack.pop_all()
 
     def sound(self, wish: Wish, format: str) -> Iterator[bytes]:
         request = speech_request(self._limits, wish.text, wish.voice, wish.language, wish.speed)
@@ -41,4 +48,4 @@ class Local:
         return sorted(self._limits.voices, key=lambda name: (name != default, name))
 
     def close(self) -> None:
-        self._engine.close()
+        self._stack.close()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from config import Config
 from kokoro_tts_api import StartFailed, body_limit, create_app, ensure_temp_directory, make_engine
@@ -17,14 +18,22 @@ from tts.command.remote import Remote
 from tts.engines.base import Engine
 from tts.speech.errors import WorkerUnavailable
 
-CONNECTIONS = 4
+ALONE: dict[str, Any] = {
+    "HOST": "127.0.0.1",
+    "PORT": 0,
+    "CONNECTIONS": 4,
+    "ALLOWED_HOSTS": (),
+    "RATE_LIMIT": "",
+    "CACHE_MB": 0,
+}
+"""Settings of a server that one command asks, whatever those of a server for others are."""
 
 
 @contextmanager
 def own_server(config: Config, data: Path, engine: Engine | None = None) -> Iterator[Remote]:
     """A server on a free port that only we have the key of, its books in `data`. Raises WorkerUnavailable."""
     key = secrets.token_hex(16)
-    config = replace(config, HOST="127.0.0.1", PORT=0, API_KEY=(key,), DATA_DIR=data, CONNECTIONS=CONNECTIONS)
+    config = replace(config, **ALONE, API_KEY=(key,), DATA_DIR=data, TEMP_DIR=data / "temp")
     try:
         with ExitStack() as stack:
             ensure_temp_directory(config.TEMP_DIR)
