@@ -54,8 +54,8 @@ There are {count} voices. The first letter of a name is the language, the second
 
 ## Hear them
 
-Start the server and open `http://localhost:9880/`. The page lists all voices by language. The button beside the
-picker plays a short greeting, made by your own server at that moment.
+Start the server and open `http://localhost:9880/`. The page lists all voices by language. Choose the
+voice: each one in the list has a button that plays a short greeting, made by your own server at that moment.
 
 To keep a sample of each voice as a file:
 
