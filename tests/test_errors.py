@@ -20,6 +20,7 @@ WIRE = [
     (errors.ModelNotFound("x", "model"), 404, "Not found", "model_not_found", "invalid_request_error"),
     (Busy("x", 2.5), 429, "Too many requests", "rate_limit_exceeded", "rate_limit_error"),
     (errors.SynthesisFailed("x"), 500, "TTS synthesis failed", "synthesis_failed", "server_error"),
+    (errors.WorkerLost("x"), 500, "TTS synthesis failed", "synthesis_failed", "server_error"),
     (errors.Unsupported("x"), 501, "Not supported", "not_supported", "server_error"),
     (errors.WorkerUnavailable("x"), 503, "Service unavailable", "engine_unavailable", "server_error"),
     (errors.TimedOut("x"), 504, "TTS synthesis timed out", "timeout", "server_error"),

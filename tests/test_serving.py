@@ -27,7 +27,7 @@ from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, connect, exchange, read_all
 from tests.fakes.worker import FakeWorker
 from tests.waiting import until
-from tts.api.serving import LINGER
+from tts.api.connections import LINGER
 from tts.engines.base import ROOT
 from tts.engines.pool import Pool
 from tts.speech.errors import SynthesisFailed

@@ -14,6 +14,7 @@ import queue
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import IO, Any
 
 from tts.engines.protocol import LENGTHS, read_frame, write_frame
@@ -28,9 +29,10 @@ def main() -> None:
     parser.add_argument("--mode", choices=MODES)
     parser.add_argument("--pace", type=float, default=0.0, help="seconds of work a character")
     parser.add_argument("--pieces", type=int, default=2)
+    parser.add_argument("--once", type=Path, help="a file; where it is there already, the start fails")
     options = parser.parse_args()
     frames = sys.stdout.buffer
-    begin(options.mode, frames)
+    begin("cannot-load" if started_before(options.once) else options.mode, frames)
     write_frame(frames, {"kind": "ready", "message": "a fake"})
     orders: queue.SimpleQueue[tuple[dict[str, Any], threading.Event]] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(orders,), daemon=True).start()
@@ -40,8 +42,18 @@ def main() -> None:
         if options.mode and "bad" in text:
             misbehave(options.mode, frames)
             continue
-        speak(text, options.pieces, options.pace, frames, stop)
+        if order["kind"] == "phonemize":
+            write_frame(frames, {"kind": "phonemes", "phonemes": text.lower(), "tokens": [0, len(text), 0]})
+        else:
+            speak(text, options.pieces, options.pace, frames, stop)
         write_frame(frames, {"kind": "done"})
+
+
+def started_before(file: Path | None) -> bool:
+    if file is None or file.exists():
+        return file is not None
+    file.touch()
+    return False
 
 
 def begin(mode: str | None, frames: IO[bytes]) -> None:

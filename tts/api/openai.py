@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -33,6 +34,7 @@ from tts.speech.errors import BadRequest, SpeechError
 from tts.speech.models import CREATED, MODELS, OWNER, find_model
 from tts.speech.voices import language_of
 
+log = logging.getLogger(__name__)
 blueprint = Blueprint("openai", __name__)
 
 FRAME = 600
@@ -239,7 +241,11 @@ def _copy(response: Response, order: Order) -> None:
     """Have the answer kept for a while, and say where."""
     folder = current_app.config["TEMP_DIR"]
     sweep(folder)
-    copy = Copy(folder, order)
+    try:
+        copy = Copy(folder, order)
+    except OSError as exc:  # a disk that refuses costs the link, never the sound
+        log.warning("No link to this answer: %s", exc)
+        return
     blocks: Any = response.response
     response.response = ClosingIterator(copy.of(blocks), [getattr(blocks, "close", _nothing), copy.close])
     response.headers["X-Download-Path"] = f"/v1/download/{copy.path.name}"

@@ -5,29 +5,27 @@ from __future__ import annotations
 import json
 import logging
 import signal
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from flask import Flask
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
 from waitress.wasyncore import close_all, dispatcher, loop
 
+from tts.api.connections import BURST, Channel, Threads, accept, close_idle, close_stalled, most_connections
 from tts.api.responses import shape_for
 from tts.speech.errors import BadRequest, TooLarge
 
 log = logging.getLogger(__name__)
 
-LINGER = 2.0
-"""Seconds that a client whose request was refused may go on sending it."""
+SETTLED = 0.1
+"""Seconds without any answer under way after which none is on its way in either."""
 
 
 @dataclass(frozen=True)
@@ -72,31 +70,8 @@ def _refusal(refused: Any, limit: int) -> BadRequest:
     return error
 
 
-class _Channel(HTTPChannel):
-    """A connection. One that was refused lingers: closed while the client still sends, its system would throw away
-    our answer with the connection (RFC 9112, 9.6)."""
-
+class _Channel(Channel):
     error_task_class = _JsonErrorTask
-    refused = False
-    _linger_until = 0.0
-
-    def handle_close(self) -> None:
-        if self.refused and self.connected and self.socket and not self._linger_until:
-            self._linger_until = time.monotonic() + LINGER
-            self.will_close = False
-            with suppress(OSError):  # the client has gone already
-                self.socket.shutdown(socket.SHUT_WR)
-        else:
-            super().handle_close()
-
-    def readable(self) -> bool:
-        return bool(self._linger_until) or bool(super().readable())
-
-    def handle_read(self) -> None:
-        if not self._linger_until:
-            super().handle_read()
-        elif self.recv(65536) and time.monotonic() > self._linger_until:
-            self.handle_close()
 
 
 class Server:
@@ -108,13 +83,15 @@ class Server:
         self._stop = threading.Event()
         self._grace = address.grace
         self._closing = False
+        self._most = most_connections()
+        self._threads = Threads(address.threads)
         self._server = create_server(
             app,
             map=self._map,
             host=address.host,
             port=address.port,
-            threads=address.threads,
-            connection_limit=max(1000, 4 * address.threads),
+            _dispatcher=self._threads,
+            connection_limit=2 * self._most,  # waitress would close its door there; we make room before
             max_request_body_size=address.body_limit,
             channel_request_lookahead=1,  # reads on while it answers, and so notices a client that leaves
             outbuf_high_watermark=1 << 20,  # 20 s of sound wait for a slow client, then its thread does
@@ -124,6 +101,7 @@ class Server:
         self._thread = threading.Thread(target=self._serve, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
+            listening.handle_accept = partial(accept, listening, self._let_idle_go)
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
 
     @property
@@ -157,7 +135,7 @@ class Server:
         self._listening()[0].trigger.pull_trigger()
         self._thread.join()
         for each in list(self._map.values()):
-            if isinstance(each, HTTPChannel):
+            if isinstance(each, Channel):
                 each.handle_close()  # wakes the thread that waits for the client to read
         self._server.task_dispatcher.shutdown()
         close_all(self._map, ignore_all=True)
@@ -165,20 +143,36 @@ class Server:
     def _serve(self) -> None:
         """What waitress's own run() does, but that it can end while sockets are open."""
         while not self._closing:
-            loop(timeout=1.0, map=self._map, count=1)
+            loop(timeout=1.0, map=self._map, count=1, use_poll=True)  # select can't wait for more than 1,024
+            if len(self._map) > self._most:
+                self._let_idle_go()
+            if self._threads.short:
+                close_stalled(self._channels())
+
+    def _let_idle_go(self) -> None:
+        close_idle(self._channels())
+
+    def _channels(self) -> list[Channel]:
+        return [each for each in list(self._map.values()) if isinstance(each, Channel)]
 
     def _drain(self) -> None:
         log.info("Stopping: no new connections, up to %g seconds for what is being spoken", self._grace)
         for listening in self._listening():
-            listening.trigger.pull_trigger(partial(dispatcher.close, listening))  # on the thread that selects it
+            listening.trigger.pull_trigger(partial(_shut, listening))  # on the thread that selects it
         deadline = time.monotonic() + self._grace
-        while any(map(_answering, list(self._map.values()))) and time.monotonic() < deadline:
+        quiet_since = time.monotonic()
+        while (now := time.monotonic()) < min(deadline, quiet_since + SETTLED):
+            if not all(channel.idle for channel in self._channels()):
+                quiet_since = now
             time.sleep(0.02)
 
     def _listening(self) -> list[Any]:
         return [each for each in self._map.values() if hasattr(each, "effective_port")]
 
 
-def _answering(channel: Any) -> bool:
-    """Whether a connection has a request under way or bytes that have not left yet."""
-    return isinstance(channel, HTTPChannel) and bool(channel.requests or channel.total_outbufs_len)
+def _shut(listening: Any) -> None:
+    """Take no new connections, but for those that the system has taken for us already; the rest is told to close."""
+    listening.stopping = True
+    for _ in range(1 + listening.adj.backlog // BURST):
+        listening.handle_accept()
+    dispatcher.close(listening)

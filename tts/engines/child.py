@@ -17,7 +17,7 @@ import numpy as np
 from tts.engines.base import OUT_OF_REACH, ROOT
 from tts.engines.protocol import BadFrame, read_frame, write_frame
 from tts.speech.audio import Chunk, Word
-from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerLost, WorkerUnavailable
 from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
@@ -46,6 +46,7 @@ class Child:
         self._closed = False
         self._serial = 0
         self._cancelled = 0
+        self._starts = 0
         self._failures = 0
         self._retry_at = 0.0
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -54,6 +55,19 @@ class Child:
     def ready(self) -> bool:
         process = self._process
         return self._loaded and process is not None and process.poll() is None
+
+    @property
+    def asleep(self) -> bool:
+        return False
+
+    @property
+    def restarts(self) -> int:
+        return max(0, self._starts - 1)
+
+    @property
+    def pid(self) -> int | None:
+        process = self._process
+        return process.pid if process else None
 
     def start(self) -> None:
         """Start the process and wait until it has loaded. Raises WorkerUnavailable, at once when the last start failed
@@ -72,6 +86,7 @@ class Child:
             self._retry_at = time.monotonic() + min(60.0, 2.0**self._failures)
             raise
         self._failures = 0
+        self._starts += 1
 
     def _start(self) -> None:
         process = self._spawn()
@@ -139,6 +154,9 @@ class Child:
             if not whole:
                 self._give_up()
 
+    def rest(self) -> None:
+        """It waits."""
+
     def cancel(self) -> None:
         self._cancelled = self._serial
         self._inbox.put(_WAKE)
@@ -173,12 +191,12 @@ class Child:
     def _send(self, header: dict[str, Any]) -> None:
         process = self._process
         if process is None:
-            raise SynthesisFailed("The speech worker was stopped.")
+            raise WorkerLost("The speech worker was stopped.")
         assert process.stdin is not None
         try:
             write_frame(process.stdin, header)
         except (OSError, ValueError) as exc:  # it died, or close() shut the pipe meanwhile
-            raise SynthesisFailed("The speech worker ended unexpectedly.") from exc
+            raise WorkerLost("The speech worker ended unexpectedly.") from exc
 
     def _receive(self, deadline: float, deaf: bool = False) -> Frame:
         """The next frame. Raises TimedOut, SynthesisFailed when the process ended, ClientGone (unless `deaf`)."""
@@ -190,7 +208,7 @@ class Child:
             except queue.Empty as exc:
                 raise TimedOut(f"The speech worker did not answer within {self._timeout:g} seconds.") from exc
             if item is None:
-                raise SynthesisFailed("The speech worker ended unexpectedly.")
+                raise WorkerLost("The speech worker ended unexpectedly.")
             if isinstance(item, BadFrame):
                 raise SynthesisFailed("The speech worker sent something that is not sound.") from item
             if isinstance(item, tuple):

@@ -10,6 +10,7 @@ SpeechError                 500  server's fault unless a subclass says otherwise
 ├── Conflict                409  not possible in the state that the thing is in
 ├── Busy                    429  the waiting line is full
 ├── SynthesisFailed         500  the engine broke while it spoke
+│   └── WorkerLost          500  its process ended in the midst of it
 ├── Unsupported             501  this server's engine can't do that at all
 ├── WorkerUnavailable       503  no engine can speak now
 ├── StorageUnavailable      503  the folder of the books can't be used
@@ -118,6 +119,10 @@ class SynthesisFailed(SpeechError):
     status = 500
     title = "TTS synthesis failed"
     code = "synthesis_failed"
+
+
+class WorkerLost(SynthesisFailed):
+    """The worker's process ended, maybe by no fault of the text's: another may be tried where nothing was heard."""
 
 
 class Unsupported(SpeechError):

@@ -45,6 +45,9 @@ class Utterance:
     normalize: bool = True
     phonemes: bool = False
     pronunciations: tuple[tuple[str, str], ...] = ()
+    request_id: str = ""
+    """What the log calls the request that it belongs to."""
+    background: bool = False
 
     @property
     def text(self) -> str:
@@ -98,6 +101,7 @@ def _utterance(request: SpeechRequest, passage: Passage, start: int, end: int, r
         normalize=request.normalize,
         phonemes=request.phonemes,
         pronunciations=request.pronunciations,
+        background=request.background,
     )
 
 

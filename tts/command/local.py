@@ -1,0 +1,44 @@
+"""Speaks with an engine that is started for this command alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+from config import Config
+from kokoro_tts_api import StartFailed, limits, make_engine
+from tts.api.bodies import check_format, speech_request
+from tts.command.speech import Wish
+from tts.engines.base import Engine, Listener
+from tts.speech.encoding import encode
+from tts.speech.errors import WorkerUnavailable
+
+LONGEST = 10_000_000
+"""Characters: it is the machine's own user who asks, and may have a library read out."""
+
+
+class Local:
+    """An engine with one worker that has all cores."""
+
+    def __init__(self, config: Config, engine: Engine | None = None) -> None:
+        """Start it. Raises WorkerUnavailable."""
+        try:
+            self._limits = limits(replace(config, MAX_TEXT_LENGTH=LONGEST))
+            self._engine = engine or make_engine(replace(config, WORKERS=1))
+        except StartFailed as exc:
+            raise WorkerUnavailable(str(exc)) from exc
+        self._engine.start()
+
+    def sound(self, wish: Wish, format: str) -> Iterator[bytes]:
+        request = speech_request(self._limits, wish.text, wish.voice, wish.language, wish.speed)
+        name = check_format(format, "format")
+        with closing(self._engine.synthesize(request, Listener())) as chunks:
+            yield from encode(chunks, name)
+
+    def voices(self) -> list[str]:
+        default = self._limits.default_voice
+        return sorted(self._limits.voices, key=lambda name: (name != default, name))
+
+    def close(self) -> None:
+        self._engine.close()
