@@ -138,7 +138,7 @@ def _default(each: Field[Any]) -> str:
     if each.default_factory is not MISSING:
         return "depends on the machine"
     value = each.default
-    if value is None or value == ():
+    if value in (None, (), ""):
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
