@@ -9,6 +9,8 @@ RUN pip install -r requirements.txt
 COPY pyproject.toml README.md LICENSE config.py kokoro_tts_api.py ./
 COPY tts tts
 RUN pip install --no-deps .
+# Another hub that has the voices, where the usual one can't be reached.
+ARG KOKORO_HUB
 # Joins the weights, fetches the voices, checks both against their sha256, and fails where anything is wrong.
 WORKDIR /tmp
 RUN KOKORO_MODEL_DIR=/models kokoro-tts-api doctor --quick

@@ -242,6 +242,8 @@ def wyoming(config: Config, engine: Engine) -> ExitStack:
             server = Wyoming(engine, limits(config), config.WYOMING, config.CONNECTIONS)
         except OSError as exc:
             raise StartFailed(f"Cannot listen on {config.WYOMING}: {exc.strerror}. Set KOKORO_WYOMING.") from exc
+        if config.API_KEY:
+            log.warning("Wyoming knows no keys: whoever reaches %s may have this server speak", config.WYOMING)
         stack.callback(server.close)
         server.start()
     return stack

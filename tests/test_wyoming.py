@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -239,6 +241,19 @@ def test_who_leaves_is_spoken_to_no_longer() -> None:
 
     with serving(engine) as server:
         talk(server, ask)
+        until(lambda: engine.open == 0)
+    assert engine.made == 1
+
+
+def test_who_resets_the_connection_is_spoken_to_no_longer() -> None:
+    engine = FakeEngine(1.0, gated=True)
+    with serving(engine) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
+            client.sendall(
+                b'{"type": "synthesize", "data": {"text": "' + b"A sentence of some length. " * 40 + b'"}}\n'
+            )
+            assert client.recv(100)
         until(lambda: engine.open == 0)
     assert engine.made == 1
 

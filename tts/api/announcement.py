@@ -20,6 +20,7 @@ SERVICE = "_wyoming._tcp.local."
 @asynccontextmanager
 async def announced(host: str, port: int) -> AsyncIterator[None]:
     """Announce the server for as long as the block lasts; a network that hears nothing of it costs nothing else."""
+    logging.getLogger("zeroconf").setLevel(logging.ERROR)  # one of several networks may well be out of reach
     addresses = reachable(host)
     if not addresses:
         yield

@@ -106,6 +106,8 @@ class Wyoming:
             await Conversation(reader, writer, self._spoken).run()
         except (OSError, EOFError):
             pass  # the client left
+        except asyncio.CancelledError:
+            pass  # the server ends; asyncio itself trips over a cancelled conversation
         except (AttributeError, KeyError, TypeError) as exc:  # what the package raises for JSON of another shape
             log.warning("A Wyoming client sent something else: %r", exc)
 
