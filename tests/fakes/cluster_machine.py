@@ -28,7 +28,8 @@ def main() -> None:
     options, fake = parser.parse_known_args()
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(message)s")
     command = [sys.executable, "-m", "tests.fakes.fake_worker_process", *fake]
-    pool = Pool("pool", [Child(command, TIMEOUT) for _ in range(options.workers)], options.workers, options.workers, Sizes())
+    children = [Child(command, TIMEOUT) for _ in range(options.workers)]
+    pool = Pool("pool", children, options.workers, options.workers, Sizes())
     link = Link(options.broker, options.broker, 60, TIMEOUT, Edition(options.version, EDITION.model))
     try:
         sys.exit(cluster.work(link, pool, options.workers, "INFO"))
