@@ -316,9 +316,9 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
 
 def _check_scheme(name: str, value: str, schemes: tuple[str, ...]) -> None:
     scheme, separator, place = value.partition("://")
-    if scheme not in schemes or not separator or not place:  # the rest may hold a password, and stays unsaid
-        expected = " or ".join(f"{each}://…" for each in schemes)
-        raise ConfigError(f"{variable(name)} is {scheme[:20]}://…: expected {expected}.")
+    if scheme not in schemes or not place:
+        given = f"{scheme}://…" if separator else "no address"  # the rest may hold a password
+        raise ConfigError(f"{variable(name)} is {given}: expected {' or '.join(f'{each}://…' for each in schemes)}.")
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

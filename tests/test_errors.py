@@ -16,6 +16,7 @@ WIRE = [
     (errors.UnsupportedMedia("x"), 415, "Invalid request", "unsupported_media_type", "invalid_request_error"),
     (errors.TooLarge("x"), 413, "Invalid request", "request_too_large", "invalid_request_error"),
     (errors.Unauthorized("x"), 401, "Unauthorized", "invalid_api_key", "invalid_request_error"),
+    (errors.Forbidden("x"), 403, "Forbidden", "origin_not_allowed", "invalid_request_error"),
     (errors.NotFound("x"), 404, "Not found", "not_found", "invalid_request_error"),
     (errors.ModelNotFound("x", "model"), 404, "Not found", "model_not_found", "invalid_request_error"),
     (Busy("x", 2.5), 429, "Too many requests", "rate_limit_exceeded", "rate_limit_error"),

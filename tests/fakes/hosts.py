@@ -144,10 +144,11 @@ class Machine:
     def exit_code(self, seconds: float = 20.0) -> int:
         return self._process.wait(seconds)
 
-    def end(self) -> None:
+    def stop(self) -> None:
+        """Ask it to end when it has done what it has begun."""
         self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+
+    def end(self) -> None:
+        """End it at once; its workers end when their pipes do."""
+        self._process.kill()
+        self._process.wait()

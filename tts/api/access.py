@@ -10,7 +10,7 @@ from flask import Flask, current_app, request
 from flask_cors import CORS
 from flask_limiter import Limiter, RequestLimit
 
-from tts.speech.errors import Busy, Unauthorized
+from tts.speech.errors import Busy, Forbidden, Unauthorized
 
 OPEN_PATHS = frozenset({"/", "/health", "/health/live", "/health/ready", "/docs", "/openapi.json", "/favicon.ico"})
 OPEN_FOLDER = "/static/"
@@ -25,6 +25,7 @@ def install(app: Flask) -> None:
     app.before_request(_check_key)
     if app.config["RATE_LIMIT"]:
         _limit_rate(app, app.config["RATE_LIMIT"])
+    app.before_request(_check_origin)
     origins = list(app.config["CORS_ORIGINS"])
     if origins:
         CORS(app, origins=origins, send_wildcard="*" in origins, expose_headers=list(EXPOSED), max_age=DAY)
@@ -44,6 +45,16 @@ def _check_key() -> None:
         raise Unauthorized("No API key: expected the header Authorization: Bearer, and a key of this server.")
     if not _is_one_of(given.strip(), keys):
         raise Unauthorized("The API key is not one of this server's.")
+
+
+def _check_origin() -> None:
+    """A browser sends forms from any page without asking us first: those of pages that may not call are refused."""
+    origin = request.headers.get("Origin")
+    allowed: tuple[str, ...] = current_app.config["CORS_ORIGINS"]
+    if origin is None or request.method in ("GET", "HEAD", "OPTIONS") or {"*", origin} & set(allowed):
+        return
+    if origin.partition("://")[2] != request.host:
+        raise Forbidden("Pages of this origin may not call this server: see KOKORO_CORS_ORIGINS.")
 
 
 def _is_one_of(given: str, keys: tuple[str, ...]) -> bool:

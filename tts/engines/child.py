@@ -126,12 +126,16 @@ class Child:
     def _chunks(self, frames: Generator[Frame, None, None]) -> Iterator[Chunk]:
         with contextlib.closing(frames):
             for header, payload in frames:
-                yield _chunk(header, payload)
+                yield chunk_of(header, payload)
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
         self._serial += 1
-        ((header, _),) = self._answers({"kind": "phonemize", "utterance": dataclasses.asdict(utterance)})
-        return Pronunciation(header["phonemes"], tuple(header["tokens"]))
+        answers = list(self._answers({"kind": "phonemize", "utterance": dataclasses.asdict(utterance)}))
+        try:
+            ((header, _),) = answers
+            return Pronunciation(str(header["phonemes"]), tuple(map(int, header["tokens"])))
+        except (KeyError, TypeError, ValueError) as exc:
+            raise SynthesisFailed("The speech worker sent something that is not phonemes.") from exc
 
     def _answers(self, order: dict[str, Any]) -> Generator[Frame, None, None]:
         """The frames that answer an order, up to the one that says that it is done."""
@@ -215,10 +219,14 @@ class Child:
                 return item
 
 
-def _chunk(header: dict[str, Any], payload: bytes) -> Chunk:
+def chunk_of(header: dict[str, Any], payload: bytes) -> Chunk:
+    """The sound of a frame. Raises SynthesisFailed when it holds none."""
     if header["kind"] != "chunk":
         raise SynthesisFailed(f"The speech worker sent {header['kind']!r} instead of sound.")
-    return Chunk(np.frombuffer(payload, dtype="<f4"), tuple(Word(*fields) for fields in header["words"]))
+    try:
+        return Chunk(np.frombuffer(payload, dtype="<f4"), tuple(Word(*fields) for fields in header["words"]))
+    except (KeyError, TypeError, ValueError) as exc:
+        raise SynthesisFailed("The speech worker sent something that is not sound.") from exc
 
 
 def _read_frames(pipe: IO[bytes], inbox: queue.SimpleQueue[Any]) -> None:

@@ -53,7 +53,7 @@ TRIES = 3
 SPARE = 4
 """Workers for which one utterance more than theirs is under way, so that none waits for the way to here and back."""
 DEFAULT = Patience()
-SOCKET_TIMEOUT = 5.0
+SOCKET_TIMEOUT = 3.0
 """Seconds until a broker that says nothing is taken for lost."""
 LOWEST, HIGHEST = 0, 9
 """Priorities in Celery: Redis serves the lowest number first, RabbitMQ the highest."""

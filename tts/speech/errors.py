@@ -5,6 +5,7 @@ SpeechError                 500  server's fault unless a subclass says otherwise
 │   ├── UnsupportedMedia    415  the body isn't JSON
 │   └── TooLarge            413  the body is over its limit
 ├── Unauthorized            401  the API key is missing or wrong
+├── Forbidden               403  this page may not ask that
 ├── NotFound                404  no such thing here
 │   └── ModelNotFound       404  a model that isn't Kokoro
 ├── Conflict                409  not possible in the state that the thing is in
@@ -77,6 +78,13 @@ class Unauthorized(SpeechError):
     status = 401
     title = "Unauthorized"
     code = "invalid_api_key"
+    kind = "invalid_request_error"
+
+
+class Forbidden(SpeechError):
+    status = 403
+    title = "Forbidden"
+    code = "origin_not_allowed"
     kind = "invalid_request_error"
 
 
