@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shlex
 import sys
 from collections.abc import Collection, Mapping
@@ -11,12 +12,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
 from tts.speech.errors import BadRequest
 from tts.speech.voices import VOICES, find_voice
 
 PREFIX = "KOKORO_"
+WYOMING_ADDRESS = "0.0.0.0:10200"
+"""Where Home Assistant's users expect a Wyoming server that speaks."""
 REDIS = ("redis", "rediss", "redis+socket")
 RABBIT = ("amqp", "amqps", "pyamqp")
 """Schemes of the addresses that a cluster may meet at."""
@@ -40,6 +43,18 @@ def setting(
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def _to_address(value: str) -> str | None:
+    """HOST:PORT, or the word for "where it is expected", or for "nowhere"."""
+    if value.lower() in ("on", "true", "yes"):
+        return WYOMING_ADDRESS
+    if value.lower() in ("", "off", "false", "no"):
+        return None
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(value)
+    return value
 
 
 def _to_bool(value: str) -> bool:
@@ -123,6 +138,13 @@ class Config:
         low=1,
         high=10_000,
     )
+    GRACE: float = setting(
+        10.0,
+        "Longest that answers under way may take to finish when the server is told to stop.",
+        "seconds",
+        low=0,
+        high=3600,
+    )
     KOKORO_COMMAND: tuple[str, ...] = setting(
         (sys.executable, "-m", "tts.synth.cli"),
         "Command of ENGINE=command: any with the flags of hexgrad's kokoro.",
@@ -163,6 +185,42 @@ class Config:
     )
     CORS_ORIGINS: tuple[str, ...] = setting(("*",), "Web origins whose pages may call the server, separated by commas.")
     CACHE_MB: int = setting(0, "Disk space for finished answers; 0 keeps none.", "megabytes", low=0, high=1_000_000)
+    ALLOWED_HOSTS: tuple[str, ...] = setting(
+        (), "Names that clients may call this server by (.example.com: all below it), by commas; none lets any pass."
+    )
+    RATE_LIMIT: str = setting(
+        "", "Most requests of one key or address, such as 60/minute; empty is without limit.", parse=str
+    )
+    RECYCLE_AFTER: int = setting(
+        0, "Utterances until a worker is replaced by a fresh one, unheard; 0 is never.", low=0, high=1_000_000_000
+    )
+    RECYCLE_MB: int = setting(
+        0, "Memory at which a worker is replaced by a fresh one; 0 is never.", "megabytes", low=0, high=1_000_000
+    )
+    IDLE_UNLOAD: float = setting(
+        0.0, "Idle time after which a worker lets its memory go until it is needed; 0 is never.", "seconds", 0, 10**9
+    )
+    TRACES: str = setting("", "OTLP/HTTP address that OpenTelemetry traces go to; empty sends none.", parse=str)
+    LOG_FORMAT: str = setting("text", "How the log is written: text or json (an object a line).")
+    DATA_DIR: Path = setting(
+        lambda: user_data_path("kokoro-tts-api", appauthor=False),
+        "Folder of books that are spoken in the background, and of what is known about them.",
+    )
+    UPLOAD_MB: int = setting(50, "Largest book that may be sent.", "megabytes", low=1, high=4_000)
+    UNPACKED_MB: int = setting(500, "Most that a book's file may unpack to.", "megabytes", low=1, high=100_000)
+    BOOK_PAGES: int = setting(5_000, "Longest PDF.", "pages", low=1, high=1_000_000)
+    BOOK_LENGTH: int = setting(5_000_000, "Longest text of a book.", "characters", low=1, high=100_000_000)
+    JOBS: int = setting(100, "Books that may wait to be spoken; one more is refused with 429.", low=1, high=100_000)
+    JOBS_MB: int = setting(20_000, "Disk space for books; one more is refused with 507.", "megabytes", 1, 100_000_000)
+    JOB_DAYS: float = setting(30.0, "Time until a book that has ended is removed; 0 keeps it.", "days", 0, 36_500)
+    WYOMING: str | None = setting(
+        None,
+        f"Address of the Wyoming server for Home Assistant: HOST:PORT, on ({WYOMING_ADDRESS}) or off.",
+        parse=_to_address,
+    )
+    SERVER: str | None = setting(
+        None, "Running server that the command line asks, such as http://nas:9880; by default one on this machine."
+    )
     LOG_LEVEL: str = setting("INFO", "Least severe message that is logged: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:
@@ -172,6 +230,8 @@ class Config:
         _check_scheme("BROKER", self.BROKER, (*REDIS, *RABBIT))
         _check_scheme("RESULTS", self.RESULTS or self.BROKER, REDIS)
         _check_choice("UNKNOWN_TAGS", self.UNKNOWN_TAGS, ("refuse", "ignore"))
+        _check_choice("LOG_FORMAT", self.LOG_FORMAT, ("text", "json"))
+        _check_rate(self.RATE_LIMIT)
         _check_choice("LOG_LEVEL", self.LOG_LEVEL, ("DEBUG", "INFO", "WARNING", "ERROR"))
         for name in self.ALLOWED_VOICES:
             _check_choice("ALLOWED_VOICES", name, VOICES)
@@ -208,6 +268,11 @@ def variable(name: str) -> str:
     return name if name.startswith(PREFIX) else PREFIX + name
 
 
+def flag(name: str) -> str:
+    """What a setting is called on a command line."""
+    return "--" + name.lower().replace("_", "-")
+
+
 def _unknown(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
@@ -228,12 +293,14 @@ _PARSERS: dict[Any, Any] = {
     bool: _to_bool,
     Path: _to_path,
     Path | None: lambda value: _to_path(value) if value else None,
+    str | None: lambda value: value or None,
     tuple[str, ...]: _to_words,
 }
 _EXPECTED = {
     str: "a word",
     Path: "a path",
     _to_command: "a command",
+    _to_address: "HOST:PORT, on or off",
     int: "a whole number",
     float: "a number",
     bool: "true or false",
@@ -258,3 +325,11 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         near = difflib.get_close_matches(value, choices, 3) or choices
         raise ConfigError(f"{variable(name)} is {value!r}: expected {' or '.join(near)}.")
+
+
+def _check_rate(value: str) -> None:
+    """Raises ConfigError when the limit is none that requests can be counted against."""
+    if value and not re.fullmatch(
+        r"[1-9]\d{0,8}/(second|minute|hour|day)(;[1-9]\d{0,8}/(second|minute|hour|day))*", value
+    ):
+        raise ConfigError(f"KOKORO_RATE_LIMIT is {value!r}: expected limits such as 60/minute or 5/second;1000/day.")

@@ -12,24 +12,31 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from flask import Flask
 
-from config import Config, ConfigError, variable
+from config import Config, ConfigError, flag, variable
 from tts import __version__
-from tts.api import access, description, kokoro, native, openai, responses
+from tts.api import access, description, jobs, kokoro, native, openai, operator, page, responses, tracing
 from tts.api.bodies import Limits
 from tts.api.cache import Answers
+from tts.api.metrics import Figures
 from tts.api.serving import Address, Server
+from tts.api.wyoming import Wyoming
+from tts.books.book import BookLimits
+from tts.books.library import Library, Terms
+from tts.engines import logs
 from tts.engines.base import Engine, Worker
 from tts.engines.child import Child
 from tts.engines.command import RUN_PREFIX, Command
 from tts.engines.parcels import Edition, Link
 from tts.engines.pool import Pool
+from tts.engines.relief import Relieved, Shift
 from tts.speech.errors import WorkerUnavailable
 from tts.speech.pronunciations import BadDictionary, Dictionary
 from tts.speech.text import Sizes
@@ -41,6 +48,8 @@ BODY_SLACK = 65_536
 """Bytes of a JSON body beyond its text."""
 BYTES_A_CHARACTER = 12
 """Longest that JSON writes one character: two \\u escapes."""
+LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
+"""What this machine calls itself: its own health check asks by these names, whatever strangers must use."""
 WHOLE_RUN = Sizes(first=2000, longest=2000)
 """Utterances of a command that loads its model on every run: as few as its time limit allows."""
 
@@ -53,13 +62,17 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     """The application on `engine`, or on the one that the settings name; the engine must be started by the caller."""
     app = Flask("kokoro_tts_api", static_folder=None)
     app.config.from_mapping(asdict(config), VERSION=__version__, MAX_CONTENT_LENGTH=body_limit(config))
+    app.config["TRUSTED_HOSTS"] = [*config.ALLOWED_HOSTS, *LOOPBACK] if config.ALLOWED_HOSTS else None
     app.extensions["engine"] = engine or make_engine(config)
+    app.extensions["figures"] = Figures(app.extensions["engine"])
+    app.extensions["library"] = make_library(config, app.extensions["engine"])
     app.extensions["answers"] = Answers(config.MODEL_DIR / "answers", config.CACHE_MB, made_by(config))
     app.extensions["limits"] = limits(config)
     app.extensions["styles"] = Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").style
     responses.install(app)
+    tracing.install(app)
     access.install(app)
-    for routes in (native, openai, kokoro, description):
+    for routes in (native, openai, kokoro, jobs, operator, description, page):
         app.register_blueprint(routes.blueprint)
     return app
 
@@ -100,12 +113,14 @@ def make_engine(config: Config) -> Engine:
         from tts.engines.cluster import Cluster  # with Celery, which a single machine need not load
 
         return Cluster(link(config), config.QUEUE, config.IN_FLIGHT, config.LEAD)
-    return warm_pool(config, config.QUEUE)
+    return warm_pool(config, worker_command(config), config.QUEUE)
 
 
-def warm_pool(config: Config, queue: int) -> Pool:
-    """Warm workers on this machine, for whom up to `queue` requests may wait. Raises StartFailed."""
-    workers = [Child(worker_command(config), config.TIMEOUT) for _ in range(config.WORKERS)]
+def warm_pool(config: Config, command: Sequence[str], queue: int) -> Pool:
+    """Warm workers, each a process with that command line, not started yet, for whom `queue` requests may wait."""
+    shift = Shift(config.RECYCLE_AFTER, config.RECYCLE_MB, config.IDLE_UNLOAD)
+    turn = threading.Lock()
+    workers = [Relieved(lambda: Child(command, config.TIMEOUT), shift, turn) for _ in range(config.WORKERS)]
     return Pool("pool", workers, config.THREADS, queue, Sizes())
 
 
@@ -122,11 +137,21 @@ def work(config: Config) -> int:
     """Speak for the front servers of a cluster until told to stop; the exit code. Raises StartFailed."""
     from tts.engines import cluster  # with Celery, which a single machine need not load
 
+    # Its queue is the broker's: those that wait here take over from letters that were withdrawn a moment ago.
+    pool = warm_pool(config, worker_command(config), config.WORKERS)
     try:
-        # Its queue is the broker's: those that wait here take over from letters that were withdrawn a moment ago.
-        return cluster.work(link(config), warm_pool(config, config.WORKERS), config.WORKERS, config.LOG_LEVEL)
+        return cluster.work(link(config), pool, config.WORKERS, config.LOG_LEVEL)
     except WorkerUnavailable as exc:
         raise StartFailed(exc.message) from exc
+
+
+def make_library(config: Config, engine: Engine) -> Library:
+    """The books in DATA_DIR, not started."""
+    megabyte = 1_000_000
+    limits = BookLimits(config.UNPACKED_MB * megabyte, config.BOOK_PAGES, config.BOOK_LENGTH)
+    keep = config.JOB_DAYS * 86_400 if config.JOB_DAYS else None
+    terms = Terms(config.DATA_DIR, limits, config.JOBS, config.JOBS_MB * megabyte, keep)
+    return Library(terms, engine, config.WORKERS)
 
 
 def worker_command(config: Config) -> list[str]:
@@ -146,7 +171,8 @@ def worker_command(config: Config) -> list[str]:
             str(assets.voices),
         ),
         *("--cache", str(config.graphs), "--device", config.DEVICE),
-        *("--threads", str(config.THREADS), "--log-level", config.LOG_LEVEL),
+        *("--threads", str(config.THREADS)),
+        *("--log-level", config.LOG_LEVEL, "--log-format", config.LOG_FORMAT),
     ]
 
 
@@ -173,14 +199,16 @@ def remove_leftovers(folder: Path, cleanup: bool) -> None:
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
-def serve(config: Config) -> None:
-    """Check everything, then serve until told to stop. Raises StartFailed."""
+def serve(config: Config, engine: Engine | None = None) -> None:
+    """Check everything, then serve until told to stop, on `engine` or the one of the settings. Raises StartFailed."""
     ensure_temp_directory(config.TEMP_DIR, config.CLEANUP_FILES)
-    engine = make_engine(config)
+    engine = engine or make_engine(config)
     try:
         engine.start()
-        address = Address(config.HOST, config.PORT, config.CONNECTIONS, body_limit(config))
-        server = Server(create_app(config, engine), address)
+        app = create_app(config, engine)
+        longest_body = max(body_limit(config), jobs.upload_limit(app.config))
+        address = Address(config.HOST, config.PORT, config.CONNECTIONS, longest_body, config.GRACE)
+        server = Server(app, address)
         log.info(
             "Engine %s, %d voices, temp folder %s",
             engine.status(),
@@ -192,9 +220,14 @@ def serve(config: Config) -> None:
                 "Anybody who reaches %s may use this server: set KOKORO_API_KEY or HOST 127.0.0.1",
                 config.HOST,
             )
-        server.run()
+        library: Library = app.extensions["library"]
+        with closing(library), wyoming(config, engine):  # ahead of the engine that it speaks with
+            library.start()
+            server.run(library.stop)
     except WorkerUnavailable as exc:
         raise StartFailed(exc.message) from exc
+    except tracing.TracesUnavailable as exc:
+        raise StartFailed(str(exc)) from exc
     except OSError as exc:
         raise StartFailed(f"Cannot listen on {config.HOST}:{config.PORT}: {exc.strerror}. Set KOKORO_PORT.") from exc
     finally:
@@ -203,23 +236,39 @@ def serve(config: Config) -> None:
             remove_leftovers(config.TEMP_DIR, config.CLEANUP_FILES)
 
 
-def settings(arguments: list[str], environment: Mapping[str, str]) -> Config:
-    """The settings from the environment, overruled by `--name value` arguments. Raises ConfigError."""
+def wyoming(config: Config, engine: Engine) -> ExitStack:
+    """The Wyoming server that the settings ask for, if any, until the block ends. Raises StartFailed."""
+    stack = ExitStack()
+    if config.WYOMING:
+        try:
+            server = Wyoming(engine, limits(config), config.WYOMING, config.CONNECTIONS)
+        except OSError as exc:
+            raise StartFailed(f"Cannot listen on {config.WYOMING}: {exc.strerror}. Set KOKORO_WYOMING.") from exc
+        if config.API_KEY:
+            log.warning("Wyoming knows no keys: whoever reaches %s may have this server speak", config.WYOMING)
+        stack.callback(server.close)
+        server.start()
+    return stack
+
+
+def given(arguments: list[str]) -> dict[str, str]:
+    """The settings that `--name value` arguments give, as the environment would have them."""
     parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__, allow_abbrev=False)
     for each in fields(Config):
-        flag = "--" + each.name.lower().replace("_", "-")
-        parser.add_argument(flag, dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
-    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
-    return Config.from_environment({**environment, **given})
+        parser.add_argument(flag(each.name), dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
+    return {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Serve with these arguments, or the command line's."""
     # Until the server listens, and takes signals itself: an end that leaves nothing half fetched or half begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        working = sys.argv[1:2] == ["worker"]
-        config = settings(sys.argv[1 + working :], os.environ)
-        logging.basicConfig(level=config.LOG_LEVEL, format="%(asctime)s %(levelname)s %(message)s")
+        words = sys.argv[1:] if arguments is None else arguments
+        working = words[:1] == ["worker"]
+        os.environ.update(given(words[working:]))  # where a command of ours finds its settings, too
+        config = Config.from_environment(os.environ)
+        logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)
         if working:
             sys.exit(work(config))
         serve(config)

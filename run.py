@@ -5,6 +5,7 @@ Needs nothing but Python 3.11 or newer. Other arguments and KOKORO_* variables g
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import venv
@@ -38,7 +39,7 @@ def install(*names: str) -> None:
         done = VENV / f"installed-{name}"
         if PYTHON.exists() and done.exists() and done.read_text() == wanted:
             continue
-        if not PYTHON.exists():
+        if not has_pip():
             print("Making .venv ...", flush=True)
             venv.create(VENV, with_pip=True)
         print(f"Installing {name}: this takes a few minutes, once ...", flush=True)
@@ -47,6 +48,11 @@ def install(*names: str) -> None:
         if run(*pip, *newer):
             sys.exit(f"{name} could not be installed; what pip said stands above.")
         done.write_text(wanted)
+
+
+def has_pip() -> bool:
+    """Whether .venv is whole: pip comes last, and one that was interrupted has none."""
+    return PYTHON.exists() and not subprocess.run([PYTHON, "-c", "import pip"], stderr=subprocess.DEVNULL).returncode
 
 
 def test(arguments: list[str]) -> int:
@@ -58,6 +64,7 @@ def test(arguments: list[str]) -> int:
 def run(*command: object) -> int:
     """The exit code of a child that gets our terminal, and the signals that we get."""
     child = subprocess.Popen([str(word) for word in command], cwd=ROOT)
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # comes to us alone where a service sends it
     while True:
         try:
             return child.wait()

@@ -25,6 +25,7 @@ def ours(scratch: Path, workers: int) -> Speaker:
         "KOKORO_HOST": "127.0.0.1",
         "KOKORO_PORT": "0",
         "KOKORO_TEMP_DIR": str(scratch / "ours"),
+        "KOKORO_DATA_DIR": str(scratch / "data"),
         **({"KOKORO_WORKERS": str(workers)} if workers else {}),
     }
     command = [sys.executable, "kokoro_tts_api.py"]

@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from tts.speech.voices import VOICES, find_voice
 from tts.synth import assets
 from tts.synth.assets import (
     MODEL_NAME,
+    MODEL_PARTS,
     MODEL_SHA256,
     VOICE_BYTES,
     VOICES_PACKAGE,
@@ -252,6 +253,23 @@ def test_the_weights_are_joined_from_their_packages_once(tmp_path: Path) -> None
     with path.open("rb") as file:
         assert hashlib.file_digest(file, "sha256").hexdigest() == MODEL_SHA256
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("packages", "words"),
+    [
+        (MODEL_PARTS[:1], "sha256 is [0-9a-f]{64}, expected " + MODEL_SHA256),
+        ((MODEL_PARTS[0], "no_such_package"), "No module named 'no_such_package'"),
+        (("tts",), "part.bin"),
+    ],
+)
+def test_packages_that_lack_weights_are_told_and_nothing_is_left(
+    tmp_path: Path, packages: Sequence[str], words: str
+) -> None:
+    with pytest.raises(AssetsMissing, match=words) as caught:
+        ensure_model(tmp_path / MODEL_NAME, packages)
+    assert f"put {MODEL_NAME} (sha256 {MODEL_SHA256}) at {tmp_path / MODEL_NAME}" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_export_is_taken_as_it_is_or_missed(tmp_path: Path, bare_path: Path) -> None:

@@ -1,12 +1,12 @@
 """Background requests: they give way to listeners, and are never refused."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
+from tests.waiting import until
 from tts.engines.base import Listener
 from tts.engines.pool import Pool
 from tts.speech.audio import Chunk
@@ -81,20 +81,13 @@ class Client(threading.Thread):
             self.error = exc
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def test_a_listener_interrupts_the_background(pool: Pool, worker: Scribe) -> None:
     book = Client(pool, request("A long book.", background=True))
-    wait_for(lambda: worker.begun == ["A long book."])
+    until(lambda: worker.begun == ["A long book."])
     listener = Client(pool, request("Hello."))
     book.join(DEADLINE)
     assert isinstance(book.error, ClientGone)
-    wait_for(lambda: worker.begun == ["A long book.", "Hello."])
+    until(lambda: worker.begun == ["A long book.", "Hello."])
     worker.let_go.set()
     listener.join(DEADLINE)
     assert (listener.error, listener.chunks) == (None, 1)
@@ -102,11 +95,11 @@ def test_a_listener_interrupts_the_background(pool: Pool, worker: Scribe) -> Non
 
 def test_the_background_waits_until_no_listener_is_served(pool: Pool, worker: Scribe) -> None:
     listener = Client(pool, request("Hello."))
-    wait_for(lambda: worker.begun == ["Hello."])
+    until(lambda: worker.begun == ["Hello."])
     book = Client(pool, request("A long book.", background=True))
-    wait_for(lambda: bool(pool._line._background))
+    until(lambda: bool(pool._line._background))
     another = Client(pool, request("World."))
-    wait_for(lambda: bool(pool._line._turns))
+    until(lambda: bool(pool._line._turns))
     worker.let_go.set()
     for each in (listener, another, book):
         each.join(DEADLINE)
@@ -116,10 +109,10 @@ def test_the_background_waits_until_no_listener_is_served(pool: Pool, worker: Sc
 
 def test_the_background_is_not_refused_and_takes_no_place(pool: Pool, worker: Scribe) -> None:
     books = [Client(pool, request(f"Book {i}.", background=True)) for i in range(4)]
-    wait_for(lambda: len(worker.begun) == 1 and len(pool._line._background) == 3)
+    until(lambda: len(worker.begun) == 1 and len(pool._line._background) == 3)
     assert pool.status()["waiting"] == 0
     listeners = [Client(pool, request(f"Hello {i}.")) for i in range(2)]
-    wait_for(lambda: bool(worker.begun) and worker.begun[-1].startswith("Hello"))
+    until(lambda: bool(worker.begun) and worker.begun[-1].startswith("Hello"))
     worker.let_go.set()
     for each in (*books[1:], *listeners):
         each.join(DEADLINE)

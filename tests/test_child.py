@@ -139,6 +139,19 @@ def test_a_worker_killed_while_idle_is_not_ready_and_the_next_is_spoken() -> Non
         assert worker.ready
 
 
+def test_a_worker_that_is_started_again_is_not_ready_until_it_has_loaded() -> None:
+    with child("--mode", "slow-start") as worker:
+        kill()
+        until(lambda: not worker.ready)
+        starting = threading.Thread(target=worker.start)
+        starting.start()
+        until(children)
+        assert not worker.ready
+        starting.join(10)
+        assert worker.ready
+        assert len(children()) == 1
+
+
 def kill() -> None:
     for process in children():
         process.kill()
@@ -247,6 +260,9 @@ def test_nothing_is_left_open() -> None:
     def once() -> None:
         with child() as worker:
             speak(worker)
+            kill()
+            until(lambda: not worker.ready)
+            worker.start()
 
     once()
     before = psutil.Process().num_fds() if os.name != "nt" else psutil.Process().num_handles()

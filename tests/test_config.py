@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config import Config, ConfigError, usable_cores, variable
-from kokoro_tts_api import settings
+from kokoro_tts_api import given
 from tts.speech.voices import VOICES
 
 READ = [
@@ -29,6 +29,7 @@ READ = [
     ("KOKORO_THREADS", "3", "THREADS", 3),
     ("KOKORO_QUEUE", "0", "QUEUE", 0),
     ("KOKORO_CONNECTIONS", "9", "CONNECTIONS", 9),
+    ("KOKORO_GRACE", "2.5", "GRACE", 2.5),
     ("KOKORO_COMMAND", "kokoro --debug", "KOKORO_COMMAND", ("kokoro", "--debug")),
     ("KOKORO_ENGINE", "cluster", "ENGINE", "cluster"),
     ("KOKORO_BROKER", "rediss://:secret@broker:6380/1", "BROKER", "rediss://:secret@broker:6380/1"),
@@ -42,10 +43,32 @@ READ = [
     ("KOKORO_MODEL_DIR", "models", "MODEL_DIR", Path("models")),
     ("KOKORO_HUB", "http://localhost:1", "HUB", "http://localhost:1"),
     ("KOKORO_DEVICE", "cuda", "DEVICE", "cuda"),
+    ("KOKORO_PRONUNCIATIONS", "words.tsv", "PRONUNCIATIONS", Path("words.tsv")),
+    ("KOKORO_UNKNOWN_TAGS", "ignore", "UNKNOWN_TAGS", "ignore"),
     ("KOKORO_API_KEY", "one,two", "API_KEY", ("one", "two")),
     ("KOKORO_API_KEY", "", "API_KEY", ()),
     ("KOKORO_CORS_ORIGINS", "http://a, http://b", "CORS_ORIGINS", ("http://a", "http://b")),
     ("KOKORO_CACHE_MB", "10", "CACHE_MB", 10),
+    ("KOKORO_ALLOWED_HOSTS", "a.example, .b.example", "ALLOWED_HOSTS", ("a.example", ".b.example")),
+    ("KOKORO_RATE_LIMIT", "60/minute;1000/day", "RATE_LIMIT", "60/minute;1000/day"),
+    ("KOKORO_RECYCLE_AFTER", "1000", "RECYCLE_AFTER", 1000),
+    ("KOKORO_RECYCLE_MB", "2000", "RECYCLE_MB", 2000),
+    ("KOKORO_IDLE_UNLOAD", "900", "IDLE_UNLOAD", 900.0),
+    ("KOKORO_TRACES", "http://localhost:4318/v1/traces", "TRACES", "http://localhost:4318/v1/traces"),
+    ("KOKORO_LOG_FORMAT", "json", "LOG_FORMAT", "json"),
+    ("KOKORO_DATA_DIR", "data", "DATA_DIR", Path("data")),
+    ("KOKORO_UPLOAD_MB", "5", "UPLOAD_MB", 5),
+    ("KOKORO_UNPACKED_MB", "50", "UNPACKED_MB", 50),
+    ("KOKORO_BOOK_PAGES", "100", "BOOK_PAGES", 100),
+    ("KOKORO_BOOK_LENGTH", "1000", "BOOK_LENGTH", 1000),
+    ("KOKORO_JOBS", "2", "JOBS", 2),
+    ("KOKORO_JOBS_MB", "300", "JOBS_MB", 300),
+    ("KOKORO_JOB_DAYS", "0.5", "JOB_DAYS", 0.5),
+    ("KOKORO_WYOMING", "127.0.0.1:10300", "WYOMING", "127.0.0.1:10300"),
+    ("KOKORO_WYOMING", "on", "WYOMING", "0.0.0.0:10200"),
+    ("KOKORO_WYOMING", "off", "WYOMING", None),
+    ("KOKORO_SERVER", "http://nas:9880", "SERVER", "http://nas:9880"),
+    ("KOKORO_SERVER", "", "SERVER", None),
     ("KOKORO_LOG_LEVEL", "DEBUG", "LOG_LEVEL", "DEBUG"),
 ]
 
@@ -112,7 +135,11 @@ WRONG = [
     ("KOKORO_CLEANUP_FILES", "", "expected true or false"),
     ("KOKORO_ENGINE", "pol", "KOKORO_ENGINE is 'pol': expected pool"),
     ("KOKORO_LOG_LEVEL", "debug", "expected DEBUG or INFO or WARNING or ERROR"),
+    ("KOKORO_LOG_FORMAT", "xml", "expected text or json"),
+    ("KOKORO_RATE_LIMIT", "often", "KOKORO_RATE_LIMIT is 'often': expected limits such as 60/minute"),
+    ("KOKORO_IDLE_UNLOAD", "-1", "from 0 to"),
     ("KOKORO_LOG_LEVEL", "LOUD", "expected DEBUG or INFO"),
+    ("KOKORO_UNKNOWN_TAGS", "skip", "KOKORO_UNKNOWN_TAGS is 'skip': expected refuse or ignore."),
     ("KOKORO_ALLOWED_VOICES", "af_heart,af_hart", "KOKORO_ALLOWED_VOICES is 'af_hart': expected af_heart"),
     ("KOKORO_ALLOWED_VOICES", ",", "KOKORO_ALLOWED_VOICES"),
     ("KOKORO_ALLOWED_VOICES", "bf_emma", "KOKORO_DEFAULT_VOICE"),
@@ -166,7 +193,8 @@ def test_every_bound_is_checked() -> None:
 
 def test_arguments_overrule_the_environment() -> None:
     environment = {"KOKORO_PORT": "1", "KOKORO_HOST": "127.0.0.1"}
-    config = settings(["--port", "2", "--kokoro-command", "say it", "--cleanup-files", "no"], environment)
+    arguments = given(["--port", "2", "--kokoro-command", "say it", "--cleanup-files", "no"])
+    config = Config.from_environment({**environment, **arguments})
     assert (config.PORT, config.HOST, config.KOKORO_COMMAND) == (2, "127.0.0.1", ("say", "it"))
     assert config.CLEANUP_FILES is False
 
@@ -174,13 +202,13 @@ def test_arguments_overrule_the_environment() -> None:
 @pytest.mark.parametrize("arguments", [["--prot", "1"], ["8080"], ["--port"], ["--por", "1"]])
 def test_unknown_arguments_end_the_start(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        settings(arguments, {})
+        given(arguments)
     assert arguments[0] in capsys.readouterr().err
 
 
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        settings(["--help"], {})
+        given(["--help"])
     shown = capsys.readouterr().out
     for each in fields(Config):
         assert "--" + each.name.lower().replace("_", "-") in shown

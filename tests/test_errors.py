@@ -16,11 +16,18 @@ WIRE = [
     (errors.UnsupportedMedia("x"), 415, "Invalid request", "unsupported_media_type", "invalid_request_error"),
     (errors.TooLarge("x"), 413, "Invalid request", "request_too_large", "invalid_request_error"),
     (errors.Unauthorized("x"), 401, "Unauthorized", "invalid_api_key", "invalid_request_error"),
+    (errors.Forbidden("x"), 403, "Forbidden", "origin_not_allowed", "invalid_request_error"),
     (errors.NotFound("x"), 404, "Not found", "not_found", "invalid_request_error"),
+    (errors.ModelNotFound("x", "model"), 404, "Not found", "model_not_found", "invalid_request_error"),
     (Busy("x", 2.5), 429, "Too many requests", "rate_limit_exceeded", "rate_limit_error"),
     (errors.SynthesisFailed("x"), 500, "TTS synthesis failed", "synthesis_failed", "server_error"),
+    (errors.WorkerLost("x"), 500, "TTS synthesis failed", "synthesis_failed", "server_error"),
+    (errors.Unsupported("x"), 501, "Not supported", "not_supported", "server_error"),
     (errors.WorkerUnavailable("x"), 503, "Service unavailable", "engine_unavailable", "server_error"),
     (errors.TimedOut("x"), 504, "TTS synthesis timed out", "timeout", "server_error"),
+    (errors.Conflict("x"), 409, "Conflict", "conflict", "invalid_request_error"),
+    (errors.StorageUnavailable("x"), 503, "Service unavailable", "storage_unavailable", "server_error"),
+    (errors.StorageFull("x"), 507, "Insufficient storage", "storage_full", "server_error"),
     (errors.ClientGone("x"), 499, "Client closed request", "client_gone", "server_error"),
 ]
 

@@ -44,6 +44,7 @@ def address(hexgrad: Hexgrad, folder: Path) -> Iterator[str]:
         "KOKORO_HOST": "127.0.0.1",
         "KOKORO_PORT": "0",
         "KOKORO_TEMP_DIR": str(folder),
+        "KOKORO_DATA_DIR": str(folder.with_name("data")),
         "KOKORO_TIMEOUT": str(PATIENCE),
         "KOKORO_WORKERS": "1",
     }

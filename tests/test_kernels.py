@@ -58,10 +58,7 @@ def filtered(x: NDArray[np.float64], weight: NDArray[np.float32], dilation: int)
     taps = weight.shape[2]
     reach = dilation * (taps // 2)
     padded = np.pad(x, ((reach, reach), (0, 0)))
-    parts = [
-        padded[k * dilation : k * dilation + len(x)] @ weight[:, :, k].T.astype(np.float64)
-        for k in range(taps)
-    ]
+    parts = [padded[k * dilation : k * dilation + len(x)] @ weight[:, :, k].T.astype(np.float64) for k in range(taps)]
     return np.sum(parts, axis=0)
 
 
@@ -80,9 +77,7 @@ def test_convolution_is_norm_activation_filter_and_sum(
     inputs, outputs = 48, 64
     weight, bias = normal(outputs, inputs, taps) / np.float32(np.sqrt(inputs * taps)), normal(outputs)
     alpha = np.exp(normal(inputs) / 3)
-    norm = Norm(
-        normal(inputs), normal(inputs), (alpha / np.pi).astype(np.float32), (1 / alpha).astype(np.float32)
-    )
+    norm = Norm(normal(inputs), normal(inputs), (alpha / np.pi).astype(np.float32), (1 / alpha).astype(np.float32))
     x, before = normal(length, inputs) + 1, normal(length, outputs)
     layer = Convolution(Convolution.weights(weight, activation, library.shape), bias, taps, activation)
     y = spared(np.zeros((length, outputs), np.float32))

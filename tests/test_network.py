@@ -10,9 +10,8 @@ import numpy as np
 import onnx
 import pytest
 
-from tts.synth.graph.build import build_whole
 from tts.synth.network import Cancelled, Network
-from tts.synth.whole import Whole
+from tts.synth.whole import Whole, build_whole
 
 pytestmark = pytest.mark.real
 

@@ -136,6 +136,7 @@ def test_refuses_a_model_that_is_something_else(client: FlaskClient, name: str) 
     [
         ({"input": None}, "input", "null"),
         ({"input": 5}, "input", "5"),
+        ({"input": ["a"]}, "input[0]", "is 'a'"),
         ({"input": {"a": 1}}, "input", "object"),
         ({"input": "  "}, "input", "empty"),
         ({"input": "x" * 10_001}, "input", "10001"),

@@ -81,9 +81,7 @@ def test_an_empty_range_has_no_span() -> None:
 
 
 def test_plain_text_is_one_reading() -> None:
-    text = (
-        "The boat was old, and its captain wasn't young since the war. I have sailed; we may, too. No: I did."
-    )
+    text = "The boat was old, and its captain wasn't young since the war. I have sailed; we may, too. No: I did."
     assert read(text) == [Reading(text, 0, len(text))]
     assert read("") == []
 

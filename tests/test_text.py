@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.requests import LONG, asking, utterance
-from tts.speech.request import LAST_REST
+from tests.fakes.requests import HEART, LONG, asking, utterance
+from tts.speech.request import LAST_REST, Manner, Passage, Run
 from tts.speech.sentences import boundaries
 from tts.speech.text import DENSITY, RESTS, Sizes, Utterance, utterances
 
@@ -85,6 +85,13 @@ def test_rests_follow_the_marks_and_the_speed() -> None:
     slow = utterances(asking(text, speed=0.5), Sizes(first=50, longest=50))
     assert [round(each.rest / 2, 3) for each in slow] == [0.5, 0.3, LAST_REST / 2]
     assert sorted(RESTS.values()) == [RESTS[strength] for strength in sorted(RESTS)]
+
+
+def test_utterances_grow_on_from_passage_to_passage() -> None:
+    manner = Manner(HEART, "a")
+    passages = tuple(Passage((Run(LONG[:140], 0, 140),), manner) for _ in range(3))
+    lengths = [len(each.text) for each in utterances(dataclasses.replace(asking(LONG), marked=passages), Sizes())]
+    assert lengths == [35, 105, 140, 140]
 
 
 def test_denser_languages_get_fewer_characters() -> None:

@@ -138,7 +138,7 @@ def test_only_what_is_allowed_is_found_or_told() -> None:
 
 
 def test_near_names_are_few() -> None:
-    assert len(near_names("af_alloi", VOICES)) <= 3
+    assert max(len(near_names(voice[:-1], VOICES)) for voice in VOICES) == 3
     assert near_names("af_alloi", VOICES)[0] == "af_alloy"
     assert near_names("emma", VOICES) == ["bf_emma"]
     assert near_names("x" * 10_000, VOICES) == []

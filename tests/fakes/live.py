@@ -17,7 +17,9 @@ from tts.api.serving import Address, Server
 
 def make_app(folder: Path, engine: FakeEngine, **settings: Any) -> Flask:
     """The application on `engine`, everything it writes inside `folder`."""
-    return create_app(Config(TEMP_DIR=folder, MODEL_DIR=folder / "models", **settings), engine)
+    return create_app(
+        Config(TEMP_DIR=folder, MODEL_DIR=folder / "models", DATA_DIR=folder / "data", **settings), engine
+    )
 
 
 @contextmanager

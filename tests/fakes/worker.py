@@ -36,6 +36,7 @@ class FakeWorker:
         self.threads: list[int] = []
         self.starts = 0
         self.cancelled = 0
+        self.rested = 0
         self.closed = False
         self.alive = False
         self._ms = ms
@@ -48,6 +49,14 @@ class FakeWorker:
     @property
     def ready(self) -> bool:
         return self.alive
+
+    @property
+    def asleep(self) -> bool:
+        return False
+
+    @property
+    def restarts(self) -> int:
+        return max(0, self.starts - 1)
 
     @property
     def texts(self) -> list[str]:
@@ -79,6 +88,9 @@ class FakeWorker:
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
         return Pronunciation(utterance.text.lower(), (0, *range(1, len(utterance.text) + 1), 0))
+
+    def rest(self) -> None:
+        self.rested += 1
 
     def cancel(self) -> None:
         self.cancelled += 1

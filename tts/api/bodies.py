@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
@@ -11,7 +11,7 @@ from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from tts.speech.audio import FORMATS, SAMPLE_RATE
-from tts.speech.errors import BadRequest, UnsupportedMedia
+from tts.speech.errors import BadRequest, UnsupportedMedia, shown
 from tts.speech.markup import passages
 from tts.speech.pronunciations import check_pronunciations
 from tts.speech.request import MAX_SPEED, MIN_SPEED, Manner, Passage, SpeechRequest, check_speed, check_text
@@ -20,6 +20,10 @@ from tts.speech.voices import Language, Voice, find_language, find_voice, langua
 
 MIN_RATE, MAX_RATE = 8_000, 48_000
 """Hz: what the codecs take between them."""
+
+Loudness = Annotated[
+    float, Field(description="Loudness to bring the sound to, in LUFS; -16 is what podcasts have.", ge=-40, le=-5)
+]
 
 TURN_GAP = "\n"
 """What stands between the turns of a dialogue in the text that word times count in."""
@@ -67,6 +71,8 @@ class Order:
     stream: bool = True
     volume: float = 1.0
     """What every sample is multiplied by."""
+    loudness: float | None = None
+    """LUFS that the sound is brought to; None leaves it as the voice made it."""
 
 
 class Turn(BaseModel):
@@ -109,6 +115,7 @@ class NativeBody(BaseModel):
     stream: Annotated[bool | None, Field(description="false: send nothing before all is spoken.")] = None
     normalize: Annotated[bool | None, Field(description="false: read numbers and marks as they stand.")] = None
     pronunciations: Said = None
+    loudness: Loudness | None = None
     timestamps: Annotated[bool | None, Field(description="true: tell when each word is spoken.")] = None
 
     def order(self, limits: Limits) -> Order:
@@ -123,7 +130,8 @@ class NativeBody(BaseModel):
             pronunciations=self.pronunciations,
         )
         format = check_format(self.format or "wav", "format")
-        return Order(request, format, self.sample_rate or SAMPLE_RATE, self.stream is not False)
+        stream = self.stream is not False
+        return Order(request, format, self.sample_rate or SAMPLE_RATE, stream, loudness=self.loudness)
 
 
 def speech_request(
@@ -213,6 +221,11 @@ def read_body(request: Request, model: type[Body]) -> Body:
         raise BadRequest(
             f"The body is a JSON {_json_type(fields)}: expected an object.", "body", fields, "a JSON object"
         )
+    return validated(fields, model)
+
+
+def validated(fields: dict[str, Any], model: type[Body]) -> Body:
+    """The fields as a `model`. Raises BadRequest, which names the first wrong one."""
     try:
         return model.model_validate(fields)
     except ValidationError as exc:
@@ -239,10 +252,7 @@ def read_json(request: Request, expected: str = "a JSON object") -> Any:
 
 def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
     fault = exc.errors(include_url=False, include_context=False)[0]
-    name, *inside = (str(part) for part in fault["loc"])
-    field = ".".join(
-        [name, *(part for part in inside if not part.startswith(("function-", "str", "model", "dialogue")))]
-    )
+    field = _place(fault["loc"])
     expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     if fault["type"] == "missing":
         return BadRequest(
@@ -250,6 +260,17 @@ def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
         )
     value = fault["input"]
     return BadRequest(f"{field} is {_described(value)}: expected {expected}.", field, value, expected)
+
+
+def _place(parts: Sequence[int | str]) -> str:
+    """Where in the body, as in `text[0].speed`; what pydantic calls the branches of a union is left out."""
+    name, *inside = parts
+    shown_parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in inside if not _is_branch(part)]
+    return str(shown("".join([str(name), *shown_parts])))
+
+
+def _is_branch(part: int | str) -> bool:
+    return part in ("str", "model", "dialogue") or str(part).startswith("function-")
 
 
 def _purpose(model: type[BaseModel], field: str) -> str:

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from werkzeug.wsgi import ClosingIterator
 
 from tts.api.bodies import Order
-from tts.api.responses import EVENTS, UNBUFFERED, Speech, event, shape_for
+from tts.api.responses import EVENTS, UNBUFFERED, Shape, Speech, event, shape_for
 from tts.speech.audio import FORMATS, Chunk, Word, timed
 from tts.speech.captions import CAPTION_TYPES, captions
 from tts.speech.encoding import encode, encode_whole
@@ -57,7 +57,8 @@ def whole_with_times(order: Order) -> Response:
 def events_with_times(order: Order) -> Response:
     """Server-sent events: blocks of sound with the words that begin in them, then `done` or the error that came."""
     speech = Speech(order)
-    return Response(ClosingIterator(_events(speech, order), speech.close), mimetype=EVENTS, headers=UNBUFFERED)
+    events = _events(speech, order, shape_for(request.path))
+    return Response(ClosingIterator(events, speech.close), mimetype=EVENTS, headers=UNBUFFERED)
 
 
 def caption_file(order: Order, kind: str) -> Response:
@@ -73,14 +74,15 @@ def wanted_captions() -> str | None:
     return next((kind for kind, content_type in CAPTION_TYPES.items() if content_type in named), None)
 
 
-def _events(speech: Speech, order: Order) -> Iterator[bytes]:
+def _events(speech: Speech, order: Order, shape: Shape) -> Iterator[bytes]:
+    """Ends well after an error, too: of a body that is cut short, browsers throw away what was not read yet."""
     try:
         for fields in _timed_blocks(speech, order):
             yield event({"type": "audio", **fields})
     except SpeechError as exc:
-        yield event({"type": "error", **shape_for(request.path)(exc)})
-        raise
-    yield event({"type": "done"})
+        yield event({"type": "error", **shape(exc)})
+    else:
+        yield event({"type": "done"})
 
 
 def _timed_blocks(speech: Speech, order: Order) -> Iterator[CaptionedSpeech]:

@@ -44,6 +44,7 @@ class Described:
     returns: Any = None
     statuses: tuple[int, ...] = ()
     query: dict[str, type] = field(default_factory=dict)
+    success: int = 200
 
 
 def described(
@@ -54,13 +55,15 @@ def described(
     speaks: bool = False,
     statuses: tuple[int, ...] = (),
     query: dict[str, type] | None = None,
+    success: int = 200,
 ) -> Callable[[View], View]:
     """Describe a view: the type of its `body`, the media types of its `answer`, the type that its JSON `returns` when
-    the annotation does not say, its query parameters, and its `statuses` beside 200 and those that follow."""
+    the annotation does not say, its query parameters, and its `statuses` beside that of `success` and those that
+    follow."""
     every = (*statuses, *(BODY if body is not None else ()), *(SPEAKING if speaks else ()))
 
     def remember(view: View) -> View:
-        view.__dict__["described"] = Described(body, answer, returns, every, query or {})
+        view.__dict__["described"] = Described(body, answer, returns, every, query or {}, success)
         return view
 
     return remember
@@ -139,7 +142,7 @@ class Operation:
     """One route: what its view tells, and what the rule does."""
 
     def __init__(self, rule: Rule, view: Callable[..., Any]) -> None:
-        self.path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        self.path = re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule)
         self.method = next(method.lower() for method in sorted(rule.methods or ()) if method not in ("HEAD", "OPTIONS"))
         self.arguments = sorted(rule.arguments)
         self.described: Described = getattr(view, "described", Described())
@@ -159,7 +162,8 @@ class Operation:
         """The operation as OpenAPI writes it."""
         content = {kind: schemas(self.returns) if kind == JSON else {} for kind in self._answer}
         content = {kind: {"schema": schema} if schema else {} for kind, schema in content.items()}
-        answers = {"200": {"description": "Done.", "headers": dict([REQUEST_ID]), "content": content}}
+        done = {"description": "Done.", "headers": dict([REQUEST_ID]), "content": content}
+        answers = {str(self.described.success): done}
         operation: dict[str, Any] = {
             "operationId": f"{self.method}{re.sub(r'[^A-Za-z0-9]+', '_', self.path)}",
             "summary": self.summary,

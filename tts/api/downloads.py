@@ -7,8 +7,9 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from tts.api.bodies import Order
@@ -36,7 +37,8 @@ class Copy:
     """
 
     def __init__(self, folder: Path, order: Order) -> None:
-        """Open the file. Raises OSError."""
+        """Open the file, in a folder that is made again when somebody removed it. Raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True)
         self._format = FORMATS[order.format]
         self._rate = self._format.rate_for(order.sample_rate)
         self.path = folder / f"{PREFIX}{secrets.token_hex(16)}.{self._format.extension}"
@@ -47,27 +49,30 @@ class Copy:
     def of(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """The blocks as they come, each written down."""
         for block in blocks:
-            self._write(block)
+            self._attempt(partial(self._write, block))
             yield block
-        self._finish()
+        self._attempt(self._finish)
 
     def close(self) -> None:
         """Let go of the file; one that is not whole is removed."""
-        self._file.close()
+        with suppress(OSError):  # what it still holds does not fit
+            self._file.close()
         self._unfinished.unlink(missing_ok=True)
 
-    def _write(self, block: bytes) -> None:
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Do one more step, unless one has failed."""
         if self._file.closed:
             return
         try:
-            self._size += self._file.write(block)
+            step()
         except OSError as exc:
             log.warning("%s is given up: %s", self.path.name, exc)
             self.close()
 
+    def _write(self, block: bytes) -> None:
+        self._size += self._file.write(block)
+
     def _finish(self) -> None:
-        if self._file.closed:
-            return
         if self._format.name == "wav":  # a stream's header could not tell the length, a file's should
             self._file.seek(0)
             self._file.write(wav_header(self._rate, self._size - WAV_HEADER_SIZE))

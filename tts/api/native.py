@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -15,8 +16,10 @@ from tts.api.description import AUDIO, JSON, described
 from tts.api.responses import EVENTS, engine, limits, sound, whole
 from tts.speech.audio import FORMATS
 from tts.speech.captions import CAPTION_TYPES
+from tts.speech.errors import StorageFull
 from tts.speech.voices import language_of
 
+log = logging.getLogger(__name__)
 blueprint = Blueprint("native", __name__)
 
 SERVICE = "Kokoro TTS API"
@@ -52,7 +55,7 @@ def voices() -> dict[str, Any]:
 
 
 @blueprint.post("/synthesize")
-@described(body=NativeBody, answer=(*AUDIO, JSON, *CAPTIONS), returns=CaptionedSpeech, speaks=True)
+@described(body=NativeBody, answer=(*AUDIO, JSON, *CAPTIONS), returns=CaptionedSpeech, speaks=True, statuses=(507,))
 def synthesize() -> Response:
     """Speak into a file and send it as an attachment; with timestamps=true as JSON, or captions to who accepts them."""
     body = read_body(request, NativeBody)
@@ -90,14 +93,23 @@ def synthesize_stream() -> Response:
 
 
 def _spoken_file(order: Order) -> Path:
-    """A file in TEMP_DIR that holds the whole answer, or no file at all."""
-    handle, name = tempfile.mkstemp(
-        prefix=FILE_PREFIX, suffix=f".{FORMATS[order.format].extension}", dir=current_app.config["TEMP_DIR"]
-    )
+    """A file in TEMP_DIR that holds the whole answer, or no file at all. Raises StorageFull."""
+    sound = whole(order)
+    try:
+        return _written(current_app.config["TEMP_DIR"], FORMATS[order.format].extension, sound)
+    except OSError as exc:
+        log.error("No file in TEMP_DIR: %s", exc)
+        raise StorageFull("The server has no room for the file; POST /synthesize/stream needs none.") from exc
+
+
+def _written(folder: Path, extension: str, sound: bytes) -> Path:
+    """A new file in the folder, made again when somebody removed it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=FILE_PREFIX, suffix=f".{extension}", dir=folder)
     path = Path(name).resolve()
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(whole(order))
+            file.write(sound)
     except BaseException:
         path.unlink(missing_ok=True)
         raise

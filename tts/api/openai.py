@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,19 @@ from pydantic import BaseModel, Discriminator, Field, Tag
 from typing_extensions import TypedDict
 from werkzeug.wsgi import ClosingIterator
 
-from tts.api.bodies import Limits, Order, Rate, Said, Speed, Strict, Text, check_format, read_body, speech_request
+from tts.api.bodies import (
+    Limits,
+    Loudness,
+    Order,
+    Rate,
+    Said,
+    Speed,
+    Strict,
+    Text,
+    check_format,
+    read_body,
+    speech_request,
+)
 from tts.api.description import AUDIO, described
 from tts.api.downloads import Copy, sweep
 from tts.api.responses import EVENTS, UNBUFFERED, Speech, event, limits, openai_error, sound
@@ -21,6 +34,7 @@ from tts.speech.errors import BadRequest, SpeechError
 from tts.speech.models import CREATED, MODELS, OWNER, find_model
 from tts.speech.voices import language_of
 
+log = logging.getLogger(__name__)
 blueprint = Blueprint("openai", __name__)
 
 FRAME = 600
@@ -88,6 +102,7 @@ class SpeechBody(BaseModel):
     normalize: Annotated[bool | None, Field(description="false: read numbers and marks as they stand.")] = None
     normalization_options: NormalizationOptions | None = None
     pronunciations: Said = None
+    loudness: Loudness | None = None
     return_download_link: Annotated[
         bool | None, Field(description="true: the header X-Download-Path says where the answer can be fetched again.")
     ] = None
@@ -113,6 +128,7 @@ class SpeechBody(BaseModel):
             self.sample_rate or SAMPLE_RATE,
             self.stream is not False,
             1.0 if self.volume_multiplier is None else self.volume_multiplier,
+            self.loudness,
         )
 
 
@@ -225,7 +241,11 @@ def _copy(response: Response, order: Order) -> None:
     """Have the answer kept for a while, and say where."""
     folder = current_app.config["TEMP_DIR"]
     sweep(folder)
-    copy = Copy(folder, order)
+    try:
+        copy = Copy(folder, order)
+    except OSError as exc:  # a disk that refuses costs the link, never the sound
+        log.warning("No link to this answer: %s", exc)
+        return
     blocks: Any = response.response
     response.response = ClosingIterator(copy.of(blocks), [getattr(blocks, "close", _nothing), copy.close])
     response.headers["X-Download-Path"] = f"/v1/download/{copy.path.name}"

@@ -20,10 +20,14 @@ from werkzeug.wsgi import ClosingIterator
 
 from tts.api.bodies import Limits, Order
 from tts.api.cache import Answers
+from tts.api.metrics import Figures, Spoken
+from tts.api.tracing import span
 from tts.engines.base import Engine, Listener
-from tts.speech.audio import FORMATS, Chunk
+from tts.engines.logs import about
+from tts.speech.audio import FORMATS, SAMPLE_RATE, Chunk
 from tts.speech.encoding import encode, encode_whole
-from tts.speech.errors import BadRequest, NotFound, SpeechError, TooLarge
+from tts.speech.errors import BadRequest, ClientGone, NotFound, SpeechError, TooLarge
+from tts.speech.loudness import level
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +50,19 @@ def engine() -> Engine:
     return found
 
 
+def figures() -> Figures:
+    """What the application counts."""
+    found: Figures = current_app.extensions["figures"]
+    return found
+
+
 def listener() -> Listener:
     """Who waits for this request's answer. Raises BadRequest for a wrong X-Request-Timeout."""
     seconds = _request_timeout()
     deadline = time.monotonic() + seconds if seconds else math.inf
     has_gone = request.environ.get("waitress.client_disconnected")
-    return Listener(deadline, has_gone) if has_gone else Listener(deadline)
+    waiting = Listener(deadline, request_id=g.request_id)
+    return replace(waiting, has_gone=has_gone) if has_gone else waiting
 
 
 def _request_timeout() -> float:
@@ -77,25 +88,44 @@ class Speech:
     """
 
     def __init__(self, order: Order) -> None:
-        self._volume = order.volume
+        self._order = order
         self._chunks = engine().synthesize(order.request, listener())
         self._first = next(self._chunks, Chunk(np.zeros(0, np.float32)))
-        self._request_id = g.request_id
+        self._request_id, self._began, self._span, self._figures = g.request_id, g.began, span(), figures()
+        self._characters = len(order.request.text)
+        self._first_after = time.monotonic() - self._began
+        self._outcome = "left"
         self.samples = 0
         """How many have been handed on, at SAMPLE_RATE."""
 
     def __iter__(self) -> Iterator[Chunk]:
+        chunks: Iterator[Chunk] = chain([self._first], self._chunks)
+        if self._order.loudness is not None:
+            chunks = level(chunks, self._order.loudness)
+        volume = self._order.volume
         try:
-            for chunk in chain([self._first], self._chunks):
+            for chunk in chunks:
                 self.samples += len(chunk.samples)
-                yield chunk if self._volume == 1.0 else replace(chunk, samples=chunk.samples * self._volume)
+                yield chunk if volume == 1.0 else replace(chunk, samples=chunk.samples * volume)
+            self._outcome = "whole"
         except SpeechError as exc:
-            log.warning("%s cut short: %s", self._request_id, exc)
+            self._outcome = "left" if isinstance(exc, ClientGone) else "cut"
+            log.warning("%s cut short: %s", self._request_id, exc, extra=about(request_id=self._request_id))
             raise
 
     def close(self) -> None:
-        """Give up what is not spoken yet."""
+        """Give up what is not spoken yet, and tell how it went."""
         self._chunks.close()
+        if self._outcome:
+            self._tell(time.monotonic() - self._began)
+            self._outcome = ""  # told; a server and a test's client both may close an answer
+
+    def _tell(self, total: float) -> None:
+        audio = self.samples / SAMPLE_RATE
+        self._figures.spoken(Spoken(self._request_id, self._outcome, self._characters, audio, self._first_after, total))
+        if self._span is not None:
+            first = {"kokoro.first_audio_ms": round(1000 * self._first_after), "kokoro.audio_seconds": audio}
+            self._span.set_attributes({**first, "kokoro.outcome": self._outcome})
 
 
 def limits() -> Limits:
@@ -118,11 +148,19 @@ def answers() -> Answers:
 def whole(order: Order) -> bytes:
     """The order's sound, all of it."""
     tag = answers().tag(order, whole=True)
-    kept = answers().get(tag)
+    kept = _kept(tag)
     if kept is not None:
         return kept
     with closing(Speech(order)) as speech:
         return answers().keep(tag, encode_whole(speech, order.format, order.sample_rate))
+
+
+def _kept(tag: str) -> bytes | None:
+    """The answer's bytes, if they are kept; counted where any are."""
+    kept = answers().get(tag)
+    if tag:
+        figures().looked_up(kept is not None)
+    return kept
 
 
 def sound(order: Order, disposition: str, name: str = "tts_output") -> Response:
@@ -133,6 +171,7 @@ def sound(order: Order, disposition: str, name: str = "tts_output") -> Response:
     tag = answers().tag(order, at_once)
     if tag and request.if_none_match.contains_weak(tag):
         response = Response(status=304)
+        figures().looked_up(True)
     else:
         body = whole(order) if at_once else _stream(order, tag)
         headers = {"Content-Disposition": f'{disposition}; filename="{name}.{format.extension}"'}
@@ -143,7 +182,7 @@ def sound(order: Order, disposition: str, name: str = "tts_output") -> Response:
 
 
 def _stream(order: Order, tag: str) -> bytes | ClosingIterator:
-    kept = answers().get(tag)
+    kept = _kept(tag)
     if kept is not None:
         return kept
     speech = Speech(order)
@@ -190,7 +229,14 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     taken = 1000 * (time.monotonic() - g.began)
-    log.info("%s %s %s %d %.0f ms", g.request_id, request.method, request.path[:100], response.status_code, taken)
+    route = request.url_rule.rule if request.url_rule else "none"
+    figures().answered(route, response.status_code)
+    told = about(request_id=g.request_id, route=route, status=response.status_code, ms=round(taken))
+    log.info(
+        "%s %s %s %d %.0f ms",
+        *(g.request_id, request.method, request.path[:100], response.status_code, taken),
+        extra=told,
+    )
     return response
 
 
@@ -212,7 +258,7 @@ def _translated(exc: HTTPException) -> SpeechError:
     if code == 404:
         return NotFound(f"There is no {request.path[:100]} here.")
     if code == 413:
-        limit = current_app.config["MAX_CONTENT_LENGTH"]
+        limit = request.max_content_length
         return TooLarge(f"The body is over its limit of {limit} bytes.", "body", None, f"up to {limit} bytes")
     error = BadRequest(exc.description or exc.name)
     error.status, error.title = code, exc.name if code != 400 else error.title
@@ -224,5 +270,6 @@ def _translated(exc: HTTPException) -> SpeechError:
 
 def _broken(exc: Exception) -> Response:
     """A fault of ours: the log tells it all, the client nothing but that."""
-    log.error("%s failed", g.get("request_id", "-"), exc_info=exc)
+    request_id = g.get("request_id", "-")
+    log.error("%s failed", request_id, exc_info=exc, extra=about(request_id=request_id))
     return _answer(SpeechError("The server failed; its log says how."))

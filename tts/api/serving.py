@@ -8,43 +8,47 @@ import signal
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from flask import Flask
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
 from waitress.wasyncore import close_all, dispatcher, loop
 
-from tts.api.responses import native_error
-from tts.speech.errors import BadRequest
+from tts.api.connections import BURST, Channel, Threads, accept, close_idle, close_stalled, most_connections
+from tts.api.responses import shape_for
+from tts.speech.errors import BadRequest, TooLarge
 
 log = logging.getLogger(__name__)
 
-DRAIN = 10.0
-"""Seconds that answers under way get to finish when the server is told to stop."""
+SETTLED = 0.1
+"""Seconds without any answer under way after which none is on its way in either."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen, and how many answers (each one thread) and bytes of body are taken."""
+    """Where to listen, how many answers (each one thread) and bytes of body are taken, and how many seconds answers
+    under way get to finish when the server is told to stop."""
 
     host: str
     port: int
     threads: int
     body_limit: int
+    grace: float = 10.0
 
 
 class _JsonErrorTask(ErrorTask):
-    """Answers a request that was refused before it reached the application, in the native shape."""
+    """Answers a request that was refused before it reached the application."""
 
     def execute(self) -> None:
         refused = self.request.error  # type: ignore[attr-defined]  # the stubs know no error's error
-        error = BadRequest(str(refused.body))
-        error.title = refused.reason if refused.code != 400 else error.title
-        body = json.dumps(native_error(error)).encode()
+        shape = shape_for(getattr(self.request, "path", ""))  # there is none when the first line was not understood
+        body = json.dumps(shape(_refusal(refused, self.channel.adj.max_request_body_size))).encode()
+        assert isinstance(self.channel, _Channel)
+        self.channel.refused = True
         self.status = f"{refused.code} {refused.reason}"
         self.content_length = len(body)
         self.close_on_finish = True
@@ -57,7 +61,16 @@ class _JsonErrorTask(ErrorTask):
         self.write(body)
 
 
-class _Channel(HTTPChannel):
+def _refusal(refused: Any, limit: int) -> BadRequest:
+    """Waitress's own refusals, in our words."""
+    if refused.code == 413:
+        return TooLarge(f"The body is over its limit of {limit} bytes.", "body", None, f"up to {limit} bytes")
+    error = BadRequest(str(refused.body))
+    error.title = refused.reason if refused.code != 400 else error.title
+    return error
+
+
+class _Channel(Channel):
     error_task_class = _JsonErrorTask
 
 
@@ -68,14 +81,17 @@ class Server:
         """Listen. Raises OSError when the address can't be had."""
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
+        self._grace = address.grace
         self._closing = False
+        self._most = most_connections()
+        self._threads = Threads(address.threads)
         self._server = create_server(
             app,
             map=self._map,
             host=address.host,
             port=address.port,
-            threads=address.threads,
-            connection_limit=max(1000, 4 * address.threads),
+            _dispatcher=self._threads,
+            connection_limit=2 * self._most,  # waitress would close its door there; we make room before
             max_request_body_size=address.body_limit,
             channel_request_lookahead=1,  # reads on while it answers, and so notices a client that leaves
             outbuf_high_watermark=1 << 20,  # 20 s of sound wait for a slow client, then its thread does
@@ -85,6 +101,7 @@ class Server:
         self._thread = threading.Thread(target=self._serve, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
+            listening.handle_accept = partial(accept, listening, self._let_idle_go)
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
 
     @property
@@ -93,8 +110,8 @@ class Server:
         port: int = self._listening()[0].socket.getsockname()[1]
         return port
 
-    def run(self) -> None:
-        """Serve until SIGINT or SIGTERM, then let what is being answered finish."""
+    def run(self, when_stopping: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGINT or SIGTERM, then do `when_stopping`, and let what is being answered finish."""
         for name in (
             "SIGINT",
             "SIGTERM",
@@ -105,6 +122,7 @@ class Server:
         self.start()
         while not self._stop.wait(0.5):  # on Windows a wait without a limit can't be interrupted
             pass
+        when_stopping()
         self._drain()
 
     def start(self) -> None:
@@ -117,7 +135,7 @@ class Server:
         self._listening()[0].trigger.pull_trigger()
         self._thread.join()
         for each in list(self._map.values()):
-            if isinstance(each, HTTPChannel):
+            if isinstance(each, Channel):
                 each.handle_close()  # wakes the thread that waits for the client to read
         self._server.task_dispatcher.shutdown()
         close_all(self._map, ignore_all=True)
@@ -125,20 +143,36 @@ class Server:
     def _serve(self) -> None:
         """What waitress's own run() does, but that it can end while sockets are open."""
         while not self._closing:
-            loop(timeout=1.0, map=self._map, count=1)
+            loop(timeout=1.0, map=self._map, count=1, use_poll=True)  # select can't wait for more than 1,024
+            if len(self._map) > self._most:
+                self._let_idle_go()
+            if self._threads.short:
+                close_stalled(self._channels())
+
+    def _let_idle_go(self) -> None:
+        close_idle(self._channels())
+
+    def _channels(self) -> list[Channel]:
+        return [each for each in list(self._map.values()) if isinstance(each, Channel)]
 
     def _drain(self) -> None:
-        log.info("Stopping: no new connections, up to %g seconds for what is being spoken", DRAIN)
+        log.info("Stopping: no new connections, up to %g seconds for what is being spoken", self._grace)
         for listening in self._listening():
-            listening.trigger.pull_trigger(partial(dispatcher.close, listening))  # on the thread that selects it
-        deadline = time.monotonic() + DRAIN
-        while any(map(_answering, list(self._map.values()))) and time.monotonic() < deadline:
+            listening.trigger.pull_trigger(partial(_shut, listening))  # on the thread that selects it
+        deadline = time.monotonic() + self._grace
+        quiet_since = time.monotonic()
+        while (now := time.monotonic()) < min(deadline, quiet_since + SETTLED):
+            if not all(channel.idle for channel in self._channels()):
+                quiet_since = now
             time.sleep(0.02)
 
     def _listening(self) -> list[Any]:
         return [each for each in self._map.values() if hasattr(each, "effective_port")]
 
 
-def _answering(channel: Any) -> bool:
-    """Whether a connection has a request under way or bytes that have not left yet."""
-    return isinstance(channel, HTTPChannel) and bool(channel.requests or channel.total_outbufs_len)
+def _shut(listening: Any) -> None:
+    """Take no new connections, but for those that the system has taken for us already; the rest is told to close."""
+    listening.stopping = True
+    for _ in range(1 + listening.adj.backlog // BURST):
+        listening.handle_accept()
+    dispatcher.close(listening)

@@ -33,10 +33,12 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who waits for the sound: until when (seconds of time.monotonic()), and whether they have gone."""
+    """Who waits for the sound: until when (seconds of time.monotonic()), whether they have gone, and what the log calls
+    their request."""
 
     deadline: float = float("inf")
     has_gone: Callable[[], bool] = field(default=_never)
+    request_id: str = ""
 
     def check(self) -> None:
         """Raise ClientGone or TimedOut when there is no use in going on."""
@@ -65,7 +67,7 @@ class Engine(Protocol):
         """How `text` is read in the language with that letter. Raises what synthesize() raises, and Unsupported."""
 
     def status(self) -> dict[str, Any]:
-        """What GET /health tells: JSON values."""
+        """What GET /health tells: JSON values. Numbers under "totals" only ever grow; GET /metrics tells them too."""
 
     def close(self) -> None:
         """Stop every child; whatever is under way fails."""
@@ -81,6 +83,14 @@ class Worker(Protocol):
     def ready(self) -> bool:
         """Whether speak() could begin at once."""
 
+    @property
+    def asleep(self) -> bool:
+        """Whether it was let go while nobody needed it; the next speak() wakes it."""
+
+    @property
+    def restarts(self) -> int:
+        """How many times it had to be started again because it had died."""
+
     def start(self) -> None:
         """Be ready to speak. Raises WorkerUnavailable."""
 
@@ -92,6 +102,9 @@ class Worker(Protocol):
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
         """How the utterance is read. Raises what speak() raises, and Unsupported."""
+
+    def rest(self) -> None:
+        """Told about once a second while there is nothing to do, from the thread that speaks."""
 
     def cancel(self) -> None:
         """Make the last speak() end soon when it is still under way."""

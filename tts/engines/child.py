@@ -17,7 +17,7 @@ import numpy as np
 from tts.engines.base import OUT_OF_REACH, ROOT
 from tts.engines.protocol import BadFrame, read_frame, write_frame
 from tts.speech.audio import Chunk, Word
-from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerLost, WorkerUnavailable
 from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
@@ -46,6 +46,7 @@ class Child:
         self._closed = False
         self._serial = 0
         self._cancelled = 0
+        self._starts = 0
         self._failures = 0
         self._retry_at = 0.0
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -55,12 +56,29 @@ class Child:
         process = self._process
         return self._loaded and process is not None and process.poll() is None
 
+    @property
+    def asleep(self) -> bool:
+        return False
+
+    @property
+    def restarts(self) -> int:
+        return max(0, self._starts - 1)
+
+    @property
+    def pid(self) -> int | None:
+        process = self._process
+        return process.pid if process else None
+
     def start(self) -> None:
         """Start the process and wait until it has loaded. Raises WorkerUnavailable, at once when the last start failed
         a moment ago: a model that can't be loaded is not tried again for every request."""
         wait = self._retry_at - time.monotonic()
         if wait > 0:
             raise WorkerUnavailable(f"A worker could not start; the next try is in {wait:.0f} seconds.")
+        dead = self._process
+        if dead is not None:
+            log.warning("Worker %d ended with exit code %s", dead.pid, dead.poll())
+            self._end()
         try:
             self._start()
         except WorkerUnavailable:
@@ -68,6 +86,7 @@ class Child:
             self._retry_at = time.monotonic() + min(60.0, 2.0**self._failures)
             raise
         self._failures = 0
+        self._starts += 1
 
     def _start(self) -> None:
         process = self._spawn()
@@ -107,17 +126,21 @@ class Child:
     def _chunks(self, frames: Generator[Frame, None, None]) -> Iterator[Chunk]:
         with contextlib.closing(frames):
             for header, payload in frames:
-                yield _chunk(header, payload)
+                yield chunk_of(header, payload)
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
         self._serial += 1
-        ((header, _),) = self._answers({"kind": "phonemize", "utterance": dataclasses.asdict(utterance)})
-        return Pronunciation(header["phonemes"], tuple(header["tokens"]))
+        answers = list(self._answers({"kind": "phonemize", "utterance": dataclasses.asdict(utterance)}))
+        try:
+            ((header, _),) = answers
+            return Pronunciation(str(header["phonemes"]), tuple(map(int, header["tokens"])))
+        except (KeyError, TypeError, ValueError) as exc:
+            raise SynthesisFailed("The speech worker sent something that is not phonemes.") from exc
 
     def _answers(self, order: dict[str, Any]) -> Generator[Frame, None, None]:
         """The frames that answer an order, up to the one that says that it is done."""
         if not self.ready:
-            self._replace()
+            self.start()
         deadline = time.monotonic() + self._timeout
         whole = False
         try:
@@ -134,6 +157,9 @@ class Child:
         finally:
             if not whole:
                 self._give_up()
+
+    def rest(self) -> None:
+        """It waits."""
 
     def cancel(self) -> None:
         self._cancelled = self._serial
@@ -155,16 +181,6 @@ class Child:
         for pipe in (process.stdin, process.stdout):
             _close_quietly(pipe)
 
-    def _replace(self) -> None:
-        if self._process is not None:
-            log.warning(
-                "Worker %d ended with exit code %s; starting another",
-                self._process.pid,
-                self._process.returncode,
-            )
-        self._end()
-        self.start()
-
     def _give_up(self) -> None:
         """Have the rest of an utterance given up: ask, wait a little, then kill; the next speak() starts another."""
         try:
@@ -179,12 +195,12 @@ class Child:
     def _send(self, header: dict[str, Any]) -> None:
         process = self._process
         if process is None:
-            raise SynthesisFailed("The speech worker was stopped.")
+            raise WorkerLost("The speech worker was stopped.")
         assert process.stdin is not None
         try:
             write_frame(process.stdin, header)
         except (OSError, ValueError) as exc:  # it died, or close() shut the pipe meanwhile
-            raise SynthesisFailed("The speech worker ended unexpectedly.") from exc
+            raise WorkerLost("The speech worker ended unexpectedly.") from exc
 
     def _receive(self, deadline: float, deaf: bool = False) -> Frame:
         """The next frame. Raises TimedOut, SynthesisFailed when the process ended, ClientGone (unless `deaf`)."""
@@ -196,17 +212,21 @@ class Child:
             except queue.Empty as exc:
                 raise TimedOut(f"The speech worker did not answer within {self._timeout:g} seconds.") from exc
             if item is None:
-                raise SynthesisFailed("The speech worker ended unexpectedly.")
+                raise WorkerLost("The speech worker ended unexpectedly.")
             if isinstance(item, BadFrame):
                 raise SynthesisFailed("The speech worker sent something that is not sound.") from item
             if isinstance(item, tuple):
                 return item
 
 
-def _chunk(header: dict[str, Any], payload: bytes) -> Chunk:
+def chunk_of(header: dict[str, Any], payload: bytes) -> Chunk:
+    """The sound of a frame. Raises SynthesisFailed when it holds none."""
     if header["kind"] != "chunk":
         raise SynthesisFailed(f"The speech worker sent {header['kind']!r} instead of sound.")
-    return Chunk(np.frombuffer(payload, dtype="<f4"), tuple(Word(*fields) for fields in header["words"]))
+    try:
+        return Chunk(np.frombuffer(payload, dtype="<f4"), tuple(Word(*fields) for fields in header["words"]))
+    except (KeyError, TypeError, ValueError) as exc:
+        raise SynthesisFailed("The speech worker sent something that is not sound.") from exc
 
 
 def _read_frames(pipe: IO[bytes], inbox: queue.SimpleQueue[Any]) -> None:

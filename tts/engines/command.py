@@ -48,6 +48,14 @@ class Command:
     def ready(self) -> bool:
         return True
 
+    @property
+    def asleep(self) -> bool:
+        return False
+
+    @property
+    def restarts(self) -> int:
+        return 0
+
     def start(self) -> None:
         """Check that the command answers. Raises WorkerUnavailable."""
         try:
@@ -75,6 +83,9 @@ class Command:
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
         raise Unsupported("This server's engine is a command, which does not tell how it reads.")
+
+    def rest(self) -> None:
+        """Nothing runs between two utterances."""
 
     def cancel(self) -> None:
         self._cancelled.set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -54,6 +55,10 @@ class Task:
         self.utterance = utterance
         self._work = work
         self.cancelled = False
+        self.answered = False
+        """Whether any of it can have been heard."""
+        self.sound = 0.0
+        """Seconds of it that were spoken."""
         self._worker: Worker | None = None
         self._lock = threading.Lock()
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -67,6 +72,8 @@ class Task:
                 self._worker = worker
                 answers = self._work(self.utterance, worker, threads)
             for answer in answers:
+                self.answered = True
+                self.sound += answer.seconds if isinstance(answer, Chunk) else 0.0
                 self._answers.put(answer)
         finally:
             with self._lock:
@@ -115,6 +122,8 @@ class Line:
         """Background tasks that are being spoken, the oldest first: elsewhere, the newest may not have been begun."""
         self._closed = False
         self._pace = PACE * workers
+        self._taken = 0
+        self._waited = 0.0
 
     def enter(self, characters: int, background: bool = False) -> Place:
         """A place in the line. Raises Busy when as many requests wait as may; in the background any number may."""
@@ -175,11 +184,18 @@ class Line:
                 return None
             turns = self._due()
             place = turns.popleft()
-            self._waiting.discard(place)
+            self._note(place)
             task = place.tasks.popleft()
             if place.tasks:
                 turns.append(place)
             return task, self._begun(place, task) + sum(len(other.tasks) for other in turns)
+
+    def _note(self, place: Place) -> None:
+        """A request that waited does so no longer."""
+        if place in self._waiting:
+            self._waiting.remove(place)
+            self._taken += 1
+            self._waited += time.monotonic() - place.since
 
     def _due(self) -> deque[Place]:
         """The turns to take one of, none while no worker is free for them: the background's only when nothing of a
@@ -232,6 +248,11 @@ class Line:
         with self._changed:
             return len(self._waiting), self._busy + len(self._interruptible)
 
+    def waits(self) -> tuple[int, float]:
+        """How many requests have come to their turn so far, and the seconds that they waited for it in all."""
+        with self._changed:
+            return self._taken, self._waited
+
     def _seconds(self) -> float:
         """How long the line would take at the measured pace, in seconds, at least one."""
         return max(1.0, sum(place.characters for place in self._waiting) / max(1.0, self._pace))
@@ -245,6 +266,7 @@ class Place:
         self._open: list[Task] = []
         self.characters = characters
         self.background = background
+        self.since = time.monotonic()
         self.tasks: deque[Task] = deque()
 
     def submit(self, utterance: Utterance, work: Work = speak) -> Task:

@@ -13,8 +13,9 @@ from typing import Any
 
 from tts.engines.base import Listener, Worker
 from tts.engines.line import Line, Task, Work, read
+from tts.engines.logs import about
 from tts.speech.audio import Chunk
-from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, WorkerUnavailable
+from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, WorkerLost, WorkerUnavailable
 from tts.speech.request import Pronunciation, Run, SpeechRequest
 from tts.speech.text import Sizes, Utterance, utterances
 from tts.speech.voices import find_voice
@@ -64,7 +65,7 @@ class Pool:
 
         def look_ahead(lead: int) -> None:
             while len(under_way) < lead and (utterance := next(waiting, None)):
-                under_way.append(place.submit(utterance))
+                under_way.append(place.submit(replace(utterance, request_id=listener.request_id)))
 
         try:
             look_ahead(self.lead(0))
@@ -86,7 +87,8 @@ class Pool:
         return len(self._drivers) + 1
 
     def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
-        utterance = Utterance((Run(text, 0, len(text)),), find_voice("af_heart"), language)
+        runs = (Run(text, 0, len(text)),)
+        utterance = Utterance(runs, find_voice("af_heart"), language, request_id=listener.request_id)
         found: Pronunciation
         (found,) = self.ask(utterance, read, listener)
         return found
@@ -105,8 +107,21 @@ class Pool:
             "engine": self.name,
             "workers": len(self._drivers),
             "ready": sum(driver.ready for driver in self._drivers),
+            "asleep": sum(driver.asleep for driver in self._drivers),
             "busy": busy,
             "waiting": waiting,
+            "totals": self._totals(),
+        }
+
+    def _totals(self) -> dict[str, float]:
+        taken, waited = self._line.waits()
+        return {
+            "waits": taken,
+            "wait_seconds": round(waited, 3),
+            "utterances": sum(driver.utterances for driver in self._drivers),
+            "work_seconds": round(sum(driver.worked for driver in self._drivers), 3),
+            "sound_seconds": round(sum(driver.spoken for driver in self._drivers), 3),
+            "restarts": sum(driver.restarts for driver in self._drivers),
         }
 
     def close(self) -> None:
@@ -135,6 +150,11 @@ class Driver(threading.Thread):
         self._tried = threading.Event()
         self._error: WorkerUnavailable | None = None
         self._task: Task | None = None
+        self.utterances = 0
+        self.worked = 0.0
+        """Seconds of work so far."""
+        self.spoken = 0.0
+        """Seconds of sound so far."""
 
     def wait(self) -> WorkerUnavailable | None:
         """Wait until the worker is ready, or say why it will not be."""
@@ -145,6 +165,14 @@ class Driver(threading.Thread):
     @property
     def ready(self) -> bool:
         return self._worker.ready
+
+    @property
+    def asleep(self) -> bool:
+        return self._worker.asleep
+
+    @property
+    def restarts(self) -> int:
+        return self._worker.restarts
 
     def stop(self) -> None:
         """Close the worker, which ends the thread once the line is closed; whoever still listens is told why."""
@@ -161,7 +189,11 @@ class Driver(threading.Thread):
                 if taken := self._line.take(self._idle):
                     self._task, sharing = taken
                     self._speak(self._task, max(1, self._threads // sharing))
-                elif not self._worker.ready and self._error is None:  # it died; one that can't start waits for a task
+                elif self._line.closed:
+                    return
+                elif self._worker.ready:
+                    self._worker.rest()
+                elif not self._worker.asleep and self._error is None:  # it died; one that can't start waits for a task
                     self._start_worker()
 
     def _start_worker(self) -> None:
@@ -174,18 +206,29 @@ class Driver(threading.Thread):
 
     def _speak(self, task: Task, threads: int) -> None:
         began = time.monotonic()
-        error: SpeechError | None = None
+        error = self._attempt(task, threads)
+        if isinstance(error, WorkerLost) and not task.answered:  # maybe not this text's fault, and nothing was heard
+            error = self._attempt(task, threads)
+        seconds = time.monotonic() - began
+        self._task = None
+        self._error = error if isinstance(error, WorkerUnavailable) else None
+        self.utterances += 1
+        self.worked += seconds
+        self.spoken += task.sound
+        self._line.done(task, seconds)
+        task.end(error)
+
+    def _attempt(self, task: Task, threads: int) -> SpeechError | None:
+        """Have the worker speak the task; what went wrong is logged."""
+        request = about(request_id=task.utterance.request_id, worker=self.name)
         try:
             task.speak(self._worker, threads)
+        except ClientGone as exc:
+            return exc
         except SpeechError as exc:
-            error = exc
-            if not isinstance(exc, ClientGone):
-                log.warning("%s: %s", self.name, exc)
+            log.warning("%s: %s", self.name, exc, extra=request)
+            return exc
         except Exception:  # the thread's edge: whatever broke must not end the worker's driver
-            log.exception("%s broke", self.name)
-            error = SynthesisFailed("The speech engine broke; the server's log says how.")
-        finally:
-            self._task = None
-            self._error = error if isinstance(error, WorkerUnavailable) else None
-            self._line.done(task, time.monotonic() - began)
-            task.end(error)
+            log.exception("%s broke", self.name, extra=request)
+            return SynthesisFailed("The speech engine broke; the server's log says how.")
+        return None

@@ -14,9 +14,11 @@ import queue
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import IO, Any
 
+from tts.engines import logs
 from tts.engines.protocol import read_frame, write_frame
 from tts.speech.audio import Chunk
 from tts.speech.request import Run
@@ -34,10 +36,9 @@ CANNOT_LOAD = 3
 
 def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    for name in (signal.SIGINT, signal.SIGTERM):  # they may reach all of a service's processes; the owner decides
-        signal.signal(name, signal.SIG_IGN)
-    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s worker: %(message)s")
-    frames = _take_stdout()
+    ignore_signals()
+    logs.begin(options.log_level, options.log_format, f"worker {os.getpid()}")
+    frames = take_stdout()
     try:
         speaker = Speaker(Assets(options.model, options.voices), options.cache, options.device, options.threads)
         seconds = sum(chunk.seconds for chunk in speaker.speak(_first_word(), options.threads))
@@ -79,6 +80,8 @@ class Desk:
 
     def _obey(self, order: dict[str, Any], utterance: Utterance, stop: threading.Event) -> None:
         answer: dict[str, Any] = {"kind": "done"}
+        request = logs.about(request_id=utterance.request_id)
+        began = time.monotonic()
         try:
             if order["kind"] == "phonemize":
                 phonemes = self._speaker.phonemes(utterance)
@@ -90,8 +93,10 @@ class Desk:
         except Cancelled:
             pass
         except Exception as exc:  # one utterance's edge: the owner hears of it, the next one may be fine
-            log.exception("An utterance of %d characters failed", len(utterance.text))
+            log.exception("An utterance of %d characters failed", len(utterance.text), extra=request)
             answer = {"kind": "error", "message": f"The speech engine failed: {type(exc).__name__}."}
+        seconds = time.monotonic() - began
+        log.debug("%s: %d characters in %.3f s", utterance.request_id, len(utterance.text), seconds, extra=request)
         write_frame(self._frames, answer)
 
     def _send(self, chunk: Chunk) -> None:
@@ -103,7 +108,13 @@ def _first_word() -> Utterance:
     return Utterance((Run("Ready.", 0, 6),), find_voice("af_heart"), "a")
 
 
-def _take_stdout() -> IO[bytes]:
+def ignore_signals() -> None:
+    """Leave SIGINT and SIGTERM to the owner: a terminal or a service may send them to all of its processes."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+
+
+def take_stdout() -> IO[bytes]:
     """Keep stdout for frames alone: what a library prints goes to stderr."""
     frames = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -119,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--log-level", default="INFO")
+    parser.add_argument("--log-format", choices=logs.FORMATS, default="text")
     return parser
 
 

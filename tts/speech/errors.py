@@ -5,13 +5,18 @@ SpeechError                 500  server's fault unless a subclass says otherwise
 │   ├── UnsupportedMedia    415  the body isn't JSON
 │   └── TooLarge            413  the body is over its limit
 ├── Unauthorized            401  the API key is missing or wrong
+├── Forbidden               403  this page may not ask that
 ├── NotFound                404  no such thing here
 │   └── ModelNotFound       404  a model that isn't Kokoro
+├── Conflict                409  not possible in the state that the thing is in
 ├── Busy                    429  the waiting line is full
 ├── SynthesisFailed         500  the engine broke while it spoke
+│   └── WorkerLost          500  its process ended in the midst of it
 ├── Unsupported             501  this server's engine can't do that at all
 ├── WorkerUnavailable       503  no engine can speak now
+├── StorageUnavailable      503  the folder of the books can't be used
 ├── TimedOut                504  the time limit was hit
+├── StorageFull             507  the disk space for books is used up
 └── ClientGone              499  nobody is listening any more (never sent)
 """
 
@@ -76,6 +81,13 @@ class Unauthorized(SpeechError):
     kind = "invalid_request_error"
 
 
+class Forbidden(SpeechError):
+    status = 403
+    title = "Forbidden"
+    code = "origin_not_allowed"
+    kind = "invalid_request_error"
+
+
 class NotFound(SpeechError):
     status = 404
     title = "Not found"
@@ -89,6 +101,13 @@ class ModelNotFound(NotFound):
     def __init__(self, message: str, field: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class Conflict(SpeechError):
+    status = 409
+    title = "Conflict"
+    code = "conflict"
+    kind = "invalid_request_error"
 
 
 class Busy(SpeechError):
@@ -110,6 +129,10 @@ class SynthesisFailed(SpeechError):
     code = "synthesis_failed"
 
 
+class WorkerLost(SynthesisFailed):
+    """The worker's process ended, maybe by no fault of the text's: another may be tried where nothing was heard."""
+
+
 class Unsupported(SpeechError):
     status = 501
     title = "Not supported"
@@ -121,6 +144,19 @@ class WorkerUnavailable(SpeechError):
     title = "Service unavailable"
     code = "engine_unavailable"
     retry_after = 5.0
+
+
+class StorageUnavailable(SpeechError):
+    status = 503
+    title = "Service unavailable"
+    code = "storage_unavailable"
+    retry_after = 60.0
+
+
+class StorageFull(SpeechError):
+    status = 507
+    title = "Insufficient storage"
+    code = "storage_full"
 
 
 class TimedOut(SpeechError):

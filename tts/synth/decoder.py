@@ -37,9 +37,7 @@ def prepare_decoder(parameters: Weights, shape: Shape) -> dict[str, Array]:
     ready: dict[str, Array] = {}
     for name in ("encode", "decode.0", "decode.1", "decode.2", "decode.3"):
         ready.update(prepare_adain(parameters, name, shape))
-    blocks = [
-        f"generator.{kind}.{i}" for kind, count in (("resblocks", 6), ("noise_res", 2)) for i in range(count)
-    ]
+    blocks = [f"generator.{kind}.{i}" for kind, count in (("resblocks", 6), ("noise_res", 2)) for i in range(count)]
     for block in blocks:
         for i in range(len(DILATIONS)):
             for part in (1, 2):
@@ -47,9 +45,7 @@ def prepare_decoder(parameters: Weights, shape: Shape) -> dict[str, Array]:
     for i, rate in enumerate(RATES):
         ready.update(prepare_dense(f"generator.ups.{i}", *_upsample(parameters, i, rate), shape))
         ready.update(
-            prepare_dense(
-                f"generator.noise_convs.{i}", *windowed(parameters, f"generator.noise_convs.{i}"), shape
-            )
+            prepare_dense(f"generator.noise_convs.{i}", *windowed(parameters, f"generator.noise_convs.{i}"), shape)
         )
     weight, bias = windowed(parameters, "generator.conv_post")
     ready.update(prepare_dense("generator.conv_post", (weight / len(TAPS)).astype(np.float32), bias, shape))
@@ -110,9 +106,7 @@ class Decoding(Blocks):
         rows = self.adain("encode", measured(x, frames), both[0])
         for i, name in enumerate(names):
             rows = self.adain(name, self._with_aside(rows), both[(i + 1) % 2])
-        return self.adain_up(
-            "decode.3", self._with_aside(rows), self.workshop.rows("doubled", 2 * frames, TEXT)
-        )
+        return self.adain_up("decode.3", self._with_aside(rows), self.workshop.rows("doubled", 2 * frames, TEXT))
 
     def _with_aside(self, rows: Rows) -> Rows:
         """The sums of the channels beside a block's own, which its convolution did not take."""

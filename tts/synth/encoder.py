@@ -72,9 +72,7 @@ def _prepare_bert(parameters: Weights, shape: Shape) -> dict[str, Array]:
     ready: dict[str, Array] = {}
     scale = {"query": np.float32(np.sqrt(HEADS / HIDDEN)), "key": np.float32(1), "value": np.float32(1)}
     joined = {
-        part: np.concatenate(
-            [parameters[f"{LAYER}.attention.{k}.{part}"] * s for k, s in scale.items()], axis=-1
-        )
+        part: np.concatenate([parameters[f"{LAYER}.attention.{k}.{part}"] * s for k, s in scale.items()], axis=-1)
         for part in ("weight", "bias")
     }
     ready.update(prepare_dense("attention", joined["weight"], joined["bias"], shape))

@@ -18,6 +18,7 @@ Frames = NDArray[np.int64]
 
 SPARE_ROWS = 64  # that a kernel may write past the end: less than a tile at dilation 5, or a product's rows
 CACHE = 96 * 1024  # floats of V that stay in a second-level cache of 512 KiB beside the rest
+WIDE_TILES = 64  # that share one reading of weights too many for the cache
 DENSE_ROWS = 96  # rows that pass by one panel of weights while it is in the cache
 EPSILON = 1e-5  # of the instance normalisation
 
@@ -130,10 +131,9 @@ class Convolution:
         before = y if residual is None else residual
         addresses = [_address(a) for a in (x.data, y, before, scale, shift, turns, inverse)]
         weights = [_address(self.points), _address(self.bias)]
-        fitting = CACHE // (kernel.scheme.points * inputs)
-        blocks = list(
-            _blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.shape.rows, crew.threads)
-        )
+        wide = inputs * outputs > CACHE
+        fitting = WIDE_TILES if wide else CACHE // (kernel.scheme.points * inputs)
+        blocks = list(_blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.shape.rows, crew.threads))
         sums = np.zeros((len(blocks), 2, outputs), np.float32)
         measures = _address(sums)
         function = library[kernel.name]
@@ -202,9 +202,7 @@ class Dense:
         panels = panelled(weight, shape)
         return panels, np.pad(bias, (0, panels.shape[0] * shape.panel - len(bias))).astype(np.float32)
 
-    def __call__(
-        self, library: Library, crew: Crew, x: Array, y: Array, rows: int, pitch: int | None = None
-    ) -> None:
+    def __call__(self, library: Library, crew: Crew, x: Array, y: Array, rows: int, pitch: int | None = None) -> None:
         """y[row] = x[row] @ weights + bias; rows of x start `pitch` floats apart; both have spare rows."""
         inputs, panel = self.panels.shape[1:]
         x_pitch = x.shape[1] if pitch is None else pitch

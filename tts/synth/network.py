@@ -1,5 +1,6 @@
 """Kokoro's network: tokens, a style and a speed go in, sound and the frames of every token come out."""
 
+import logging
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -12,13 +13,13 @@ from numpy.typing import NDArray
 from tts.synth.graph.prepared import cache_key, fingerprint, prepared, sources
 from tts.synth.graph.store import map_arrays
 from tts.synth.kernels.crew import Cancelled
-from tts.synth.kernels.library import Library
-from tts.synth.own import Own
 
 __all__ = ["Cancelled", "Network"]
 
 MAX_TOKENS = 510
 STYLE_WIDTH = 256
+
+log = logging.getLogger(__name__)
 
 Samples = NDArray[np.float32]
 Frames = NDArray[np.int64]
@@ -73,8 +74,17 @@ def _way(model: Path, cache: Path, device: str) -> Way:
     return (_own(model, sha, cache) if device == "cpu" else None) or _whole(model, sha, cache, device)
 
 
-def _own(model: Path, sha: str, cache: Path) -> Own | None:
-    """The kernels' way, or None for a graph that does not fit them."""
+def _own(model: Path, sha: str, cache: Path) -> Way | None:
+    """The kernels' way, or None for a graph that does not fit them and a machine that has no llvmlite."""
+    try:
+        # Here, because llvmlite has no wheel for some machines; requirements.txt leaves it out for those.
+        from tts.synth.kernels.library import Library
+        from tts.synth.own import Own
+    except ModuleNotFoundError as exc:
+        if exc.name != "llvmlite":
+            raise
+        log.warning("llvmlite is not installed: the network runs in onnxruntime, which is slower")
+        return None
     library = Library(cache)
 
     def build(folder: Path) -> None:
@@ -90,8 +100,7 @@ def _own(model: Path, sha: str, cache: Path) -> Own | None:
 
 def _whole(model: Path, sha: str, cache: Path, device: str) -> Way:
     # Here, because onnxruntime and onnx take 100 MB that the kernels' way does without.
-    from tts.synth.graph.build import build_whole
-    from tts.synth.whole import Whole
+    from tts.synth.whole import Whole, build_whole
 
     key = cache_key(sha, sources(), "onnxruntime", version("onnxruntime"))
     return Whole(prepared(cache, key, lambda folder: build_whole(model, folder)), device)

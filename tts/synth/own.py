@@ -5,6 +5,7 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tts.synth.decoder import Decoding
 from tts.synth.encoder import Encoding
@@ -24,6 +25,8 @@ class Own:
     """The prepared arrays, the kernels, and a crew for each number of threads that was asked for."""
 
     def __init__(self, arrays: Mapping[str, Samples], library: Library) -> None:
+        # numpy's own threads would take the cores from the crew and from other workers.
+        threadpool_limits(1, user_api="blas")
         self._arrays = arrays
         self._library = library
         self._workshop = Workshop()
@@ -42,9 +45,7 @@ class Own:
             with self._guard:
                 self._running = None
 
-    def _speak(
-        self, crew: Crew, tokens: NDArray[np.int64], style: Samples, speed: float
-    ) -> tuple[Samples, Frames]:
+    def _speak(self, crew: Crew, tokens: NDArray[np.int64], style: Samples, speed: float) -> tuple[Samples, Frames]:
         arrays, tools = self._arrays, (self._arrays, self._library, self._workshop, crew)
         spoken = Encoding(*tools, style[DECODER_STYLE:]).speak(tokens, speed)
         source = harmonic_spectra(spoken.pitch, arrays["harmonics.weight"], arrays["harmonics.bias"])

@@ -19,9 +19,7 @@ VOICED = 10.0  # Hz, below which nothing sounds
 SIZE, STEP, BINS = 20, 5, 11
 SILENT = 1e-6  # a spectrum's magnitude that is nothing but rounding
 # The network hears the phases even of silent bins. These are onnxruntime's, which its published sound has.
-SILENT_PHASES = np.array(
-    [np.pi, 0.0, 2.49, -2.125, 0.793, -2.129, 0.173, 2.927, -1.345, 2.736, -1.547], np.float32
-)
+SILENT_PHASES = np.array([np.pi, 0.0, 2.49, -2.125, 0.793, -2.129, 0.173, 2.927, -1.345, 2.736, -1.547], np.float32)
 
 
 def prepare_source(parameters: Weights) -> dict[str, Array]:

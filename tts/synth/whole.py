@@ -1,18 +1,24 @@
 """The whole graph in onnxruntime: for other devices, and for exports that are not laid out as known."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state  # type: ignore[import-untyped]
 
-from tts.synth.graph.build import WHOLE
-from tts.synth.graph.durations import FRAMES
+from tts.synth.graph.dequantize import dequantize
+from tts.synth.graph.durations import FRAMES, expose_durations
+from tts.synth.graph.spectrum import convolve_spectra
 from tts.synth.kernels.crew import Cancelled
 
+WHOLE = "whole.onnx"
+PASSES = (dequantize, convolve_spectra, expose_durations)
+SMALL = 1024  # bytes: shapes and scalars stay in the graph, where onnxruntime wants to see them
 DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider"}
 NUMPY_TYPES = {
     "tensor(float)": np.float32,
@@ -23,8 +29,19 @@ NUMPY_TYPES = {
 }
 
 
+log = logging.getLogger(__name__)
+
 Samples = NDArray[np.float32]
 Frames = NDArray[np.int64]
+
+
+def build_whole(model: Path, folder: Path) -> None:
+    """Write the graph for onnxruntime, with its weights in a file of their own, to be mapped."""
+    log.info("preparing %s for onnxruntime", model.name)
+    graph = onnx.load(model)
+    for change in PASSES:
+        graph = change(graph)
+    onnx.save(graph, folder / WHOLE, save_as_external_data=True, location="weights.bin", size_threshold=SMALL)
 
 
 class Session:
@@ -61,15 +78,16 @@ class Session:
             run.terminate = True
 
 
-def _provider(device: str) -> str:
-    provider = DEVICES.get(device, "")
+def devices() -> list[str]:
+    """The devices that this onnxruntime offers."""
     available = onnxruntime.get_available_providers()
-    if provider not in available:
-        offered = [name for name, wanted in DEVICES.items() if wanted in available]
-        raise ValueError(
-            f"device {device!r} is not offered by this onnxruntime; it offers {', '.join(offered)}"
-        )
-    return provider
+    return [name for name, provider in DEVICES.items() if provider in available]
+
+
+def _provider(device: str) -> str:
+    if device not in devices():
+        raise ValueError(f"device {device!r} is not offered by this onnxruntime; it offers {', '.join(devices())}")
+    return DEVICES[device]
 
 
 class Whole:

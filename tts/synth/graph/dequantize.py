@@ -63,9 +63,7 @@ def _float_lstm(links: Links, node: NodeProto, weights: dict[str, TensorProto]) 
     """The LSTM whose weights onnxruntime keeps transposed and scaled per direction (its inputs 8 to 11)."""
     inputs = list(node.input)
     for place, scale in ((1, 8), (2, 10)):
-        inputs[place] = _weight(
-            links, inputs[place], inputs[scale], inputs[scale + 1], weights, transposed=True
-        )
+        inputs[place] = _weight(links, inputs[place], inputs[scale], inputs[scale + 1], weights, transposed=True)
     return _node("LSTM", inputs[:8], list(node.output), node)
 
 
@@ -78,9 +76,7 @@ def _picks(links: Links, name: str) -> bool:
 def _float_pick(links: Links, node: NodeProto, weights: dict[str, TensorProto]) -> NodeProto:
     """Rows of the float table in place of dequantised rows of a quantised one."""
     gather = links.maker[node.input[0]]
-    table = _weight(
-        links, gather.input[0], node.input[1], node.input[2] if len(node.input) > 2 else "", weights
-    )
+    table = _weight(links, gather.input[0], node.input[1], node.input[2] if len(node.input) > 2 else "", weights)
     return _node("Gather", [table, gather.input[1]], [node.output[0]], gather)
 
 
@@ -90,9 +86,7 @@ def _weight(
     """Add the float form of a quantised weight once, and say its name."""
     float_name = f"{name}_float"
     if float_name not in weights:
-        steps = _constant(links, name) - (
-            _spread(_constant(links, zero), transposed) if zero else np.float32(0)
-        )
+        steps = _constant(links, name) - (_spread(_constant(links, zero), transposed) if zero else np.float32(0))
         values = steps * _spread(_constant(links, scale), transposed)
         weights[float_name] = tensor(float_name, values.transpose(0, 2, 1) if transposed else values)
     return float_name

@@ -13,9 +13,7 @@ def expose_durations(model: ModelProto) -> ModelProto:
     Kokoro sums sigmoids, divides by speed, rounds and clips at one frame: that last tensor is exact.
     """
     links = Links(model.graph)
-    clipped = next(
-        (_clipped(links, node) for node in model.graph.node if _rounds_durations(links, node)), None
-    )
+    clipped = next((_clipped(links, node) for node in model.graph.node if _rounds_durations(links, node)), None)
     if clipped is None:
         return model
     model.graph.node.append(helper.make_node("Cast", [clipped], [FRAMES], name=FRAMES, to=TensorProto.INT64))
@@ -24,9 +22,7 @@ def expose_durations(model: ModelProto) -> ModelProto:
 
 
 def _rounds_durations(links: Links, node: NodeProto) -> bool:
-    return node.op_type == "Round" and any(
-        up.op_type == "Sigmoid" for up in links.ancestors(node.input[0], steps=4)
-    )
+    return node.op_type == "Round" and any(up.op_type == "Sigmoid" for up in links.ancestors(node.input[0], steps=4))
 
 
 def _clipped(links: Links, rounded: NodeProto) -> str:

@@ -40,9 +40,7 @@ class Links:
             yield from self.ancestors(source, steps - 1)
 
 
-def swap(
-    graph: GraphProto, swaps: Mapping[str, list[NodeProto]], weights: Iterable[TensorProto] = ()
-) -> None:
+def swap(graph: GraphProto, swaps: Mapping[str, list[NodeProto]], weights: Iterable[TensorProto] = ()) -> None:
     """Put new nodes where the maker of each named tensor stood, add weights, and drop what nothing reads."""
     nodes: list[NodeProto] = []
     for node in graph.node:

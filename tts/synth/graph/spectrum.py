@@ -33,10 +33,7 @@ def _convolution(links: Links, node: NodeProto) -> tuple[list[NodeProto], list[T
     step = int(np.asarray(links.constant(node.input[1])).item())
     filters = _filters(np.asarray(links.constant(node.input[2]), np.float64))
     bins = len(filters) // 2
-    names = [
-        f"{node.name}_{part}"
-        for part in ("filters", "signal_shape", "parts_shape", "signal", "both", "parts")
-    ]
+    names = [f"{node.name}_{part}" for part in ("filters", "signal_shape", "parts_shape", "signal", "both", "parts")]
     weight, signal_shape, parts_shape, signal, both, parts = names
     constants = [
         tensor(weight, filters.astype(np.float32)),

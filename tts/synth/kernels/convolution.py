@@ -44,9 +44,7 @@ ACTIVATIONS = ("snake", "leaky", "plain")
 
 def activate(module: ir.Module, kind: str, width: int) -> Code:
     """out[row] = activation(x[first + row] * scale + shift), zero outside 0..length."""
-    code = Code(
-        module, f"activate_{kind}", "*x *out *scale *shift *alpha *inverse first rows length channels", width
-    )
+    code = Code(module, f"activate_{kind}", "*x *out *scale *shift *alpha *inverse first rows length channels", width)
     with code.loop(code.rows) as row:
         place = code.add(code.first, row)
         inside = code.builder.icmp_unsigned("<", place, code.length)
@@ -63,9 +61,7 @@ def activate(module: ir.Module, kind: str, width: int) -> Code:
 
 
 def _activated(code: Code, kind: str, source: ir.Value, channel: ir.Value) -> ir.Value:
-    value = code.fma(
-        code.load(source, channel), code.load(code.scale, channel), code.load(code.shift, channel)
-    )
+    value = code.fma(code.load(source, channel), code.load(code.scale, channel), code.load(code.shift, channel))
     if kind == "plain":
         return value
     if kind == "leaky":
@@ -115,9 +111,7 @@ def _evaluated(code: Code, scheme: Scheme, row: Callable[[int], ir.Value]) -> li
     return [*values, odd[-1]]
 
 
-def _sums(
-    code: Code, weights: Matrix, places: Iterable[int], load: Callable[[int], ir.Value]
-) -> list[ir.Value]:
+def _sums(code: Code, weights: Matrix, places: Iterable[int], load: Callable[[int], ir.Value]) -> list[ir.Value]:
     """weights @ what `load` gives at these places, all sums at once."""
     totals: list[ir.Value | None] = [None] * len(weights)
     for place in places:
@@ -220,9 +214,7 @@ def convolution(
     with code.loop(code.outputs, shape.panel) as channel:
         weights = code.at(code.u, code.mul(channel, scheme.points, code.inputs))
         code.call(product, code.v, weights, code.m, scheme.points, code.slots, code.inputs)
-        here = [
-            code.at(pointer, channel) for pointer in (code.y, code.before, code.bias, code.sums, code.squares)
-        ]
+        here = [code.at(pointer, channel) for pointer in (code.y, code.before, code.bias, code.sums, code.squares)]
         code.call(
             untransformed, code.m, *here, code.first, code.groups, code.dilation, code.slots,
             code.length, code.pitch,

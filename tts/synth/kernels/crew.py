@@ -51,9 +51,7 @@ class Crew:
             for future in futures:
                 future.result()
 
-    def _drain(
-        self, shared: Iterator[Block], work: Callable[[Block, Scratch], None], scratch: Scratch
-    ) -> None:
+    def _drain(self, shared: Iterator[Block], work: Callable[[Block, Scratch], None], scratch: Scratch) -> None:
         for block in shared:
             if self.cancelled.is_set():
                 raise Cancelled

@@ -16,9 +16,7 @@ def micro(module: ir.Module, shape: Shape, bias: bool = False) -> Code:
     builder, before = code.builder, code.builder.block
     cells = [(row, column) for row in range(shape.rows) for column in range(shape.columns)]
     lefts = [code.at(code.left, code.mul(code.left_pitch, row)) for row in range(shape.rows)]
-    starts = [
-        code.load(code.bias, c * shape.width) if bias else code.splat(0.0) for c in range(shape.columns)
-    ]
+    starts = [code.load(code.bias, c * shape.width) if bias else code.splat(0.0) for c in range(shape.columns)]
     with code.loop(code.channels) as channel:
         sums = [builder.phi(code.vector) for _ in cells]
         for (_, column), total in zip(cells, sums, strict=True):

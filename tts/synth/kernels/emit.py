@@ -143,7 +143,5 @@ class Code:
         kind = arguments[0].type
         full = f"{name}.v{self.width}f32"
         module = self.function.module
-        function = module.globals.get(full) or ir.Function(
-            module, ir.FunctionType(kind, [kind] * len(arguments)), full
-        )
+        function = module.globals.get(full) or ir.Function(module, ir.FunctionType(kind, [kind] * len(arguments)), full)
         return self.builder.call(function, arguments)

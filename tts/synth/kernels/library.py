@@ -28,12 +28,10 @@ TILES = {
     ("snake", 3): 6,
     ("snake", 7): 6,
     ("snake", 11): 6,
-    ("leaky", 3): 4,
-    ("plain", 3): 4,
+    ("leaky", 3): 2,
+    ("plain", 3): 2,
 }
-SCHEMES = {
-    (activation, taps): toom_cook.scheme(outputs, taps) for (activation, taps), outputs in TILES.items()
-}
+SCHEMES = {(activation, taps): toom_cook.scheme(outputs, taps) for (activation, taps), outputs in TILES.items()}
 KERNELS = tuple(
     Kernel(scheme, taps, activation, residual)
     for (activation, taps), scheme in SCHEMES.items()

@@ -41,9 +41,7 @@ def lstm(module: ir.Module, shape: Shape) -> Code:
     `state` is [units / width, units, 4, width]; `hidden` and `cell` [units] start as they are found. Pitches
     are floats from one step to the next, negative to go backwards.
     """
-    code = Code(
-        module, "lstm", "*gates *state *out *hidden *cell *next steps units gate_pitch out_pitch", shape.width
-    )
+    code = Code(module, "lstm", "*gates *state *out *hidden *cell *next steps units gate_pitch out_pitch", shape.width)
     with code.loop(code.steps) as step:
         gates = code.at(code.gates, code.mul(step, code.gate_pitch))
         out = code.at(code.out, code.mul(step, code.out_pitch))
@@ -67,9 +65,7 @@ def _unit(code: Code, gates: ir.Value, unit: ir.Value) -> ir.Value:
         sums = [builder.phi(code.vector) for _ in range(GATES)]
         hidden = code.splat(code.scalar(code.hidden, other))
         row = code.at(block, code.mul(other, GATES * code.width))
-        updated = [
-            code.fma(hidden, code.load(row, gate * code.width), total) for gate, total in enumerate(sums)
-        ]
+        updated = [code.fma(hidden, code.load(row, gate * code.width), total) for gate, total in enumerate(sums)]
         for total, start, value in zip(sums, starts, updated, strict=True):
             total.add_incoming(start, before)
             total.add_incoming(value, builder.block)

@@ -213,11 +213,7 @@ def _saint_or_street(found: re.Match[str], passage: Passage) -> Said:
     """Saint and Doctor stand before a name, Street and Drive behind one."""
     saint, street = ("Saint", "Street") if found["name"] == "St" else ("Doctor", "Drive")
     before, following = passage.word_before(found.start()), passage.word_after(found.end())
-    named = (
-        before[:1].isupper()
-        and passage.before(found.start()) == " "
-        and passage.text[found.start() - 2].isalpha()
-    )
+    named = before[:1].isupper() and passage.before(found.start()) == " " and passage.text[found.start() - 2].isalpha()
     named = named or re.fullmatch(r"\d+(?:st|nd|rd|th)", before) is not None
     ends = passage.ends_sentence(found.end())
     if ends or (named and not following[:1].isupper()):
@@ -248,9 +244,7 @@ def _without_stop(found: re.Match[str], passage: Passage) -> Said:
     return None
 
 
-_NAMES = sorted(
-    {*_WITH_STOP, *map(str.lower, _TITLES), *_BEFORE_NUMBER, *_LIFE, "st", "dr"}, key=len, reverse=True
-)
+_NAMES = sorted({*_WITH_STOP, *map(str.lower, _TITLES), *_BEFORE_NUMBER, *_LIFE, "st", "dr"}, key=len, reverse=True)
 _OTHERS = sorted((*_WITHOUT_STOP, "N/A", "He/she", "He/She", "And/or", "S/he"), key=len, reverse=True)
 LETTER_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<name>{'|'.join(map(re.escape, _NAMES))})\.(?![\w])", _with_stop, re.IGNORECASE),

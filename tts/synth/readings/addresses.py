@@ -114,20 +114,14 @@ def _hashtag(found: re.Match[str], passage: Passage) -> Said:
 
 def _colour(found: re.Match[str], passage: Passage) -> Said:
     written = found["digits"]
-    if written.isdecimal() or (
-        written.isalpha() and len(written) in (3, 4, 6, 8) and not _is_colour(written)
-    ):
+    if written.isdecimal() or (written.isalpha() and len(written) in (3, 4, 6, 8) and not _is_colour(written)):
         return None
     return "hash " + " ".join(digits(sign) or sign.upper() for sign in written)
 
 
 def _is_colour(written: str) -> bool:
     """Letters alone: fff is a colour, cafe and decade are words."""
-    return (
-        len(set(written.lower())) <= 2
-        and not re.search("[aeAE][a-fA-F]*[aeAE]", written)
-        or written.isupper()
-    )
+    return len(set(written.lower())) <= 2 and not re.search("[aeAE][a-fA-F]*[aeAE]", written) or written.isupper()
 
 
 def _ordinal_sign(found: re.Match[str], passage: Passage) -> Said:
@@ -142,12 +136,8 @@ def _bare_ending(found: re.Match[str], passage: Passage) -> Said:
 _LOCAL = r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}"
 _NAME = r"[\w][\w-]{0,60}"
 LETTER_RULES: tuple[Rule, ...] = (
-    rule(
-        rf"(?:mailto:)?(?P<mail>{_LOCAL}@(?:[A-Za-z0-9-]{{1,63}}\.){{1,4}}[A-Za-z]{{2,12}})(?![\w@])", _mail
-    ),
-    rule(
-        rf"(?:https?|ftps?|wss?|file|ssh|git)://(?P<link>[\w\-.@\[\]]{{1,200}}{_REST})", _link, re.IGNORECASE
-    ),
+    rule(rf"(?:mailto:)?(?P<mail>{_LOCAL}@(?:[A-Za-z0-9-]{{1,63}}\.){{1,4}}[A-Za-z]{{2,12}})(?![\w@])", _mail),
+    rule(rf"(?:https?|ftps?|wss?|file|ssh|git)://(?P<link>[\w\-.@\[\]]{{1,200}}{_REST})", _link, re.IGNORECASE),
     rule(rf"(?P<link>www\.{HOST}{_REST})", _link),
     rule(rf"{HOST}(?!@){_REST}", _host),
     rule(r"[A-Za-z]:\\[\w\\.\- ()]{0,200}[\w)](?![\w\\])", _path),

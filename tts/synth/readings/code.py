@@ -63,12 +63,7 @@ def _camel(found: re.Match[str], passage: Passage) -> Said:
         return None
     if max(map(len, humps)) < 3:
         return None
-    if (
-        humps[0] in _NAME_PREFIXES
-        or found[0] in _SAID_WHOLE
-        or min(map(len, humps)) < 2
-        or "".join(humps) != found[0]
-    ):
+    if humps[0] in _NAME_PREFIXES or found[0] in _SAID_WHOLE or min(map(len, humps)) < 2 or "".join(humps) != found[0]:
         return None
     return " ".join(humps)
 
@@ -164,12 +159,8 @@ LETTER_RULES: tuple[Rule, ...] = (
     rule(r"[bcdfghjklmnpqrstvwxz]{2,6}(?![\w'’])", _consonants),
 )
 DIGIT_RULES: tuple[Rule, ...] = (
-    rule(
-        r"(?=\d{1,6}[A-Za-z]{1,6}\d)(?!\d{1,4}[xX]\d)(?:\d{1,12}[A-Za-z]{1,12}){1,20}\d{0,12}(?!\w)", _mixed
-    ),
+    rule(r"(?=\d{1,6}[A-Za-z]{1,6}\d)(?!\d{1,4}[xX]\d)(?:\d{1,12}[A-Za-z]{1,12}){1,20}\d{0,12}(?!\w)", _mixed),
 )
-TRAILING_RULES: tuple[Rule, ...] = (
-    rule(r"(?P<number>\d{1,12})(?P<letters>[A-Za-z]{1,20})(?!\w)", _trailing),
-)
+TRAILING_RULES: tuple[Rule, ...] = (rule(r"(?P<number>\d{1,12})(?P<letters>[A-Za-z]{1,20})(?!\w)", _trailing),)
 # Words in small letters with a vowel never meet a rule here, unless one of these follows.
 FOLLOWED_BY = frozenset("$#♯+&/(_.0123456789@:²³ⁿ^\\'’")

@@ -44,9 +44,7 @@ _NAMED_BY_NUMBER = words("""
     interstate i us apt boeing airbus code
 """)
 _ROOM_BEFORE = re.compile(r"\b(?:[Rr]m|[Aa]pt|[Rr]te|[Hh]wy)\. $")
-_SCRIPTURES = words(
-    "psalm psalms john matthew mark luke acts romans genesis exodus proverbs isaiah job surah"
-)
+_SCRIPTURES = words("psalm psalms john matthew mark luke acts romans genesis exodus proverbs isaiah job surah")
 _MAGNITUDES = {
     "M": "million",
     "B": "billion",
@@ -68,16 +66,12 @@ def _telephone(found: re.Match[str], passage: Passage) -> Said:
 def _telephone_group(group: str, zero: str) -> str:
     if group in ("800", "900"):
         return cardinal(int(group), False)
-    return (
-        " ".join(group) if group.isalpha() and len(group) < 3 else digits(group, zero) or group.capitalize()
-    )
+    return " ".join(group) if group.isalpha() and len(group) < 3 else digits(group, zero) or group.capitalize()
 
 
 def _local_number(found: re.Match[str], passage: Passage) -> Said:
     """555-1234, but 250-1000 is a range."""
-    return (
-        None if found["first"].endswith("00") or found["last"].endswith("000") else _telephone(found, passage)
-    )
+    return None if found["first"].endswith("00") or found["last"].endswith("000") else _telephone(found, passage)
 
 
 def _emergency(found: re.Match[str], passage: Passage) -> Said:
@@ -259,9 +253,7 @@ DIGIT_RULES_FIRST: tuple[Rule, ...] = (
     rule(r"0\d{2,4} \d{3,4} \d{3,4}(?: \d{2,4})?(?!\d)", _telephone),
     rule(r"\d{4}(?: \d{4}){2,3}(?!\d)", _card_number),
     rule(r"(?:911|999|112|411|311)(?![\d\w,-]|\.\d)", _emergency),
-    rule(
-        r"\d{1,5}(?:[-–]\d{1,7}){2,5}(?![\d\w])(?! ?=)", lambda found, passage: _unless_date(found, passage)
-    ),
+    rule(r"\d{1,5}(?:[-–]\d{1,7}){2,5}(?![\d\w])(?! ?=)", lambda found, passage: _unless_date(found, passage)),
 )
 _NAMED = rule(r"\d{3,5}(?!\w|[,.:/-]\d)", _numbered)
 DIGIT_RULES: tuple[Rule, ...] = (

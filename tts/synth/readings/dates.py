@@ -20,9 +20,7 @@ _MONTHS: tuple[str, ...] = (
 )
 _MONTHS += ("November", "December")
 _SHORT = {name[:3]: name for name in _MONTHS} | {"Sept": "September"}
-DAYS = {
-    name[:3]: name for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-}
+DAYS = {name[:3]: name for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")}
 _NAMES = {name: name for name in _MONTHS} | _SHORT
 _NAMES |= {name.upper(): full for name, full in _NAMES.items()}
 _MONTH = "(?P<month>" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r")\b(?P<dot>\.?)"
@@ -181,10 +179,8 @@ def _time(found: re.Match[str], passage: Passage) -> Said:
         return None
     if not found["half"]:
         return _clock(hour, minute, second, passage)
-    if minute == "00" and not second:
-        spoken = cardinal(hour, passage.british)
-    else:
-        spoken = _clock(hour, minute, second, passage)
+    whole = minute == "00" and not second
+    spoken = cardinal(hour, passage.british) if whole else _clock(hour, minute, second, passage)
     return _with_half(found, passage, spoken)
 
 
@@ -272,12 +268,7 @@ def _plain_year(found: re.Match[str], passage: Passage) -> Said:
     if before in _BEFORE_NUMBER:
         return None
     following = passage.word_after(found.end())
-    plural = (
-        following.islower()
-        and following.endswith("s")
-        and len(following) > 2
-        and following not in _NO_PLURALS
-    )
+    plural = following.islower() and following.endswith("s") and len(following) > 2 and following not in _NO_PLURALS
     counts = plural or following in _AFTER_NO_YEAR
     if before not in _BEFORE_YEAR and (counts or not 1100 <= number < 2100):
         return None

@@ -137,10 +137,7 @@ def _star(found: re.Match[str], passage: Passage) -> Said:
     touching = passage.before(found.start()) == " " and passage.after(found.end()) == " "
     number = before[-1:].isdigit() and after[:1].isdigit()
     letters = (
-        touching
-        and before[-1:].isalnum()
-        and after[:1].isalnum()
-        and (len(before) < 2 or not before[-2].isalpha())
+        touching and before[-1:].isalnum() and after[:1].isalnum() and (len(before) < 2 or not before[-2].isalpha())
     )
     return _padded(found, passage, "times") if number or letters else ""
 
@@ -172,11 +169,7 @@ def _compare(found: re.Match[str], passage: Passage) -> Said:
     before, after = passage.before(found.start()), passage.after(found.end())
     sides = before + after
     compares = all(side == " " or side.isdigit() for side in sides) or (before in " (" and after.isdigit())
-    return (
-        _padded(found, passage, name)
-        if compares and passage.word_before(found.start()) or after.isdigit()
-        else ""
-    )
+    return _padded(found, passage, name) if compares and passage.word_before(found.start()) or after.isdigit() else ""
 
 
 def _about(found: re.Match[str], passage: Passage) -> Said:
@@ -196,11 +189,7 @@ def _silent(found: re.Match[str], passage: Passage) -> Said:
 def _apart(found: re.Match[str], passage: Passage) -> Said:
     """A bar between two things is a pause."""
     between = passage.before(found.start()).isspace() and passage.after(found.end()).isspace()
-    return (
-        ","
-        if between and not passage.starts_line(found.start()) and passage.after(found.end()) != "\n"
-        else ""
-    )
+    return "," if between and not passage.starts_line(found.start()) and passage.after(found.end()) != "\n" else ""
 
 
 def _superscript(found: re.Match[str], passage: Passage) -> Said:
@@ -234,11 +223,7 @@ def _dash(found: re.Match[str], passage: Passage) -> Said:
 
 def _option(found: re.Match[str], passage: Passage) -> Said:
     """-x is an option; `-Yes` is dialogue."""
-    return (
-        f"dash {found['letter'].upper()}"
-        if passage.before(found.start()).isspace() or found.start() == 0
-        else None
-    )
+    return f"dash {found['letter'].upper()}" if passage.before(found.start()).isspace() or found.start() == 0 else None
 
 
 def _between_words(found: re.Match[str], passage: Passage) -> Said:

@@ -131,9 +131,7 @@ _UNITS |= _PHYSICAL | _TIMES | _SCREEN
 _ATTACHED_ONLY = frozenset({"A", "N", "J", "F", "in", "pt", "t", "l", "ha", "mo", "cc", "MP"})
 # Abbreviations that take a full stop of their own.
 _DOTTED = words("ft in yd lb lbs oz mi sec secs min mins hr hrs yr yrs gal pt qt tsp tbsp wk wks mo mos sq")
-_HOLDERS = words(
-    "bag bottle jar box tank can bar drive disk run race walk hike radius lens note bill jug pack roll"
-)
+_HOLDERS = words("bag bottle jar box tank can bar drive disk run race walk hike radius lens note bill jug pack roll")
 _FRACTION_BEHIND = re.compile(r"(?P<whole>\d[ -])?(?:\d/\d{1,2}) $|(?P<whole2>\d)?[½⅓⅔¼¾⅛⅜⅝⅞] ?$")
 _SIZES = words("tall long wide high deep thick across")
 _SPACED_ONLY = frozenset({"K"})
@@ -231,9 +229,7 @@ def _degrees(found: re.Match[str], passage: Passage) -> Said:
 
 def _position(found: re.Match[str], passage: Passage) -> Said:
     parts = [
-        f"{amount(found[part], passage.british)} {part}"
-        for part in ("degrees", "minutes", "seconds")
-        if found[part]
+        f"{amount(found[part], passage.british)} {part}" for part in ("degrees", "minutes", "seconds") if found[part]
     ]
     return f"{' '.join(parts)} {_SIDES[found['side']]}"
 
@@ -268,9 +264,7 @@ def _inches(found: re.Match[str], passage: Passage) -> Said:
     attribute = passage.is_attribute(*found.span())
     one = "foot" if found["mark"] in "'′" else "inch"
     many = "feet" if one == "foot" else "inches"
-    return (
-        f"{amount(found['number'], passage.british)} {one if attribute or found['number'] == '1' else many}"
-    )
+    return f"{amount(found['number'], passage.british)} {one if attribute or found['number'] == '1' else many}"
 
 
 def _is_screen(found: re.Match[str]) -> bool:

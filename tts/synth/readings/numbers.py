@@ -61,11 +61,7 @@ def short(written: str, british: bool) -> str:
     if len(written) > 4 or written[0] == "0":
         return digits(written)
     number = int(written)
-    return (
-        cardinal(number, british)
-        if number <= 100 or number % 100 == 0 and number < 1000
-        else year_or_pair(number)
-    )
+    return cardinal(number, british) if number <= 100 or number % 100 == 0 and number < 1000 else year_or_pair(number)
 
 
 def year_or_pair(number: int) -> str:

@@ -20,9 +20,7 @@ _NUMBERED = words("""
     tier category group region zone factor quadrant lesson verse week round game schedule amendment
     exhibit annex option plan
 """)
-_WORDS = words(
-    "MIX CD DC MD MC CV ID CIV DIV MM XL LI DI XXL CC MI DL LCD CM DM CL DVI XXX LLC MIX VI LC MCM DIM MILD"
-)
+_WORDS = words("MIX CD DC MD MC CV ID CIV DIV MM XL LI DI XXL CC MI DL LCD CM DM CL DVI XXX LLC MIX VI LC MCM DIM MILD")
 _ITEM_END = re.compile(r"\. {1,4}[A-Z]")
 _CENTURIES = words("century centuries dynasty")
 

@@ -171,12 +171,7 @@ def _doubled(passage: Passage, at: int) -> bool:
 
 def _english_mark(passage: Passage, first: str, at: int) -> _Found:
     said = _AT_SIGN[first].said(passage, at) if first in _AT_SIGN else None
-    if (
-        said is None
-        and first == "."
-        and passage.after(at + 1).isdecimal()
-        and not passage.before(at).isalnum()
-    ):
+    if said is None and first == "." and passage.after(at + 1).isdecimal() and not passage.before(at).isalnum():
         said = _AT_POINT.said(passage, at)
     if said is None and (first not in ".,;:!?()'\"" or passage.after(at + 1) == "="):
         said = _emoji(passage, first, at) if first > "\u2122" and first != "♥" else None

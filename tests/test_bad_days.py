@@ -1,0 +1,380 @@
+"""Bad days: workers that die, hang or babble, full disks, lost folders, no descriptors left, and ends in the midst."""
+
+from __future__ import annotations
+
+import ast
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.fakes.engine import FakeEngine
+from tests.fakes.live import live, make_app
+from tests.fakes.raw import asked, connect
+from tests.fakes.running import ROOT, Running, running
+from tests.waiting import until
+from tts.api import connections
+from tts.engines.child import Child
+from tts.speech.errors import WorkerUnavailable
+from tts.synth import assets
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, limits and mounts of POSIX")
+
+LONG = "This is a sentence of a long text. " * 12
+BOTH = ("/synthesize", "/synthesize/stream")
+HEALTH_SECONDS = 2.0
+"""What GET /health may take on a busy test machine, whatever else happens."""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("served")
+    fakes = ("--pace", "0.002", "--pieces", "1", "--mode", "rubbish")
+    with running(folder, fakes, TIMEOUT=2) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def all_is_well_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test did to the shared server, it speaks afterwards, with as many workers as before."""
+    yield
+    if "served" in request.fixturenames:
+        server: Running = request.getfixturevalue("served")
+        until(server.ready, 20)
+        assert len(server.workers()) == 2
+        assert all(server.says_all(path=path) for path in BOTH)
+        assert list(server.temp.iterdir()) == []
+        assert "Traceback" not in server.log()
+
+
+def is_quick(server: Running) -> bool:
+    began = time.monotonic()
+    server.status()
+    return time.monotonic() - began < HEALTH_SECONDS
+
+
+# --- Workers ---------------------------------------------------------------------------------------------------------
+
+
+def send_all(server: Running, what: int) -> None:
+    for worker in server.workers():
+        worker.send_signal(what)
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_workers_killed_before_they_speak_are_not_missed(served: Running, path: str) -> None:
+    send_all(served, signal.SIGKILL)
+    assert served.says_all(LONG, path)
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_workers_killed_while_they_speak_cost_time_alone(served: Running, path: str) -> None:
+    with ThreadPoolExecutor(1) as other:
+        answer = other.submit(served.says_all, LONG, path)
+        until(lambda: served.status()["busy"])
+        send_all(served, signal.SIGKILL)
+        assert answer.result(30)
+    assert served.status()["totals"]["restarts"] >= 2
+
+
+def test_workers_killed_after_they_spoke_come_again_by_themselves(served: Running) -> None:
+    assert served.says_all()
+    before = {worker.pid for worker in served.workers()}
+    send_all(served, signal.SIGKILL)
+    until(lambda: served.ready() and not before & {worker.pid for worker in served.workers()}, 20)
+
+
+def test_workers_that_hang_are_replaced_and_their_request_is_told(served: Running) -> None:
+    before = {worker.pid for worker in served.workers()}
+    send_all(served, signal.SIGSTOP)
+    with ThreadPoolExecutor(2) as two:
+        answers = [two.submit(served.say) for _ in range(2)]
+        until(lambda: served.status()["busy"] == 2)
+        assert is_quick(served)
+    assert [answer.result().status_code for answer in answers] == [504, 504]
+    assert answers[0].result().json()["error"] == "TTS synthesis timed out"
+    until(lambda: not before & {worker.pid for worker in served.workers()}, 20)
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_rubbish_instead_of_sound_is_told(served: Running, path: str) -> None:
+    answer = served.say("A bad one.", path)
+    assert (answer.status_code, answer.json()["error"]) == (500, "TTS synthesis failed")
+
+
+def test_a_model_that_was_cut_short_is_one_clear_line(tmp_path: Path) -> None:
+    for package in assets.MODEL_PARTS[:1]:
+        part = (Path(__import__(package).__file__ or "").parent / "part.bin").read_bytes()
+    (tmp_path / assets.MODEL_NAME).write_bytes(part[:1_000_000])
+    command = [sys.executable, "-m", "tts.engines.worker", "--model", str(tmp_path / assets.MODEL_NAME)]
+    with closing(Child([*command, "--voices", str(tmp_path), "--cache", str(tmp_path / "graphs")], 20)) as worker:
+        with pytest.raises(WorkerUnavailable, match=r"A worker could not start: \w+") as told:
+            worker.start()
+        assert "\n" not in told.value.message.strip()
+    assert assets.ensure_model(tmp_path / assets.MODEL_NAME).stat().st_size > 90_000_000
+
+
+# --- Disks and descriptors -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Callable[[], None]]:
+    """Make `folder` a disk of that size; yields what fills it to the last byte."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], capture_output=True
+    )
+    if mounted.returncode:  # not root: files that may not grow stand for a disk that is full
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        yield lambda: None
+        return
+    try:
+        yield lambda: fill(folder / "full")
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        for size in (65536, 512, 1):
+            while True:
+                try:
+                    file.write(bytes(size))
+                except OSError:
+                    break
+
+
+def test_a_full_temp_folder_costs_files_alone(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "temp", 1) as fill_up, running(tmp_path) as server:
+        assert server.says_all(LONG, "/synthesize")
+        fill_up()
+        refused = server.say(LONG, "/synthesize")
+        assert (refused.status_code, refused.json()["error"]) == (507, "Insufficient storage")
+        assert server.says_all(LONG)
+        link = {"input": LONG, "response_format": "wav", "return_download_link": True}
+        linked = httpx.post(f"{server.address}/v1/audio/speech", json=link)
+        assert linked.status_code == 200 and len(linked.content) > 20_000
+        (server.temp / "full").unlink()
+        assert list(server.temp.iterdir()) == []
+        assert server.says_all(LONG, "/synthesize")
+
+
+def test_a_full_cache_folder_costs_the_cache_alone(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "answers", 2) as fill_up, running(tmp_path, CACHE_MB=100) as server:
+        assert server.says_all(LONG)
+        fill_up()
+        for number in range(3):
+            assert server.says_all(f"{number} {LONG}") and server.says_all(f"{number} {LONG}", "/synthesize")
+        assert "The cache can't be" in server.log() and "Traceback" not in server.log()
+
+
+def test_a_temp_folder_that_is_removed_is_made_again(served: Running) -> None:
+    shutil.rmtree(served.temp)
+    assert served.says_all(LONG, "/synthesize")
+    shutil.rmtree(served.temp)
+    link = {"input": LONG, "response_format": "wav", "return_download_link": True}
+    answer = httpx.post(f"{served.address}/v1/audio/speech", json=link)
+    again = httpx.get(served.address + answer.headers["X-Download-Path"])
+    assert again.status_code == 200 and again.content[44:] == answer.content[44:]
+    shutil.rmtree(served.temp)
+    served.temp.mkdir()
+
+
+def test_no_descriptors_left_is_survived(served: Running) -> None:
+    before = resource.prlimit(served.process.pid, resource.RLIMIT_NOFILE)
+    now = psutil.Process(served.process.pid).num_fds()
+    with many(served, 10) as crowd:
+        resource.prlimit(served.process.pid, resource.RLIMIT_NOFILE, (now + 15, before[1]))
+        crowd.extend(connect(served.address) for _ in range(40))
+        assert served.says_all()
+    until(lambda: served.says_all(LONG))
+    spent = psutil.Process(served.process.pid).cpu_times().user
+    time.sleep(0.5)
+    assert psutil.Process(served.process.pid).cpu_times().user - spent < 0.3  # it does not spin on its door
+    resource.prlimit(served.process.pid, resource.RLIMIT_NOFILE, before)
+    until(lambda: served.says_all(LONG, "/synthesize"))
+
+
+# --- Connections -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def many(server: Running, count: int, sent: bytes = b"") -> Iterator[list[socket.socket]]:
+    """So many connections that send these bytes and no more."""
+    opened: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            opened.append(connect(server.address))
+            if sent:
+                opened[-1].sendall(sent)
+        yield opened
+    finally:
+        for connection in opened:
+            connection.close()
+
+
+def crowd() -> int:
+    """Ten thousand, or what the test's own descriptors allow: at least two thousand are wanted."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return min(10_000, hard - 500 if hard > 0 else 10_000)
+
+
+def test_thousands_of_connections_that_say_nothing_harm_nobody(served: Running) -> None:
+    count = crowd()
+    assert count >= 2_000
+    with many(served, count):
+        assert is_quick(served)
+        assert served.says_all(LONG)
+        assert all(served.says_all() for _ in range(3))
+
+
+def test_more_connections_than_there_are_descriptors_for_push_out_the_silent(tmp_path: Path) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+
+    data = {"KOKORO_DATA_DIR": str(tmp_path / "data")}
+    environment = {
+        **os.environ,
+        **data,
+        "KOKORO_HOST": "127.0.0.1",
+        "KOKORO_PORT": "0",
+        "KOKORO_TEMP_DIR": str(tmp_path / "temp"),
+    }
+    with (tmp_path / "log").open("wb") as log:
+        command = [sys.executable, "-m", "tests.fakes.fake_server"]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log, preexec_fn=limited)
+    try:
+        server = Running(process, tmp_path)
+        with many(server, 500):
+            assert is_quick(server) and server.says_all(LONG)
+        assert "were let go to make room" in server.log() and "Traceback" not in server.log()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_slow_senders_hold_neither_worker_nor_health(served: Running) -> None:
+    head = b"POST /synthesize/stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Le"
+    body = asked("/synthesize/stream", {"text": LONG})[:-5]
+    with many(served, 200, head) as heads, many(served, 200, body) as bodies:
+        for connection in (*heads, *bodies):
+            connection.sendall(b"n" if connection in heads else b"t")
+        assert is_quick(served) and served.status()["busy"] == 0
+        assert served.says_all(LONG)
+
+
+def test_slow_readers_hold_neither_worker_nor_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "STALLED", 0.3)
+    engine = FakeEngine(60.0)  # 2.9 MB of sound an utterance: what no buffer takes
+    with ExitStack() as opened, live(make_app(tmp_path, engine), threads=4) as address:
+        for _ in range(6):
+            connection = opened.enter_context(closing(connect(address)))
+            connection.sendall(asked("/synthesize/stream", {"text": LONG * 4}))
+        until(lambda: engine.open == 4)
+        for path in connections.TELLING:
+            began = time.monotonic()
+            assert httpx.get(address + path, timeout=5).status_code == 200
+            assert time.monotonic() - began < HEALTH_SECONDS
+        assert httpx.post(f"{address}/synthesize", json={"text": "Hi."}, timeout=20).status_code == 200
+
+
+def test_who_reads_slowly_but_reads_gets_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "STALLED", 0.3)
+    engine = FakeEngine(60.0)
+    with (
+        live(make_app(tmp_path, engine), threads=1) as address,
+        ThreadPoolExecutor(1) as waiting,
+        closing(connect(address)) as connection,
+    ):
+        connection.sendall(asked("/synthesize/stream", {"text": LONG, "format": "pcm"}, "1.1", "Connection: close"))
+        other = waiting.submit(httpx.post, f"{address}/synthesize", json={"text": "Hi."}, timeout=60)
+        received = 0
+        while data := connection.recv(1 << 18):
+            received += len(data)
+            time.sleep(0.002)
+        utterances = len(engine.plan(engine.requests[0]))
+        assert received > utterances * 60 * 48_000
+        assert other.result().status_code == 200
+
+
+# --- Ends ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_signal_under_load_loses_no_request_that_was_taken(tmp_path: Path) -> None:
+    outcomes: list[str] = []
+    with running(tmp_path, ("--pace", "0.001"), QUEUE=1000) as server:
+        stop = threading.Event()
+
+        def ask() -> None:
+            while not stop.is_set():
+                try:
+                    outcomes.append("whole" if server.says_all("A text of two sentences. Here is another.") else "cut")
+                except httpx.ConnectError:
+                    outcomes.append("not taken")
+                    return
+                except httpx.HTTPError as exc:
+                    outcomes.append(f"lost: {exc!r}")
+
+        clients = [threading.Thread(target=ask) for _ in range(24)]
+        for client in clients:
+            client.start()
+        until(lambda: outcomes.count("whole") > 30)
+        server.process.terminate()
+        assert server.process.wait(20) == 0
+        stop.set()
+        for client in clients:
+            client.join(20)
+    assert set(outcomes) <= {"whole", "not taken"}, [each for each in outcomes if each not in ("whole", "not taken")]
+
+
+def test_a_killed_server_leaves_no_worker_and_the_next_start_cleans_up(tmp_path: Path) -> None:
+    with running(tmp_path, ("--pace", "0.01")) as server:
+        workers = server.workers()
+        with ThreadPoolExecutor(1) as other:
+            answer = other.submit(server.say, LONG, "/synthesize")
+            until(lambda: server.status()["busy"])
+            (server.temp / "tts_output_half.wav").touch()
+            server.process.kill()
+            assert isinstance(answer.exception(20), httpx.HTTPError)
+        psutil.wait_procs(workers, 10)
+        assert len(workers) == 2 and not any(worker.is_running() for worker in workers)
+        assert list(server.temp.iterdir()) != []
+    with running(tmp_path) as again:
+        assert list(again.temp.iterdir()) == [] and again.says_all()
+
+
+# --- Clocks ----------------------------------------------------------------------------------------------------------
+
+WALL_CLOCK = {
+    "tts/api/jobs.py": 1,  # when a book was handed in
+    "tts/api/downloads.py": 1,  # the age of files, which only the wall clock knows
+    "tts/api/access.py": 1,  # the limiter's own end of a limit
+    "tts/engines/logs.py": 1,  # when a line was written
+}
+
+
+def wall_clocks(tree: ast.Module) -> int:
+    """How often a module asks what time it is, rather than how much has gone by."""
+    names = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.fromtimestamp", "date.today"}
+    return sum(isinstance(node, ast.Attribute) and ast.unparse(node) in names for node in ast.walk(tree))
+
+
+def test_a_clock_that_jumps_moves_no_deadline() -> None:
+    for path in (*ROOT.glob("tts/**/*.py"), *ROOT.glob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if not name.startswith("tts/books/"):
+            assert wall_clocks(ast.parse(path.read_text("utf-8"))) == WALL_CLOCK.get(name, 0), name

@@ -1,0 +1,391 @@
+"""Bad people: keys and logs, hosts and origins, rates, paths, headers, depth, and expressions that blow up."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import logging
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import httpx
+import pytest
+
+from tests.fakes.engine import FakeEngine
+from tests.fakes.live import live, make_app
+from tests.fakes.raw import exchange
+from tests.fuzz import targets
+from tts.api import access
+from tts.engines import logs
+from tts.speech.sentences import boundaries
+
+ROOT = Path(__file__).parents[1]
+KEY = "a-key-that-nobody-may-see"
+SECRET_TEXT = "what was said is private"
+BEARER = {"Authorization": f"Bearer {KEY}"}
+
+# --- Keys and logs ---------------------------------------------------------------------------------------------------
+
+
+def test_no_route_tells_the_key(tmp_path: Path) -> None:
+    app = make_app(tmp_path, FakeEngine(), API_KEY=(KEY,))
+    client = app.test_client()
+    asked = 0
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<[^>]*>", "x", rule.rule)
+        for method in (rule.methods or set()) - {"OPTIONS"}:
+            for headers in ({}, BEARER, {"Authorization": f"Bearer {KEY}x"}, {"Authorization": KEY}):
+                with client.open(path, method=method, headers=headers, json={"text": "Hi.", "input": "Hi."}) as answer:
+                    asked += 1
+                    assert KEY not in answer.get_data(as_text=False).decode("latin-1")
+                    assert KEY not in str(answer.headers)
+    assert asked > 60
+
+
+def test_neither_keys_nor_what_was_said_reach_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = logging.getLogger().handlers[:]
+    logs.begin("DEBUG", "json")
+    logging.getLogger("httpx").setLevel("WARNING")
+    logging.getLogger("httpcore").setLevel("WARNING")
+    try:
+        with live(make_app(tmp_path, FakeEngine(), API_KEY=(KEY,), RATE_LIMIT="4/hour")) as address:
+            for header in (f"Bearer {KEY}", f"Bearer {KEY}x", KEY, f"Basic {KEY}"):
+                for text in (SECRET_TEXT, SECRET_TEXT * 1000, 5):
+                    body = {"text": text, "voice": "af_heart"}
+                    httpx.post(f"{address}/synthesize", json=body, headers={"Authorization": header})
+            exchange(address, f"POST /synthesize HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\nBroken\r\n\r\n".encode())
+    finally:
+        logging.getLogger().handlers[:] = before
+        logging.getLogger().setLevel("WARNING")
+        logging.getLogger("httpx").setLevel("NOTSET")
+        logging.getLogger("httpcore").setLevel("NOTSET")
+    log = capfd.readouterr().err
+    assert log.count('"route": "/synthesize"') == 12
+    assert KEY not in log and SECRET_TEXT not in log
+
+
+# --- Hosts, origins and rates ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("voice.example", 200), ("voice.example:9880", 200), ("a.b.example", 200), ("evil.example", 400), ("", 400)],
+)
+def test_only_the_names_that_are_allowed_lead_here(tmp_path: Path, host: str, status: int) -> None:
+    app = make_app(tmp_path, FakeEngine(), ALLOWED_HOSTS=("voice.example", ".b.example"))
+    for path in ("/health", "/voices", "/v1/models", "/"):
+        answer = app.test_client().get(path, headers={"Host": host})
+        assert answer.status_code == status
+        assert status == 200 or answer.get_json()["error"]
+
+
+def test_without_a_list_any_name_leads_here(tmp_path: Path) -> None:
+    client = make_app(tmp_path, FakeEngine()).test_client()
+    assert client.get("/health", headers={"Host": "any.example"}).status_code == 200
+
+
+FORM = {"data": {"text": "A book."}, "content_type": "multipart/form-data"}
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin", "status"),
+    [
+        (("*",), "https://evil.example", 202),
+        (("https://good.example",), "https://good.example", 202),
+        (("https://good.example",), "https://evil.example", 403),
+        (("https://good.example",), "null", 403),
+        ((), "https://evil.example", 403),
+        ((), "http://localhost", 202),
+        ((), None, 202),
+    ],
+)
+def test_forms_of_foreign_pages_are_refused(
+    tmp_path: Path, origins: tuple[str, ...], origin: str | None, status: int
+) -> None:
+    client = make_app(tmp_path, FakeEngine(), CORS_ORIGINS=origins).test_client()
+    headers = {} if origin is None else {"Origin": origin}
+    answer = client.post("/jobs", json={"text": "A book."}, headers=headers)
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.get_json()["error"] == "Forbidden"
+        assert client.get("/voices", headers=headers).status_code == 200
+
+
+def test_a_rate_is_kept_for_each_key(tmp_path: Path) -> None:
+    client = make_app(tmp_path, FakeEngine(), API_KEY=("one", "two"), RATE_LIMIT="2/hour").test_client()
+
+    def status(key: str, path: str = "/v1/models") -> int:
+        return client.get(path, headers={"Authorization": f"Bearer {key}"}).status_code
+
+    assert [status("one") for _ in range(3)] == [200, 200, 429]
+    assert [status("two") for _ in range(3)] == [200, 200, 429]
+    assert [status("wrong") for _ in range(3)] == [401, 401, 401]
+    assert [status("one", path) for path in sorted(access.OPEN_PATHS - {"/favicon.ico"})] == [200] * (
+        len(access.OPEN_PATHS) - 1
+    )
+    refused = client.get("/v1/models", headers={"Authorization": "Bearer one"})
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3601
+    assert refused.get_json()["error"]["code"] == "rate_limit_exceeded"
+
+
+def test_a_rate_is_kept_for_each_address(tmp_path: Path) -> None:
+    client = make_app(tmp_path, FakeEngine(), RATE_LIMIT="1/hour").test_client()
+
+    def status(address: str) -> int:
+        return client.get("/voices", environ_overrides={"REMOTE_ADDR": address}).status_code
+
+    assert [status("10.0.0.1"), status("10.0.0.1"), status("10.0.0.2")] == [200, 429, 200]
+
+
+# --- Paths, headers and depth ----------------------------------------------------------------------------------------
+
+TRICKS = [
+    "../../etc/passwd",
+    "..%2f..%2fetc%2fpasswd",
+    "%2e%2e/%2e%2e/etc/passwd",
+    "....//....//etc/passwd",
+    "/etc/passwd",
+    "..\\..\\windows\\win.ini",
+    "C:\\windows\\win.ini",
+    "file:///etc/passwd",
+    "af_heart%00.bin",
+    "af_heart/../af_sky",
+    "tts_output_link_" + "0" * 32 + ".wav/../../kokoro_tts_api.py",
+]
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_name_leads_out_of_its_folder(tmp_path: Path, trick: str) -> None:
+    client = make_app(tmp_path, FakeEngine()).test_client()
+    for pattern in ("/v1/download/{}", "/static/{}", "/jobs/{}", "/jobs/{}/audio", "/{}"):
+        answer = client.get(pattern.format(trick))
+        assert answer.status_code in (308, 404) and b"root:" not in answer.data
+    for field in ("voice", "format", "language"):
+        answer = client.post("/synthesize", json={"text": "Hi.", field: trick})
+        assert answer.status_code == 400
+    assert client.post("/v1/audio/voices/combine", json=trick).status_code == 400
+
+
+@pytest.mark.parametrize("sign", ["\r\n", "\n", "\r", "\x00", "\x85", "\u2028"])
+def test_nothing_that_is_sent_makes_a_header(tmp_path: Path, sign: str) -> None:
+    trick = f"x{sign}X-Evil: 1"
+    client = make_app(tmp_path, FakeEngine()).test_client()
+    sent = [
+        client.post("/v1/audio/voices/combine", json=f"af_heart{sign}X-Evil: 1"),
+        client.post("/synthesize", json={"text": trick, "voice": trick}),
+        client.post("/v1/audio/speech", json={"input": "Hi.", "response_format": trick, "model": trick}),
+        client.get("/v1/download/x%0d%0aX-Evil:%201"),
+        client.get("/voices%0d%0aX-Evil:%201"),
+    ]
+    job = client.post("/jobs", json={"text": "A book.", "title": trick, "author": trick})
+    sent += [job, client.get(f"{job.headers.get('Location', '/jobs/x')}/audio?partial=true&download=true")]
+    for answer in sent:
+        assert "X-Evil" not in answer.headers
+        assert not any(sign in value for value in answer.headers.values())
+
+
+def test_a_request_in_a_request_is_not_taken_for_one(tmp_path: Path) -> None:
+    """Two lengths, or a length and chunks: what a proxy reads one way and a server the other."""
+    with live(make_app(tmp_path, FakeEngine())) as address:
+        smuggled = b"GET /voices HTTP/1.1\r\nHost: x\r\n\r\n"
+        for lengths in (
+            b"Content-Length: 0\r\nContent-Length: 33\r\n",
+            b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+            b"Transfer-Encoding: xchunked\r\n",
+            b"Content-Length: +1\r\n",
+        ):
+            answer = exchange(address, b"POST /health HTTP/1.1\r\nHost: x\r\n" + lengths + b"\r\n" + smuggled)
+            assert answer.status in (400, 405, 501), lengths
+            assert b"af_heart" not in answer.body
+
+
+@pytest.mark.parametrize("opening", ["[", '{"text":', '[{"a":', '{"text": ['])
+def test_json_of_any_depth_is_refused_quickly(tmp_path: Path, opening: str) -> None:
+    client = make_app(tmp_path, FakeEngine()).test_client()
+    for path in ("/synthesize", "/v1/audio/speech", "/v1/audio/voices/combine", "/jobs"):
+        began = time.process_time()
+        answer = client.post(path, data=opening * 20_000, content_type="application/json")
+        assert answer.status_code in (400, 413)
+        assert time.process_time() - began < 1
+
+
+# --- Expressions that blow up ----------------------------------------------------------------------------------------
+
+LENGTH = 10_000
+CPU_SECONDS = 0.5
+"""What one expression may take for one text of that length: a linear one takes a few thousandths."""
+
+
+def modules() -> Iterator[ModuleType]:
+    for path in sorted((*ROOT.glob("tts/speech/*.py"), *ROOT.glob("tts/api/*.py"), *ROOT.glob("tts/engines/*.py"))):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if not name.endswith(("__init__", "tts.engines.worker")):
+            yield importlib.import_module(name)
+
+
+def expressions() -> Iterator[tuple[str, tuple[re.Pattern[str], set[str]]]]:
+    """Every expression of these modules and the methods it is used by: compiled ones, and those written in a call."""
+    sources = {module: Path(module.__file__ or "").read_text("utf-8") for module in modules()}
+    for module, source in sources.items():
+        for name, value in vars(module).items():
+            if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+                uses = set(re.findall(rf"\b{name}\.([a-z]+)\(", "\n".join(sources.values())))
+                yield f"{module.__name__}.{name}", (value, uses)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and re.fullmatch(r"re\.(match|fullmatch|search|sub)", ast.unparse(node.func)):
+                written = node.args[0]
+                if isinstance(written, ast.Constant):
+                    uses = {ast.unparse(node.func).removeprefix("re.")}
+                    yield f"{module.__name__}:{node.lineno}", (re.compile(written.value), uses)
+
+
+EXPRESSIONS = dict(expressions())
+SEEDS = (
+    *(
+        "a",
+        " ",
+        "\n",
+        "\t",
+        ".",
+        "[",
+        "]",
+        "(",
+        "1",
+        "-",
+        "#",
+        "# ",
+        "a.",
+        "a ",
+        " \n",
+        "\n# ",
+        "1.",
+        "]( ",
+        "[a",
+        "(/",
+        "+a",
+    ),
+    *(
+        "!?",
+        "...",
+        '."',
+        ".)",
+        "\u3002",
+        "\u4e00",
+        "\u4e00.",
+        "<",
+        "<speak ",
+        "<?xml ",
+        "&",
+        "&a",
+        "'",
+        "a'",
+        "--",
+        "a--a",
+        "é",
+    ),
+    *(
+        "[pause:",
+        "[voice:a",
+        "[a](/",
+        "af_heart(",
+        "af_heart+",
+        "0" * 7,
+        ". [1]",
+        "I",
+        "\r\n",
+        "|",
+        "\U0001f389",
+        "12, ",
+        "a.b.",
+    ),
+)
+ADVERSARIAL = [
+    text
+    for seed in SEEDS
+    for repeated in [seed * (LENGTH // len(seed))]
+    for text in (repeated, repeated + "!", "[" + repeated, "a" + repeated + "\x00")
+]
+
+
+def cpu(work: Callable[[], object]) -> float:
+    began = time.thread_time()
+    work()
+    return time.thread_time() - began
+
+
+def ways(expression: re.Pattern[str], uses: set[str]) -> list[Callable[[str], object]]:
+    """What the code does with it: looks at one place, at all of the text, or for it in every place."""
+    anywhere = [lambda text: sum(1 for _ in expression.finditer(text))] if uses - {"match", "fullmatch"} else []
+    return [expression.match, expression.fullmatch, *anywhere]
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_no_expression_blows_up(name: str) -> None:
+    assert EXPRESSIONS[name][1], f"{name} is not used"
+    for way in ways(*EXPRESSIONS[name]):
+        for text in ADVERSARIAL:
+            assert cpu(partial(way, text)) < CPU_SECONDS, (name, way, text[:20])
+
+
+def test_every_expression_was_found() -> None:
+    assert len(EXPRESSIONS) > 20
+    evil = re.compile(r"(a+)+$")
+    assert cpu(partial(evil.match, "a" * 22 + "!")) > 0.05
+
+
+READERS = [targets.markup, targets.ssml, targets.cutting, targets.voice_blend, boundaries]
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda each: each.__name__)
+def test_no_reader_blows_up(reader: Callable[[str], object]) -> None:
+    for text in ADVERSARIAL:
+        for whole in (text, f"<speak>{text}</speak>") if reader is targets.ssml else (text,):
+            assert cpu(partial(reader, whole)) < 3, text[:20]
+
+
+# --- The code itself -------------------------------------------------------------------------------------------------
+
+NOT_LOOKED_FOR = "B101,B404,B603"
+"""asserts of what can't happen, and that programs are started, none of them by a shell (which B602 would find)."""
+EXPLAINED = {
+    ("B104", "config.py"): "HOST is all interfaces: a server that only its own machine reaches would puzzle most",
+    ("B105", "tts/speech/sentences.py"): "a word, no password",
+    ("B310", "tts/synth/assets.py"): "HUB is the operator's own setting",
+    ("B403", "tts/speech/voice_file.py"): "names pickle's opcodes, and reads none",
+    ("B406", "tts/speech/ssml.py"): "types only: the parser is defusedxml's, and refuses every DTD",
+    ("B608", "tts/books/store.py"): "only constants stand in its queries, see below",
+}
+
+
+def test_bandit_finds_nothing_that_is_not_explained() -> None:
+    what = ["tts", "config.py", "kokoro_tts_api.py", "run.py"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bandit", "-q", "-f", "json", "-s", NOT_LOOKED_FOR, "-r", *what],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    results = json.loads(done.stdout)["results"]
+    found = {(each["test_id"], Path(each["filename"]).as_posix().removeprefix("./")): each for each in results}
+    assert not {key: found[key]["issue_text"] for key in found.keys() - EXPLAINED.keys()}
+    assert found.keys() == EXPLAINED.keys()
+
+
+def test_queries_hold_constants_alone() -> None:
+    tree = ast.parse((ROOT / "tts/books/store.py").read_text("utf-8"))
+    queries = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr) and re.search(r"SELECT|INSERT|UPDATE|DELETE", ast.unparse(node))
+    ]
+    names = {
+        ast.unparse(part.value) for query in queries for part in query.values if isinstance(part, ast.FormattedValue)
+    }
+    assert names and all(re.fullmatch(r"_[A-Z]+", name) for name in names)

@@ -1,0 +1,144 @@
+"""The operator's figures, as Prometheus reads them: requests, speech, cache, and what the engine tells of itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.registry import Collector
+
+from tts.engines.base import Engine
+from tts.engines.logs import about
+
+log = logging.getLogger(__name__)
+
+FIRST_AUDIO = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
+"""Seconds; 0.2 is what screen readers want, 10 what Home Assistant waits for."""
+WHOLE = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """An answer as it was sent: `outcome` is whole, cut (by a fault of ours) or left (by the client); times in seconds
+    since the request came."""
+
+    request_id: str
+    outcome: str
+    characters: int
+    audio: float
+    first: float
+    total: float
+
+
+class Figures:
+    """Counts what one application does. Methods may be called from any thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which nobody reads
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "kokoro_requests", "Answers begun, by route and status.", ["route", "outcome"], registry=self._registry
+        )
+        self._speeches = Counter(
+            "kokoro_speeches", "Answers of sound that ended: whole, cut or left.", ["outcome"], registry=self._registry
+        )
+        self._first = self._histogram("kokoro_first_audio_seconds", "Time until the first sound was made.", FIRST_AUDIO)
+        self._total = self._histogram("kokoro_speech_seconds", "Time until the last sound was sent.", WHOLE)
+        self._characters = Counter("kokoro_characters", "Characters of text spoken.", registry=self._registry)
+        self._audio = Counter("kokoro_audio_seconds", "Seconds of sound sent.", registry=self._registry)
+        self._cache = Counter(
+            "kokoro_cache", "Answers looked for in the cache: hit or miss.", ["result"], registry=self._registry
+        )
+        self._registry.register(_OfEngine(engine))
+        ProcessCollector(registry=self._registry)
+
+    def _histogram(self, name: str, help: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, help, buckets=buckets, registry=self._registry)
+
+    def answered(self, route: str, status: int) -> None:
+        """An answer has begun; `route` is the rule, not the path, so that nobody can make new ones."""
+        self._requests.labels(route, str(status)).inc()
+
+    def looked_up(self, kept: bool) -> None:
+        """The cache was asked for an answer."""
+        self._cache.labels("hit" if kept else "miss").inc()
+
+    def spoken(self, speech: Spoken) -> None:
+        """An answer of sound has ended: count it, and log it."""
+        self._speeches.labels(speech.outcome).inc()
+        self._first.observe(speech.first)
+        self._total.observe(speech.total)
+        self._characters.inc(speech.characters)
+        self._audio.inc(speech.audio)
+        log.info(
+            "%s %s: %.2f s of sound, the first after %.0f ms, all after %.0f ms",
+            *(speech.request_id, speech.outcome, speech.audio, 1000 * speech.first, 1000 * speech.total),
+            extra=about(**_told(speech)),
+        )
+
+    def text(self) -> bytes:
+        """All figures in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+def _told(speech: Spoken) -> dict[str, Any]:
+    return {
+        "request_id": speech.request_id,
+        "outcome": speech.outcome,
+        "characters": speech.characters,
+        "audio_seconds": round(speech.audio, 3),
+        "first_audio_ms": round(1000 * speech.first),
+        "total_ms": round(1000 * speech.total),
+    }
+
+
+class _OfEngine(Collector):
+    """Asks the engine how it is whenever somebody reads the figures."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        status = self._engine.status()
+        totals = dict(status.get("totals", {}))
+        yield GaugeMetricFamily("kokoro_queue_length", "Requests that wait.", status.get("waiting", 0))
+        yield _states(status)
+        yield GaugeMetricFamily("kokoro_worker_memory_bytes", "Memory of all child processes.", _memory())
+        waits = SummaryMetricFamily("kokoro_queue_wait_seconds", "Waiting of requests until their turn.")
+        waits.add_metric([], totals.pop("waits", 0), totals.pop("wait_seconds", 0.0))
+        yield waits
+        for name, value in totals.items():
+            yield CounterMetricFamily(f"kokoro_engine_{name}", f"The engine's {name.replace('_', ' ')}.", value)
+
+
+def _states(status: dict[str, Any]) -> Metric:
+    workers, ready, busy = (status.get(name, 0) for name in ("workers", "ready", "busy"))
+    asleep = status.get("asleep", 0)
+    states = GaugeMetricFamily("kokoro_workers", "Workers by what they do now.", labels=["state"])
+    states.add_metric(["busy"], busy)
+    states.add_metric(["idle"], max(0, ready - busy))
+    states.add_metric(["asleep"], asleep)
+    states.add_metric(["down"], max(0, workers - max(ready, busy) - asleep))
+    return states
+
+
+def _memory() -> int:
+    total = 0
+    for child in psutil.Process().children(recursive=True):
+        try:
+            total += child.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total

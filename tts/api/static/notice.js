@@ -1,0 +1,53 @@
+// Tells what went wrong, and what to do about it.
+
+import { Refused, Unreachable } from "./api.js";
+import { by } from "./dom.js";
+import { mark } from "./text.js";
+
+const ADVICE = {
+  401: "Reload the page to be asked for the key again.",
+  413: "Send it in smaller parts.",
+  500: "Try again. If it fails once more, the server's log says why.",
+  503: "It may be starting still: try again in a few seconds.",
+  504: "Try a shorter text, or raise the server's time limit.",
+};
+let retry = null;
+
+/** Show an error; `again`, if given, does what failed once more. */
+export function report(error, again = null) {
+  const [title, advice] = explained(error);
+  const notice = by("notice");
+  notice.querySelector("strong").textContent = title;
+  notice.querySelector("p").textContent = advice;
+  retry = again;
+  by("again").hidden = !again || (error instanceof Refused && error.status === 400);
+  notice.hidden = false;
+  if (error.field === "text" || error.field?.startsWith("text")) {
+    mark(true);
+    by("text").focus();
+  }
+}
+
+export function clearNotice() {
+  by("notice").hidden = true;
+}
+
+function explained(error) {
+  if (error instanceof Unreachable) {
+    return ["The server can't be reached", "See whether it is still running and this machine is connected, then try again."];
+  }
+  if (!(error instanceof Refused)) throw error;
+  const wait = error.retryAfter ? `Try again in ${error.retryAfter} seconds.` : "";
+  const named = error.status >= 500 && error.requestId ? ` It calls this request ${error.requestId.slice(0, 8)}.` : "";
+  const title = error.status === 400 ? "This can't be spoken as it stands" : error.title;
+  return [title, [error.message, error.status === 429 ? wait : ADVICE[error.status] ?? "", named].join(" ").trim()];
+}
+
+by("dismiss").addEventListener("click", () => {
+  clearNotice();
+  by("text").focus();
+});
+by("again").addEventListener("click", () => {
+  clearNotice();
+  retry();
+});

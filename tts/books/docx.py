@@ -1,0 +1,56 @@
+"""Reads Word documents: paragraphs and tables in their order, chapters by the heading styles."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from docx import Document
+from docx.document import Document as WordDocument
+from docx.opc.exceptions import OpcError
+from docx.table import Table
+from docx.text.paragraph import Paragraph
+from lxml import etree  # type: ignore[import-untyped]
+
+from tts.books.archive import Archive
+from tts.books.book import Book, BookLimits
+from tts.books.markup import Block, chapters_of
+from tts.speech.errors import BadRequest
+
+_HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
+
+
+def read_docx(path: Path, limits: BookLimits, field: str) -> Book:
+    """The book in a .docx file. Raises BadRequest when it is damaged, TooLarge when it unpacks to too much."""
+    with closing(Archive(path, limits, field)):
+        pass  # checked: the library below would unpack anything
+    try:
+        document = Document(str(path))
+    except (OpcError, KeyError, ValueError, etree.XMLSyntaxError, zipfile.BadZipFile) as exc:
+        raise BadRequest(f"{field} is damaged: it can't be read as a Word document ({exc}).", field) from exc
+    about = document.core_properties
+    return Book(about.title, about.author, about.language, tuple(chapters_of(list(_blocks(document)))))
+
+
+def _blocks(document: WordDocument) -> Iterator[Block]:
+    for item in document.iter_inner_content():
+        if isinstance(item, Table):
+            yield from (Block(row) for row in _rows(item))
+        elif item.text.strip():
+            yield Block(item.text, _level(item))
+
+
+def _rows(table: Table) -> Iterator[str]:
+    for row in table.rows:
+        cells = (" ".join(cell.text.split()) for cell in row.cells)
+        if text := ", ".join(dict.fromkeys(filter(None, cells))):  # a merged cell is listed once for each it covers
+            yield text
+
+
+def _level(paragraph: Paragraph) -> int:
+    name = paragraph.style.name if paragraph.style is not None else None
+    heading = _HEADING.match(name or "")
+    return int(heading[1]) if heading else 0

@@ -1,0 +1,115 @@
+"""Binds a job's sound into an edition when somebody wants it, one at a time, and keeps it for the next who does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from tts.books.binding import Cover, Mark, bind
+from tts.books.jobs import BOOK_FORMATS, Job, Segment, State
+from tts.books.shelf import Shelf
+from tts.books.sound import read_sound
+from tts.books.store import Store
+from tts.engines.base import Listener
+from tts.speech.audio import SAMPLE_RATE, Chunk
+from tts.speech.errors import Busy, Conflict, StorageFull
+
+BIND_TIMEOUT = 600.0
+"""Seconds to wait for another book's binding: ten hours take about two minutes as m4b, five as mp3."""
+BYTES_A_SECOND = {"wav": 48_000, "flac": 30_000, "mp3": 12_500, "m4b": 12_500, "opus": 8_500}
+"""At most, of 24 kHz speech."""
+SOUND_BYTES = BYTES_A_SECOND["flac"]
+
+
+class Editions:
+    """The editions of every job, on a shelf that may hold `space` bytes."""
+
+    def __init__(self, store: Store, shelf: Shelf, space: int) -> None:
+        self._store = store
+        self._shelf = shelf
+        self._space = space
+        self._turn = threading.Lock()
+
+    def edition(self, job: Job, format: str, listener: Listener, partial: bool = False) -> Path:
+        """A file with all of the book, or, where that is enough (`partial`), with what is spoken so far.
+
+        Raises Conflict when there is nothing to bind, Busy, StorageFull, OSError, and what `listener` raises.
+        """
+        if job.state is State.CANCELLED or (job.state is not State.DONE and not partial):
+            raise Conflict(f"The job is {job.state}{_progress(job)}; its audio is there when it is done.")
+        return self._bound(job, format, listener, complete=job.state is State.DONE)
+
+    def finish(self, job: Job, listener: Listener) -> None:
+        """Bind a book that is wholly spoken in the format that was asked for. Raises as `edition` does."""
+        self._bound(job, job.format, listener, complete=True)
+
+    def _bound(self, job: Job, format: str, listener: Listener, complete: bool) -> Path:
+        segments = self._store.spoken(job.id)
+        if not segments:
+            raise Conflict(f"The job is {job.state}; nothing is spoken yet.")
+        path = self._shelf.edition(job.id, edition_name(format, None if complete else len(segments)))
+        if path.exists():
+            return path
+        if not self._turn.acquire(timeout=BIND_TIMEOUT):
+            raise Busy("Other books are being bound: try again later.", 60.0)
+        try:
+            if not path.exists():
+                self._make_room(round(job.seconds * BYTES_A_SECOND[format]))
+                chunks = _heard(read_sound(self._shelf.sound(job.id), segments), listener)
+                cover = Cover(job.title, job.author, self._store.cover(job.id))
+                bind(path, format, chunks, self._marks(job, segments), cover)
+        finally:
+            self._turn.release()
+        return path
+
+    def _marks(self, job: Job, segments: list[Segment]) -> list[Mark]:
+        """The chapters that the segments lie in."""
+        lengths: dict[int, int] = {}
+        for segment in segments:
+            lengths[segment.portion.chapter] = lengths.get(segment.portion.chapter, 0) + segment.samples
+        titles = [title for title, _, _ in self._store.headings(job.id)]
+        marks, start = [], 0
+        for chapter, length in lengths.items():
+            marks.append(Mark(titles[chapter], start, start + length))
+            start += length
+        return marks
+
+    def _make_room(self, wanted: int) -> None:
+        """Raise StorageFull unless the shelf takes `wanted` bytes more, without the editions that can be bound again
+        if need be."""
+        if self._shelf.used() + wanted > self._space:
+            self._shelf.loosen(kept(self._store.jobs()), age=0.0)
+            check_room(self._shelf.used() + wanted, self._space)
+
+
+def check_room(wanted: int, space: int) -> None:
+    """Raise StorageFull when `wanted` bytes are more than `space`."""
+    if wanted > space:
+        raise StorageFull(
+            f"Books would take {wanted / 1e6:.0f} MB of the {space / 1e6:.0f} MB that they may; delete jobs that are "
+            "no longer needed, or see KOKORO_JOBS_MB."
+        )
+
+
+def kept(jobs: list[Job]) -> dict[str, str]:
+    """The edition to keep of every job that has files; by its id."""
+    return {job.id: edition_name(job.format) for job in jobs if job.state is not State.CANCELLED}
+
+
+def edition_name(format: str, portions: int | None = None) -> str:
+    """The file of a format: of the whole book, or of its first portions."""
+    what = "book" if portions is None else f"part-{portions}"
+    return f"{what}.{BOOK_FORMATS[format].extension}"
+
+
+def _progress(job: Job) -> str:
+    if job.state.ended or not job.characters_done:
+        return ""
+    return f", {100 * job.characters_done // job.characters} % spoken ({job.samples // SAMPLE_RATE} seconds)"
+
+
+def _heard(chunks: Iterator[Chunk], listener: Listener) -> Iterator[Chunk]:
+    for chunk in chunks:
+        listener.check()
+        yield chunk

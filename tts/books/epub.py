@@ -1,0 +1,170 @@
+"""Reads EPUB 2 and 3: the documents of the spine in their order, cut into chapters by the table of contents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from lxml import etree  # type: ignore[import-untyped]
+
+from tts.books.archive import Archive, member_path
+from tts.books.book import Book, BookLimits, Chapter
+from tts.books.markup import Block, Page, chapters_of, parse_xml, read_page
+from tts.books.plain import decode
+from tts.speech.errors import BadRequest, TooLarge
+
+CONTAINER = "META-INF/container.xml"
+ENCRYPTION = "META-INF/encryption.xml"
+
+Target = tuple[str, str]
+"""Where an entry of the table of contents leads: a member of the archive, and an id in it or ''."""
+
+
+def read_epub(path: Path, limits: BookLimits, field: str) -> Book:
+    """The book in an EPUB file. Raises BadRequest when it is damaged or protected, TooLarge when it is too long."""
+    with closing(Archive(path, limits, field)) as archive:
+        try:
+            return _Epub(archive, field).book(limits)
+        except etree.XMLSyntaxError as exc:
+            raise BadRequest(f"{field} is damaged: its package is not XML ({exc}).", field) from exc
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A file that the package lists: its place in the archive, media type and properties."""
+
+    path: str
+    kind: str
+    properties: frozenset[str]
+
+
+class _Epub:
+    """A package document and the archive that it lies in."""
+
+    def __init__(self, archive: Archive, field: str) -> None:
+        self._archive = archive
+        self._field = field
+        container = parse_xml(archive.read(CONTAINER))
+        rootfile = next(container.iter("{*}rootfile"), None)
+        self._path = rootfile.get("full-path") or "" if rootfile is not None else ""
+        self._package = parse_xml(archive.read(self._path))
+        self._items = {
+            item.get("id"): _Item(
+                member_path(self._path, item.get("href") or ""),
+                item.get("media-type") or "",
+                frozenset((item.get("properties") or "").split()),
+            )
+            for item in self._package.iter("{*}item")
+        }
+
+    def book(self, limits: BookLimits) -> Book:
+        self._check_readable()
+        titles = dict(self._contents())
+        chapters = tuple(_chapters(self._pages(limits), titles))
+        return Book(self._named("title"), self._authors(), self._named("language"), chapters, self._cover())
+
+    def _spine(self) -> list[_Item]:
+        """What is read in order; a printed table of contents isn't."""
+        listed = (
+            self._items.get(ref.get("idref")) for ref in self._package.iter("{*}itemref") if ref.get("linear") != "no"
+        )
+        return [item for item in listed if item is not None and "nav" not in item.properties]
+
+    def _pages(self, limits: BookLimits) -> Iterator[tuple[str, Page]]:
+        characters = 0
+        for item in self._spine():
+            if "html" not in item.kind or item.path not in self._archive:
+                continue
+            page = read_page(decode(self._archive.read(item.path)))
+            characters += sum(len(block.text) for block in page.blocks)
+            if characters > limits.characters:
+                most = f"{limits.characters} characters"
+                raise TooLarge(f"{self._field} is too long: expected at most {most}.", self._field, None, most)
+            yield item.path, page
+
+    def _contents(self) -> Iterator[tuple[Target, str]]:
+        """Every entry of the table of contents; EPUB 3's own, or else EPUB 2's."""
+        for item in self._items.values():
+            if "nav" in item.properties and item.path in self._archive:
+                yield from _nav_entries(item.path, parse_xml(self._archive.read(item.path)))
+                return
+        for item in self._items.values():
+            if item.kind == "application/x-dtbncx+xml" and item.path in self._archive:
+                yield from _ncx_entries(item.path, parse_xml(self._archive.read(item.path)))
+                return
+
+    def _named(self, name: str) -> str:
+        element = next(self._package.iter("{http://purl.org/dc/elements/1.1/}" + name), None)
+        return "" if element is None else "".join(element.itertext()).strip()
+
+    def _authors(self) -> str:
+        creators = self._package.iter("{http://purl.org/dc/elements/1.1/}creator")
+        names = (" ".join("".join(element.itertext()).split()) for element in creators)
+        return ", ".join(dict.fromkeys(filter(None, names)))
+
+    def _cover(self) -> bytes | None:
+        named = {meta.get("content") for meta in self._package.iter("{*}meta") if meta.get("name") == "cover"}
+        for key, item in self._items.items():
+            marked = "cover-image" in item.properties or key in named
+            if marked and item.kind.startswith("image/") and item.path in self._archive:
+                return self._archive.read(item.path)
+        return None
+
+    def _check_readable(self) -> None:
+        """Refuse a book whose text is encrypted; that fonts are, is usual and harmless."""
+        if ENCRYPTION not in self._archive:
+            return
+        references = parse_xml(self._archive.read(ENCRYPTION)).iter("{*}CipherReference")
+        locked = {unquote(reference.get("URI") or "") for reference in references}
+        if any(item.path in locked for item in self._spine()):
+            raise BadRequest(f"{self._field} is protected (DRM): its text can't be read.", self._field, None, "no DRM")
+
+
+def _chapters(pages: Iterable[tuple[str, Page]], titles: dict[Target, str]) -> Iterator[Chapter]:
+    """Chapters that begin where an entry leads; without entries, one or more for each document."""
+    if not titles:
+        for _, page in pages:
+            own = list(chapters_of(page.blocks))
+            heading = next((block.text for block in page.blocks if block.level), "")
+            yield from (replace(chapter, title=chapter.title or heading) for chapter in own)
+        return
+    title, texts = "", list[str]()
+    for path, page in pages:
+        for number, block in enumerate(page.blocks):
+            begins = _title_at(path, block, number == 0, titles)
+            if begins is not None:
+                yield Chapter(title, "\n\n".join(texts))
+                title, texts = begins, []
+            texts.append(block.text)
+    yield Chapter(title, "\n\n".join(texts))
+
+
+def _title_at(path: str, block: Block, first: bool, titles: dict[Target, str]) -> str | None:
+    """The title of the chapter that begins with `block`, the innermost where several do; None when none does."""
+    here = [titles[path, anchor] for anchor in sorted(block.anchors) if (path, anchor) in titles]
+    if first and (path, "") in titles:
+        here.append(titles[path, ""])
+    return here[0] if here else None
+
+
+def _nav_entries(path: str, root: Any) -> Iterator[tuple[Target, str]]:
+    for nav in root.iter("{*}nav"):
+        if "toc" in (nav.get("{http://www.idpf.org/2007/ops}type") or "toc").split():
+            for link in nav.iter("{*}a"):
+                yield _target(path, link.get("href") or ""), "".join(link.itertext())
+            return
+
+
+def _ncx_entries(path: str, root: Any) -> Iterator[tuple[Target, str]]:
+    for point in root.iter("{*}navPoint"):
+        label, content = point.find("{*}navLabel"), point.find("{*}content")
+        if label is not None and content is not None:
+            yield _target(path, content.get("src") or ""), "".join(label.itertext())
+
+
+def _target(path: str, href: str) -> Target:
+    return member_path(path, href), unquote(href.partition("#")[2])

@@ -1,0 +1,305 @@
+"""Keeps jobs in SQLite: what is asked, what is spoken already, and where its sound lies."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+from tts.books.book import Book, Chapter
+from tts.books.jobs import Job, Narration, Portion, Segment, State, Timing, new_id
+from tts.speech.errors import Busy, NotFound, StorageUnavailable
+from tts.speech.voices import Voice
+
+BUSY_TIMEOUT = 30.0
+"""Seconds to wait for another connection's write; ours take milliseconds, but disks may be slow."""
+
+SCHEMAS = (
+    """
+    CREATE TABLE jobs (
+        id TEXT PRIMARY KEY, state TEXT NOT NULL, voice TEXT NOT NULL, language TEXT NOT NULL, speed REAL NOT NULL,
+        normalize INTEGER NOT NULL, pronunciations TEXT NOT NULL, format TEXT NOT NULL, title TEXT NOT NULL,
+        author TEXT NOT NULL, characters INTEGER NOT NULL, created REAL NOT NULL, started REAL, ended REAL,
+        spent REAL NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0, samples INTEGER NOT NULL DEFAULT 0, error TEXT
+    );
+    CREATE TABLE covers (job TEXT PRIMARY KEY REFERENCES jobs ON DELETE CASCADE, jpeg BLOB NOT NULL);
+    CREATE TABLE chapters (
+        job TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE, number INTEGER NOT NULL, title TEXT NOT NULL,
+        text TEXT NOT NULL, PRIMARY KEY (job, number)
+    );
+    CREATE TABLE portions (
+        job TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE, number INTEGER NOT NULL, chapter INTEGER NOT NULL,
+        start INTEGER NOT NULL, "end" INTEGER NOT NULL, rest REAL NOT NULL, offset INTEGER, size INTEGER,
+        samples INTEGER, words TEXT, PRIMARY KEY (job, number)
+    );
+    """,
+)
+"""What brings a database from each version to the next one; never change one, add another."""
+
+_JOB = """id, state, voice, language, speed, normalize, pronunciations, format, title, author, characters, created,
+    started, ended, spent, done, samples, error"""
+_PORTION = 'number, chapter, start, "end", rest'
+_UNFINISHED = "('queued', 'running')"
+
+
+class Store:
+    """The database of one data folder, made when it is first needed. Any thread may call; each has its connection.
+
+    Everything raises StorageUnavailable when the folder can't be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._all: list[sqlite3.Connection] = []
+
+    def close(self) -> None:
+        """Close every thread's connection; call it when none is in use."""
+        with self._lock:
+            for connection in self._all:
+                connection.close()
+            self._all.clear()
+            self._own = threading.local()
+
+    def add(self, book: Book, narration: Narration, format: str, most: int) -> Job:
+        """A new job, queued. Raises Busy when `most` others are unfinished."""
+        job = new_id()
+        voice, said = json.dumps(narration.voice.parts), json.dumps(narration.pronunciations)
+        spoken = (voice, narration.language, narration.speed, narration.normalize, said)
+        chapters = [(job, n, chapter.title, chapter.text) for n, chapter in enumerate(book.chapters)]
+        with self._write() as db:
+            (unfinished,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN {_UNFINISHED}").fetchone()
+            if unfinished >= most:
+                raise Busy(f"{unfinished} books are waiting to be spoken already: try again later.", 600.0)
+            db.execute(
+                "INSERT INTO jobs (id, state, voice, language, speed, normalize, pronunciations, format, title, author,"
+                " characters, created) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (job, *spoken, format, book.title, book.author, book.characters, time.time()),
+            )
+            db.executemany("INSERT INTO chapters VALUES (?, ?, ?, ?)", chapters)
+            if book.cover:
+                db.execute("INSERT INTO covers VALUES (?, ?)", (job, book.cover))
+        return self.find(job)
+
+    def find(self, job: str) -> Job:
+        """The job as it stands. Raises NotFound."""
+        row = self._db().execute(f"SELECT {_JOB} FROM jobs WHERE id = ?", (job,)).fetchone()
+        if row is None:
+            raise NotFound(f"There is no job {job[:40]!r}; it may have expired.")
+        return _job(row)
+
+    def jobs(self) -> list[Job]:
+        """Every job, the newest first."""
+        return list(map(_job, self._db().execute(f"SELECT {_JOB} FROM jobs ORDER BY created DESC, rowid DESC")))
+
+    def begin(self) -> Job | None:
+        """The job to work on now, running: the one that was interrupted, or else the oldest that waits."""
+        query = f"SELECT id FROM jobs WHERE state IN {_UNFINISHED} ORDER BY state = 'queued', created, rowid LIMIT 1"
+        with self._write() as db:
+            row = db.execute(query).fetchone()
+            if row is None:
+                return None
+            db.execute(
+                "UPDATE jobs SET state = 'running', started = ifnull(started, ?) WHERE id = ?", (time.time(), *row)
+            )
+        return self.find(row[0])
+
+    def chapters(self, job: str) -> list[Chapter]:
+        rows = self._db().execute("SELECT title, text FROM chapters WHERE job = ? ORDER BY number", (job,))
+        return [Chapter(*row) for row in rows]
+
+    def headings(self, job: str) -> list[tuple[str, int, int | None]]:
+        """Of every chapter: its title, its characters, and the samples before it once that much is spoken."""
+        titles = self._db().execute("SELECT title, length(text) FROM chapters WHERE job = ? ORDER BY number", (job,))
+        lengths: dict[int, int | None] = dict(
+            self._db().execute(
+                "SELECT chapter, CASE WHEN count(samples) = count(*) THEN sum(samples) END FROM portions WHERE job = ?"
+                " GROUP BY chapter",
+                (job,),
+            )
+        )
+        headings, begins = [], 0 if lengths else None
+        for number, (title, characters) in enumerate(titles):
+            headings.append((title, characters, begins))
+            length = lengths.get(number)
+            begins = None if begins is None or length is None else begins + length
+        return headings
+
+    def cover(self, job: str) -> bytes | None:
+        row = self._db().execute("SELECT jpeg FROM covers WHERE job = ?", (job,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def plan(self, job: str, portions: Sequence[Portion]) -> None:
+        """Lay down, once, in which portions the job is spoken: whatever happens, they stay the same."""
+        with self._write() as db:
+            db.executemany(
+                f"INSERT INTO portions (job, {_PORTION}) VALUES (?, ?, ?, ?, ?, ?)",
+                [(job, *astuple(portion)) for portion in portions],
+            )
+
+    def is_planned(self, job: str) -> bool:
+        return self._db().execute("SELECT 1 FROM portions WHERE job = ? LIMIT 1", (job,)).fetchone() is not None
+
+    def unspoken(self, job: str) -> list[Portion]:
+        """The portions that are still to be spoken, in order."""
+        query = f"SELECT {_PORTION} FROM portions WHERE job = ? AND size IS NULL ORDER BY number"
+        return [Portion(*row) for row in self._db().execute(query, (job,))]
+
+    def spoken(self, job: str) -> list[Segment]:
+        """The portions that are spoken, in order."""
+        rows = self._db().execute(
+            f"SELECT {_PORTION}, offset, size, samples, words FROM portions WHERE job = ? AND size IS NOT NULL"
+            " ORDER BY number",
+            (job,),
+        )
+        return [Segment(Portion(*row[:5]), row[5], row[6], row[7], _timings(row[8])) for row in rows]
+
+    def sound_size(self, job: str) -> int:
+        """Bytes of the sound file that belong to spoken portions; what lies behind them was being written."""
+        (size,) = self._db().execute("SELECT ifnull(sum(size), 0) FROM portions WHERE job = ?", (job,)).fetchone()
+        return int(size)
+
+    def keep(self, job: str, segment: Segment, spent: float) -> bool:
+        """Note a portion whose sound is on the disk, and the seconds spent on it; False when the job has ended."""
+        portion, words = segment.portion, json.dumps([astuple(word) for word in segment.words])
+        with self._write() as db:
+            changed = db.execute(
+                "UPDATE jobs SET done = done + ?, samples = samples + ?, spent = spent + ?, error = NULL"
+                " WHERE id = ? AND state = 'running'",
+                (portion.end - portion.start, segment.samples, spent, job),
+            )
+            if not changed.rowcount:
+                return False
+            db.execute(
+                "UPDATE portions SET offset = ?, size = ?, samples = ?, words = ? WHERE job = ? AND number = ?",
+                (segment.offset, segment.size, segment.samples, words, job, portion.number),
+            )
+        return True
+
+    def forget_sound(self, job: str, length: int) -> None:
+        """Take back the portions whose sound lies beyond `length` bytes: the file lost them."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE portions SET offset = NULL, size = NULL, samples = NULL, words = NULL"
+                " WHERE job = ? AND offset + size > ?",
+                (job, length),
+            )
+            db.execute(
+                'UPDATE jobs SET (done, samples) = (SELECT ifnull(sum("end" - start), 0), ifnull(sum(samples), 0)'
+                " FROM portions WHERE job = jobs.id AND size IS NOT NULL) WHERE id = ?",
+                (job,),
+            )
+
+    def note(self, job: str, trouble: str) -> None:
+        """Say what a running job waits for."""
+        with self._write() as db:
+            db.execute("UPDATE jobs SET error = ? WHERE id = ? AND state = 'running'", (trouble, job))
+
+    def end(self, job: str, state: State, error: str | None = None) -> bool:
+        """End an unfinished job so; False when it has ended already or isn't there."""
+        with self._write() as db:
+            changed = db.execute(
+                f"UPDATE jobs SET state = ?, error = ?, ended = ? WHERE id = ? AND state IN {_UNFINISHED}",
+                (state, error, time.time(), job),
+            )
+            if changed.rowcount and state is State.CANCELLED:
+                db.execute("DELETE FROM chapters WHERE job = ?", (job,))
+                db.execute("DELETE FROM portions WHERE job = ?", (job,))
+        return bool(changed.rowcount)
+
+    def remove(self, job: str) -> None:
+        """Forget a job that has ended."""
+        with self._write() as db:
+            db.execute(f"DELETE FROM jobs WHERE id = ? AND state NOT IN {_UNFINISHED}", (job,))
+
+    def ended_before(self, moment: float) -> list[str]:
+        """The jobs that ended before `moment` (seconds since 1970)."""
+        return [row[0] for row in self._db().execute("SELECT id FROM jobs WHERE ended < ?", (moment,))]
+
+    def _db(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        found: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        if found is None:
+            with self._lock:
+                found = self._own.connection = self._opened()
+                self._all.append(found)
+        return found
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return _connect(self._path)
+        except (OSError, sqlite3.Error) as exc:
+            raise unavailable(self._path.parent, exc) from exc
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, whole or not at all, and on the disk when it is over."""
+        db = self._db()
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as exc:
+            raise unavailable(self._path.parent, exc) from exc
+
+
+def unavailable(folder: Path, exc: Exception) -> StorageUnavailable:
+    reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+    return StorageUnavailable(f"The data folder {folder} can't be used ({reason}). See KOKORO_DATA_DIR.")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection to a database of the newest version. `close` may come from another thread."""
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut; see sqlite.org/pragma.html
+        db.execute("PRAGMA fullfsync = ON")  # macOS only: else its drives keep what was synced in their caches
+        db.execute("PRAGMA foreign_keys = ON")
+        _migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    if os.name == "posix":
+        path.chmod(0o600)  # whole books lie in it: nobody else's business
+    return db
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > len(SCHEMAS):
+        raise sqlite3.DatabaseError(f"its database has version {version}, made by a newer server")
+    for script in SCHEMAS[version:]:
+        for statement in filter(str.strip, script.split(";")):
+            db.execute(statement)
+    db.execute(f"PRAGMA user_version = {len(SCHEMAS)}")
+    db.execute("COMMIT")
+
+
+def _timings(words: str) -> tuple[Timing, ...]:
+    return tuple(Timing(*word) for word in json.loads(words))
+
+
+def _job(row: tuple) -> Job:  # type: ignore[type-arg]  # of what SQLite holds
+    job, state, voice, language, speed, normalize, pronunciations, *rest = row
+    narration = Narration(Voice(_pairs(voice)), language, speed, bool(normalize), _pairs(pronunciations))
+    return Job(job, State(state), narration, *rest)
+
+
+def _pairs(written: str) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, value) for name, value in json.loads(written))

@@ -1,0 +1,44 @@
+"""Speech made faster or slower at the same pitch, for paces at which the network slurs."""
+
+from __future__ import annotations
+
+import av
+import av.filter
+import numpy as np
+from numpy.typing import NDArray
+
+from tts.speech.audio import SAMPLE_RATE
+
+FASTEST, SLOWEST = 2.0, 0.5
+"""What one of FFmpeg's atempo filters does at most; two in a row do more."""
+
+
+def change_tempo(samples: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
+    """Mono samples [n] as about [n / factor] samples of the same pitch (FFmpeg's atempo, overlap-add by likeness)."""
+    if not len(samples):
+        return samples
+    graph = av.filter.Graph()
+    layout = {"sample_rate": str(SAMPLE_RATE), "sample_fmt": "flt", "channel_layout": "mono"}
+    source = graph.add("abuffer", **layout, time_base=f"1/{SAMPLE_RATE}")
+    tempos = [graph.add("atempo", f"{each:.6f}") for each in _steps(factor)]
+    graph.link_nodes(source, *tempos, graph.add("abuffersink")).configure()
+    frame = av.AudioFrame.from_ndarray(samples[np.newaxis], "flt", "mono")
+    frame.sample_rate, frame.pts = SAMPLE_RATE, 0
+    graph.push(frame)
+    graph.push(None)
+    parts = []
+    while True:
+        try:
+            parts.append(graph.pull().to_ndarray()[0])
+        except (av.BlockingIOError, av.EOFError):
+            return np.concatenate(parts) if parts else samples[:0]
+
+
+def _steps(factor: float) -> list[float]:
+    """Factors within the filter's range whose product is `factor`."""
+    steps = []
+    while factor > FASTEST or factor < SLOWEST:
+        step = FASTEST if factor > 1 else SLOWEST
+        steps.append(step)
+        factor /= step
+    return [*steps, factor]
