@@ -234,6 +234,9 @@ def test_a_long_text_comes_whole_and_in_order(pair: Cluster) -> None:
     expected = planned(pair)
     assert len(set(expected)) > 4
     assert lengths(pair) == expected
+    totals = pair.status()["totals"]
+    assert 0 < totals["lag_seconds"] < 10 * totals["begun"]
+    assert totals["sent_again"] == 0
 
 
 def test_the_machines_are_never_far_ahead_of_the_listener(pair: Cluster, machines: list[Machine]) -> None:

@@ -23,6 +23,7 @@ TIMEOUT = 20.0
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--broker", required=True)
+    parser.add_argument("--results", help="a Redis, where the broker is none")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--version", default=EDITION.version)
     options, fake = parser.parse_known_args()
@@ -30,7 +31,7 @@ def main() -> None:
     command = [sys.executable, "-m", "tests.fakes.fake_worker_process", *fake]
     children = [Child(command, TIMEOUT) for _ in range(options.workers)]
     pool = Pool("pool", children, options.workers, options.workers, Sizes())
-    link = Link(options.broker, options.broker, 60, TIMEOUT, Edition(options.version, EDITION.model))
+    link = Link(options.broker, options.results or options.broker, 60, TIMEOUT, Edition(options.version, EDITION.model))
     try:
         sys.exit(cluster.work(link, pool, options.workers, "INFO"))
     except WorkerUnavailable as exc:

@@ -46,6 +46,11 @@ class Redis:
         self._process = subprocess.Popen(self._command)
         until(self._answers)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()

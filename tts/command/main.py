@@ -12,6 +12,7 @@ from tts.speech.errors import SpeechError
 
 COMMANDS = {
     "serve": "Serve over HTTP, and over Wyoming if wanted.",
+    "worker": "Speak for the front servers of a cluster.",
     "say": "Speak a text, into a file or aloud.",
     "book": "Have a book spoken, chapter by chapter.",
     "voices": "List the voices.",

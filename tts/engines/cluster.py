@@ -27,6 +27,7 @@ from redis.exceptions import RedisError
 from tts.engines.base import Listener
 from tts.engines.letters import Letter, Machine, Patience, Remote
 from tts.engines.line import read, speak
+from tts.engines.logs import about
 from tts.engines.parcels import (
     Answer,
     Edition,
@@ -74,6 +75,7 @@ class CeleryPost:
         self._machines: dict[str, Machine] = {}
         self._strangers: dict[str, float] = {}
         self._fault = ""
+        self._begun, self._lag, self._again = 0, 0.0, 0
         self._any = threading.Event()
         self._closing = threading.Event()
         self._threads = [
@@ -116,6 +118,10 @@ class CeleryPost:
                 "broker": "away" if self._fault else "there",
             }
 
+    def totals(self) -> dict[str, float]:
+        """What has been counted since the start: seconds from sending a letter until a machine began it are the lag."""
+        return {"begun": self._begun, "lag_seconds": round(self._lag, 3), "sent_again": self._again}
+
     def send(self, letter: Letter) -> None:
         with self._lock:
             self._letters[letter.id] = letter
@@ -134,6 +140,7 @@ class CeleryPost:
 
     def _send(self, letter: Letter) -> None:
         letter.machine, letter.sent_at = "", time.monotonic()
+        self._again += letter.sent > 0
         try:
             self._orders.send_task(
                 TASK,
@@ -183,6 +190,8 @@ class CeleryPost:
             meta = self._results.decode(content)
             if meta["status"] == "STARTED":
                 letter.machine, letter.begun_at = str(meta["result"]["hostname"]), time.monotonic()
+                self._begun += 1
+                self._lag += letter.begun_at - letter.sent_at
             elif meta["status"] == "SUCCESS":
                 self._results.delete(self._results.get_key_for_task(letter.id))  # Celery never overwrites a success
                 self._take(letter, dict(meta["result"]))
@@ -285,7 +294,9 @@ class Cluster(Pool):
         return super().phonemize(text, language, listener)
 
     def status(self) -> dict[str, Any]:
-        return super().status() | self._post.status()
+        status = super().status() | self._post.status()
+        status["totals"] |= self._post.totals()
+        return status
 
     def close(self) -> None:
         super().close()
@@ -307,7 +318,9 @@ class Desk:
             return packed_reading(found)
         sound = join(self._pool.ask(utterance, speak, listener))
         taken = time.monotonic() - began
-        log.info("%s: %d characters, %.1f s of speech in %.1f s", letter, len(utterance.text), sound.seconds, taken)
+        said = (letter, len(utterance.text), sound.seconds, taken)
+        request = about(request_id=utterance.request_id)
+        log.info("%s: %d characters, %.1f s of speech in %.1f s", *said, extra=request)
         return packed_sound(sound)
 
 
@@ -361,7 +374,8 @@ def _answer_rolls(ours: Edition, pool: Pool) -> None:
             refused.add(theirs)
             log.error("This machine is refused: it has %s, and a front server %s", ours, theirs)
         found = pool.status()
-        return {"edition": asdict(ours), "workers": found["workers"], "ready": found["ready"]}
+        able = found["ready"] + found["asleep"]
+        return {"edition": asdict(ours), "workers": found["workers"], "ready": able}
 
     inspect_command(name=ROLL)(roll)
 

@@ -95,6 +95,8 @@ class Remote:
     """A worker of the front server's pool: whichever machine is free."""
 
     ready = True
+    asleep = False
+    restarts = 0
 
     def __init__(self, post: Post, timeout: float) -> None:
         self._post = post
@@ -103,6 +105,9 @@ class Remote:
 
     def start(self) -> None:
         """There is nothing to start here."""
+
+    def rest(self) -> None:
+        """There is nothing to do here meanwhile."""
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
         letter = self._letter = Letter("speak", utterance)
