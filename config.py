@@ -18,6 +18,11 @@ from tts.speech.errors import BadRequest
 from tts.speech.voices import VOICES, find_voice
 
 PREFIX = "KOKORO_"
+WYOMING_ADDRESS = "0.0.0.0:10200"
+"""Where Home Assistant's users expect a Wyoming server that speaks."""
+REDIS = ("redis", "rediss", "redis+socket")
+RABBIT = ("amqp", "amqps", "pyamqp")
+"""Schemes of the addresses that a cluster may meet at."""
 
 
 class ConfigError(Exception):
@@ -38,6 +43,18 @@ def setting(
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def _to_address(value: str) -> str | None:
+    """HOST:PORT, or the word for "where it is expected", or for "nowhere"."""
+    if value.lower() in ("on", "true", "yes"):
+        return WYOMING_ADDRESS
+    if value.lower() in ("", "off", "false", "no"):
+        return None
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(value)
+    return value
 
 
 def _to_bool(value: str) -> bool:
@@ -96,7 +113,10 @@ class Config:
 
     HOST: str = setting("0.0.0.0", "Address to listen on; 127.0.0.1 keeps the server to this machine.")
     PORT: int = setting(9880, "Port to listen on; 0 takes a free one.", low=0, high=65535)
-    ENGINE: str = setting("pool", "Who speaks: pool (warm workers) or command (one run of KOKORO_COMMAND a request).")
+    ENGINE: str = setting(
+        "pool",
+        "Who speaks: pool (warm workers), command (one run of KOKORO_COMMAND a request) or cluster (other machines).",
+    )
     MAX_TEXT_LENGTH: int = setting(10_000, "Longest text of one request.", "characters", low=1, high=10_000_000)
     ALLOWED_VOICES: tuple[str, ...] = setting(VOICES, "Voices that may be asked for, separated by commas.")
     DEFAULT_VOICE: str = setting("af_heart", "Voice of a request that names none; a blend is fine.")
@@ -129,6 +149,25 @@ class Config:
         (sys.executable, "-m", "tts.synth.cli"),
         "Command of ENGINE=command: any with the flags of hexgrad's kokoro.",
         parse=_to_command,
+    )
+    BROKER: str = setting(
+        "redis://127.0.0.1:6379/0",
+        "Where ENGINE=cluster and its workers meet: redis://, rediss:// or RabbitMQ's amqp://, password and all.",
+    )
+    RESULTS: str = setting("", "Redis that carries a cluster's speech back; empty is BROKER.", parse=str)
+    RESULT_EXPIRES: float = setting(
+        120.0,
+        "How long a cluster's speech waits for a front server that does not fetch it, as when that died.",
+        "seconds",
+        low=1,
+        high=86400,
+    )
+    IN_FLIGHT: int = setting(64, "Utterances that a cluster may be given at once.", low=1, high=1024)
+    LEAD: int = setting(
+        32,
+        "Utterances of one request that a cluster may have spoken ahead of its listener; each is up to 2 MB of memory.",
+        low=1,
+        high=1024,
     )
     MODEL: Path | None = setting(None, "A Kokoro ONNX export to use instead of the installed weights.")
     MODEL_DIR: Path = setting(
@@ -174,12 +213,22 @@ class Config:
     JOBS: int = setting(100, "Books that may wait to be spoken; one more is refused with 429.", low=1, high=100_000)
     JOBS_MB: int = setting(20_000, "Disk space for books; one more is refused with 507.", "megabytes", 1, 100_000_000)
     JOB_DAYS: float = setting(30.0, "Time until a book that has ended is removed; 0 keeps it.", "days", 0, 36_500)
+    WYOMING: str | None = setting(
+        None,
+        f"Address of the Wyoming server for Home Assistant: HOST:PORT, on ({WYOMING_ADDRESS}) or off.",
+        parse=_to_address,
+    )
+    SERVER: str | None = setting(
+        None, "Running server that the command line asks, such as http://nas:9880; by default one on this machine."
+    )
     LOG_LEVEL: str = setting("INFO", "Least severe message that is logged: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:
         for each in fields(self):
             _check_bounds(each.name, getattr(self, each.name), each.metadata["low"], each.metadata["high"])
-        _check_choice("ENGINE", self.ENGINE, ("pool", "command"))
+        _check_choice("ENGINE", self.ENGINE, ("pool", "command", "cluster"))
+        _check_scheme("BROKER", self.BROKER, (*REDIS, *RABBIT))
+        _check_scheme("RESULTS", self.RESULTS or self.BROKER, REDIS)
         _check_choice("UNKNOWN_TAGS", self.UNKNOWN_TAGS, ("refuse", "ignore"))
         _check_choice("LOG_FORMAT", self.LOG_FORMAT, ("text", "json"))
         _check_rate(self.RATE_LIMIT)
@@ -219,6 +268,11 @@ def variable(name: str) -> str:
     return name if name.startswith(PREFIX) else PREFIX + name
 
 
+def flag(name: str) -> str:
+    """What a setting is called on a command line."""
+    return "--" + name.lower().replace("_", "-")
+
+
 def _unknown(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
@@ -239,12 +293,14 @@ _PARSERS: dict[Any, Any] = {
     bool: _to_bool,
     Path: _to_path,
     Path | None: lambda value: _to_path(value) if value else None,
+    str | None: lambda value: value or None,
     tuple[str, ...]: _to_words,
 }
 _EXPECTED = {
     str: "a word",
     Path: "a path",
     _to_command: "a command",
+    _to_address: "HOST:PORT, on or off",
     int: "a whole number",
     float: "a number",
     bool: "true or false",
@@ -256,6 +312,13 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
     if low is not None and not value >= low or high is not None and not value <= high:
         span = f"from {low:g} to {high:g}" if high is not None else f"of at least {low:g}"
         raise ConfigError(f"{variable(name)} is {value}: expected a number {span}.")
+
+
+def _check_scheme(name: str, value: str, schemes: tuple[str, ...]) -> None:
+    scheme, separator, place = value.partition("://")
+    if scheme not in schemes or not place:
+        given = f"{scheme}://…" if separator else "no address"  # the rest may hold a password
+        raise ConfigError(f"{variable(name)} is {given}: expected {' or '.join(f'{each}://…' for each in schemes)}.")
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

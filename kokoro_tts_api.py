@@ -1,4 +1,7 @@
-"""The server: the whole wiring on one screen. `python kokoro_tts_api.py` serves; see config.py for the settings."""
+"""The server: the whole wiring on one screen. `python kokoro_tts_api.py` serves; see config.py for the settings.
+
+`python kokoro_tts_api.py worker --broker redis://…` speaks for the front server of a cluster instead.
+"""
 
 from __future__ import annotations
 
@@ -11,31 +14,33 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from flask import Flask
 
-from config import Config, ConfigError, variable
+from config import Config, ConfigError, flag, variable
 from tts import __version__
 from tts.api import access, description, jobs, kokoro, native, openai, operator, page, responses, tracing
 from tts.api.bodies import Limits
 from tts.api.cache import Answers
 from tts.api.metrics import Figures
 from tts.api.serving import Address, Server
+from tts.api.wyoming import Wyoming
 from tts.books.book import BookLimits
 from tts.books.library import Library, Terms
 from tts.engines import logs
 from tts.engines.base import Engine, Worker
 from tts.engines.child import Child
 from tts.engines.command import RUN_PREFIX, Command
+from tts.engines.parcels import Edition, Link
 from tts.engines.pool import Pool
 from tts.engines.relief import Relieved, Shift
 from tts.speech.errors import WorkerUnavailable
 from tts.speech.pronunciations import BadDictionary, Dictionary
 from tts.speech.text import Sizes
-from tts.synth.assets import MODEL_NAME, MODEL_SHA256, Assets, AssetsMissing, ensure
+from tts.synth.assets import MODEL_NAME, MODEL_SHA256, Assets, AssetsMissing, ensure, model_sha256
 
 log = logging.getLogger("tts")
 
@@ -43,6 +48,8 @@ BODY_SLACK = 65_536
 """Bytes of a JSON body beyond its text."""
 BYTES_A_CHARACTER = 12
 """Longest that JSON writes one character: two \\u escapes."""
+LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
+"""What this machine calls itself: its own health check asks by these names, whatever strangers must use."""
 WHOLE_RUN = Sizes(first=2000, longest=2000)
 """Utterances of a command that loads its model on every run: as few as its time limit allows."""
 
@@ -55,7 +62,7 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     """The application on `engine`, or on the one that the settings name; the engine must be started by the caller."""
     app = Flask("kokoro_tts_api", static_folder=None)
     app.config.from_mapping(asdict(config), VERSION=__version__, MAX_CONTENT_LENGTH=body_limit(config))
-    app.config["TRUSTED_HOSTS"] = list(config.ALLOWED_HOSTS) or None
+    app.config["TRUSTED_HOSTS"] = [*config.ALLOWED_HOSTS, *LOOPBACK] if config.ALLOWED_HOSTS else None
     app.extensions["engine"] = engine or make_engine(config)
     app.extensions["figures"] = Figures(app.extensions["engine"])
     app.extensions["library"] = make_library(config, app.extensions["engine"])
@@ -102,15 +109,40 @@ def make_engine(config: Config) -> Engine:
             Command(config.KOKORO_COMMAND, config.TEMP_DIR, config.TIMEOUT) for _ in range(config.WORKERS)
         ]
         return Pool("command", workers, config.THREADS, config.QUEUE, WHOLE_RUN)
-    return warm_pool(config, worker_command(config))
+    if config.ENGINE == "cluster":
+        from tts.engines.cluster import Cluster  # with Celery, which a single machine need not load
+
+        return Cluster(link(config), config.QUEUE, config.IN_FLIGHT, config.LEAD)
+    return warm_pool(config, worker_command(config), config.QUEUE)
 
 
-def warm_pool(config: Config, command: Sequence[str]) -> Pool:
-    """Warm workers, each a process with that command line, not started yet."""
+def warm_pool(config: Config, command: Sequence[str], queue: int) -> Pool:
+    """Warm workers, each a process with that command line, not started yet, for whom `queue` requests may wait."""
     shift = Shift(config.RECYCLE_AFTER, config.RECYCLE_MB, config.IDLE_UNLOAD)
     turn = threading.Lock()
     workers = [Relieved(lambda: Child(command, config.TIMEOUT), shift, turn) for _ in range(config.WORKERS)]
-    return Pool("pool", workers, config.THREADS, config.QUEUE, Sizes())
+    return Pool("pool", workers, config.THREADS, queue, Sizes())
+
+
+def link(config: Config) -> Link:
+    """Where the machines of a cluster meet. Raises StartFailed."""
+    try:
+        edition = Edition(__version__, model_sha256(config.MODEL))
+    except AssetsMissing as exc:
+        raise StartFailed(str(exc)) from exc
+    return Link(config.BROKER, config.RESULTS or config.BROKER, config.RESULT_EXPIRES, config.TIMEOUT, edition)
+
+
+def work(config: Config) -> int:
+    """Speak for the front servers of a cluster until told to stop; the exit code. Raises StartFailed."""
+    from tts.engines import cluster  # with Celery, which a single machine need not load
+
+    # Its queue is the broker's: those that wait here take over from letters that were withdrawn a moment ago.
+    pool = warm_pool(config, worker_command(config), config.WORKERS)
+    try:
+        return cluster.work(link(config), pool, config.WORKERS, config.LOG_LEVEL)
+    except WorkerUnavailable as exc:
+        raise StartFailed(exc.message) from exc
 
 
 def make_library(config: Config, engine: Engine) -> Library:
@@ -189,7 +221,7 @@ def serve(config: Config, engine: Engine | None = None) -> None:
                 config.HOST,
             )
         library: Library = app.extensions["library"]
-        with closing(library):  # ahead of the engine that it speaks with
+        with closing(library), wyoming(config, engine):  # ahead of the engine that it speaks with
             library.start()
             server.run(library.stop)
     except WorkerUnavailable as exc:
@@ -204,22 +236,41 @@ def serve(config: Config, engine: Engine | None = None) -> None:
             remove_leftovers(config.TEMP_DIR, config.CLEANUP_FILES)
 
 
+def wyoming(config: Config, engine: Engine) -> ExitStack:
+    """The Wyoming server that the settings ask for, if any, until the block ends. Raises StartFailed."""
+    stack = ExitStack()
+    if config.WYOMING:
+        try:
+            server = Wyoming(engine, limits(config), config.WYOMING, config.CONNECTIONS)
+        except OSError as exc:
+            raise StartFailed(f"Cannot listen on {config.WYOMING}: {exc.strerror}. Set KOKORO_WYOMING.") from exc
+        if config.API_KEY:
+            log.warning("Wyoming knows no keys: whoever reaches %s may have this server speak", config.WYOMING)
+        stack.callback(server.close)
+        server.start()
+    return stack
+
+
 def given(arguments: list[str]) -> dict[str, str]:
     """The settings that `--name value` arguments give, as the environment would have them."""
     parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__, allow_abbrev=False)
     for each in fields(Config):
-        flag = "--" + each.name.lower().replace("_", "-")
-        parser.add_argument(flag, dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
+        parser.add_argument(flag(each.name), dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
     return {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Serve with these arguments, or the command line's."""
     # Until the server listens, and takes signals itself: an end that leaves nothing half fetched or half begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        os.environ.update(given(sys.argv[1:]))  # where a command of ours finds its settings, too
+        words = sys.argv[1:] if arguments is None else arguments
+        working = words[:1] == ["worker"]
+        os.environ.update(given(words[working:]))  # where a command of ours finds its settings, too
         config = Config.from_environment(os.environ)
         logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)
+        if working:
+            sys.exit(work(config))
         serve(config)
     except (ConfigError, StartFailed) as exc:
         sys.exit(f"kokoro-tts-api cannot start: {exc}")

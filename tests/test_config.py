@@ -31,6 +31,13 @@ READ = [
     ("KOKORO_CONNECTIONS", "9", "CONNECTIONS", 9),
     ("KOKORO_GRACE", "2.5", "GRACE", 2.5),
     ("KOKORO_COMMAND", "kokoro --debug", "KOKORO_COMMAND", ("kokoro", "--debug")),
+    ("KOKORO_ENGINE", "cluster", "ENGINE", "cluster"),
+    ("KOKORO_BROKER", "rediss://:secret@broker:6380/1", "BROKER", "rediss://:secret@broker:6380/1"),
+    ("KOKORO_RESULTS", "redis://results", "RESULTS", "redis://results"),
+    ("KOKORO_RESULTS", "", "RESULTS", ""),
+    ("KOKORO_RESULT_EXPIRES", "30", "RESULT_EXPIRES", 30.0),
+    ("KOKORO_IN_FLIGHT", "9", "IN_FLIGHT", 9),
+    ("KOKORO_LEAD", "9", "LEAD", 9),
     ("KOKORO_MODEL", "~/k.onnx", "MODEL", Path.home() / "k.onnx"),
     ("KOKORO_MODEL", "", "MODEL", None),
     ("KOKORO_MODEL_DIR", "models", "MODEL_DIR", Path("models")),
@@ -57,6 +64,11 @@ READ = [
     ("KOKORO_JOBS", "2", "JOBS", 2),
     ("KOKORO_JOBS_MB", "300", "JOBS_MB", 300),
     ("KOKORO_JOB_DAYS", "0.5", "JOB_DAYS", 0.5),
+    ("KOKORO_WYOMING", "127.0.0.1:10300", "WYOMING", "127.0.0.1:10300"),
+    ("KOKORO_WYOMING", "on", "WYOMING", "0.0.0.0:10200"),
+    ("KOKORO_WYOMING", "off", "WYOMING", None),
+    ("KOKORO_SERVER", "http://nas:9880", "SERVER", "http://nas:9880"),
+    ("KOKORO_SERVER", "", "SERVER", None),
     ("KOKORO_LOG_LEVEL", "DEBUG", "LOG_LEVEL", "DEBUG"),
 ]
 
@@ -143,7 +155,24 @@ WRONG = [
     ("KOKORO_CONNECTIONS", "0", "from 1 to"),
     ("KOKORO_CACHE_MB", "-1", "from 0 to"),
     ("KOKORO_HOST", "", "KOKORO_HOST is '': expected a word"),
+    ("KOKORO_BROKER", "localhost:6379", "KOKORO_BROKER is no address: expected redis://… or rediss://…"),
+    ("KOKORO_BROKER", "amqp://rabbit", "KOKORO_RESULTS is amqp://…: expected redis://… or rediss://…"),
+    ("KOKORO_RESULTS", "amqp://rabbit", "KOKORO_RESULTS is amqp://…"),
+    ("KOKORO_RESULT_EXPIRES", "0", "from 1 to"),
+    ("KOKORO_IN_FLIGHT", "0", "from 1 to"),
+    ("KOKORO_LEAD", "0", "from 1 to"),
 ]
+
+
+def test_rabbitmq_needs_a_redis_beside_it() -> None:
+    config = Config(BROKER="amqp://rabbit", RESULTS="redis://results")
+    assert config.BROKER == "amqp://rabbit"
+
+
+def test_a_broker_s_password_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config(BROKER="http://me:secret@broker")
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "value", "words"), WRONG)

@@ -83,7 +83,7 @@ def probe(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode) -> 
 
 def test_describes_every_route(app: Flask, description: dict[str, Any]) -> None:
     routes = {
-        (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        (method.lower(), re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         if not rule.endpoint.endswith("static")  # files of the page
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}

@@ -198,3 +198,58 @@ def test_a_cancel_does_not_reach_a_worker_that_refused() -> None:
 def test_nobody_waits_for_nothing(listener: Listener, error: type[Exception]) -> None:
     with pytest.raises(error):
         next(Task(utterance(), speak).answers(listener))
+
+
+def background(line: Line, *texts: str) -> Place:
+    place = line.enter(sum(map(len, texts)), background=True)
+    for text in texts:
+        place.submit(utterance(text))
+    return place
+
+
+def test_workers_elsewhere_take_no_more_than_they_can() -> None:
+    line = Line(workers=2, longest=10, apart=True)
+    enter(line, "a1", "a2", "a3")
+    assert [take(line), take(line)] == ["a1", "a2"]
+    assert line.take(0) is None
+    line.resize(3)
+    assert take(line) == "a3"
+
+
+def test_workers_that_come_wake_a_waiting_taker() -> None:
+    line = Line(workers=1, longest=10, apart=True)
+    enter(line, "first", "second")
+    taken = [take(line)]
+    taker = threading.Thread(target=lambda: taken.append(take_within(line, 10)))
+    taker.start()
+    line.resize(2)
+    taker.join(10)
+    assert taken == ["first", "second"]
+
+
+def test_workers_that_go_make_the_line_shorter() -> None:
+    line = Line(workers=4, longest=0, apart=True)
+    enter(line, "a")
+    line.resize(1)
+    with pytest.raises(Busy):
+        enter(line, "b")
+
+
+def test_the_background_has_what_listeners_leave_of_workers_elsewhere() -> None:
+    line = Line(workers=2, longest=10, apart=True)
+    background(line, "book 1", "book 2", "book 3")
+    enter(line, "a1")
+    assert [take(line), take(line)] == ["a1", "book 1"]
+    assert line.take(0) is None
+
+
+def test_one_background_task_gives_way_when_no_worker_elsewhere_is_free() -> None:
+    line = Line(workers=3, longest=10, apart=True)
+    background(line, "book 1", "book 2")
+    tasks = [line.take(0)[0], line.take(0)[0]]  # type: ignore[index]
+    place = enter(line, "a1")
+    assert [task.cancelled for task in tasks] == [False, False]
+    assert take(line) == "a1"
+    place.submit(utterance("a2"))
+    assert [task.cancelled for task in tasks] == [True, False]
+    assert take(line) == "a2"

@@ -20,7 +20,7 @@ def main() -> None:
     logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)
     workers = [sys.executable, "-m", "tests.fakes.fake_worker_process", *sys.argv[1:]]
     try:
-        serve(config, warm_pool(config, workers))
+        serve(config, warm_pool(config, workers, config.QUEUE))
     except StartFailed as exc:
         sys.exit(f"kokoro-tts-api cannot start: {exc}")
 

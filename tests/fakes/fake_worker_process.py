@@ -11,9 +11,11 @@ import array
 import math
 import os
 import queue
+import random
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import IO, Any
 
 from tts.engines.protocol import LENGTHS, read_frame, write_frame
@@ -28,9 +30,12 @@ def main() -> None:
     parser.add_argument("--mode", choices=MODES)
     parser.add_argument("--pace", type=float, default=0.0, help="seconds of work a character")
     parser.add_argument("--pieces", type=int, default=2)
+    parser.add_argument("--ms", type=int, default=1, help="milliseconds of sound a character")
+    parser.add_argument("--noise", action="store_true", help="noise that FLAC makes as much of as of speech, no tone")
+    parser.add_argument("--once", type=Path, help="a file; where it is there already, the start fails")
     options = parser.parse_args()
     frames = sys.stdout.buffer
-    begin(options.mode, frames)
+    begin("cannot-load" if started_before(options.once) else options.mode, frames)
     write_frame(frames, {"kind": "ready", "message": "a fake"})
     orders: queue.SimpleQueue[tuple[dict[str, Any], threading.Event]] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(orders,), daemon=True).start()
@@ -40,8 +45,19 @@ def main() -> None:
         if options.mode and "bad" in text:
             misbehave(options.mode, frames)
             continue
-        speak(text, options.pieces, options.pace, frames, stop)
+        if order["kind"] == "phonemize":
+            write_frame(frames, {"kind": "phonemes", "phonemes": text.lower(), "tokens": [0, len(text), 0]})
+        else:
+            samples = sound(len(text) * options.ms, options.noise)
+            speak(samples, options.pieces, options.pace * len(text), frames, stop)
         write_frame(frames, {"kind": "done"})
+
+
+def started_before(file: Path | None) -> bool:
+    if file is None or file.exists():
+        return file is not None
+    file.touch()
+    return False
 
 
 def begin(mode: str | None, frames: IO[bytes]) -> None:
@@ -89,12 +105,21 @@ def listen(orders: queue.SimpleQueue[tuple[dict[str, Any], threading.Event]]) ->
     os._exit(0)
 
 
-def speak(text: str, pieces: int, pace: float, frames: IO[bytes], stop: threading.Event) -> None:
-    """24 samples (1 ms) of tone a character, in pieces."""
-    samples = array.array("f", (0.25 * math.sin(i * math.pi / 12) for i in range(24))) * len(text)
+def sound(ms: int, noise: bool) -> array.array[float]:
+    """24 samples a millisecond."""
+    if noise:
+        return (NOISE * (1 + 24 * ms // len(NOISE)))[: 24 * ms]
+    return array.array("f", (0.25 * math.sin(i * math.pi / 12) for i in range(24))) * ms
+
+
+NOISE = array.array("f", (random.uniform(-0.02, 0.02) for _ in range(24_000)))
+
+
+def speak(samples: array.array[float], pieces: int, seconds: float, frames: IO[bytes], stop: threading.Event) -> None:
+    """Send the samples in pieces, as slowly as if they were made."""
     step = -(-len(samples) // pieces)
     for start in range(0, len(samples), step):
-        if stop.wait(pace * len(text) / pieces):
+        if stop.wait(seconds / pieces):
             return
         write_frame(frames, {"kind": "chunk", "words": []}, samples[start : start + step].tobytes())
 

@@ -142,7 +142,7 @@ class Operation:
     """One route: what its view tells, and what the rule does."""
 
     def __init__(self, rule: Rule, view: Callable[..., Any]) -> None:
-        self.path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        self.path = re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule)
         self.method = next(method.lower() for method in sorted(rule.methods or ()) if method not in ("HEAD", "OPTIONS"))
         self.arguments = sorted(rule.arguments)
         self.described: Described = getattr(view, "described", Described())

@@ -1,7 +1,7 @@
 """The waiting line: requests take turns, task by task, so that a long text does not starve a short one.
 
-Background requests are spoken only while nobody listens: a task of theirs that is being spoken when a listener comes
-gives way, which its request hears of as ClientGone, and may be asked for again.
+Background requests are spoken only while nobody listens or, where workers share no cores, by those that are free. A
+task of theirs in a listener's way is ended, which its request hears of as ClientGone, and may be asked for again.
 """
 
 from __future__ import annotations
@@ -108,16 +108,18 @@ class Task:
 class Line:
     """Every request's tasks; workers take the next one with `take`, requests come with `enter` and go with `leave`."""
 
-    def __init__(self, workers: int, longest: int) -> None:
+    def __init__(self, workers: int, longest: int, apart: bool = False) -> None:
+        """Up to `longest` requests wait for `workers`, which are `apart` when they share no cores."""
         self._workers = workers
+        self._apart = apart
         self._longest = longest
         self._changed = threading.Condition()
         self._turns: deque[Place] = deque()
         self._waiting: set[Place] = set()
         self._busy = 0
         self._background: deque[Place] = deque()
-        self._interruptible: set[Task] = set()
-        """Background tasks that are being spoken."""
+        self._interruptible: dict[Task, None] = {}
+        """Background tasks that are being spoken, the oldest first: elsewhere, the newest may not have been begun."""
         self._closed = False
         self._pace = PACE * workers
         self._taken = 0
@@ -145,7 +147,7 @@ class Line:
             if not place.tasks:
                 (self._background if place.background else self._turns).append(place)
             place.tasks.append(task)
-            interrupted = [] if place.background else list(self._interruptible)
+            interrupted = [] if place.background else self._in_the_way()
             self._changed.notify()
         for other in interrupted:
             other.cancel()
@@ -161,6 +163,18 @@ class Line:
     @property
     def closed(self) -> bool:
         return self._closed
+
+    @property
+    def workers(self) -> int:
+        """How many workers serve it now."""
+        return self._workers
+
+    def resize(self, workers: int) -> None:
+        """So many workers serve it from now on."""
+        with self._changed:
+            self._pace *= workers / self._workers
+            self._workers = workers
+            self._changed.notify_all()
 
     def take(self, seconds: float) -> tuple[Task, int] | None:
         """The next task, and how many tasks share the cores now; None when none came within `seconds`, or ever will."""
@@ -184,13 +198,24 @@ class Line:
             self._waited += time.monotonic() - place.since
 
     def _due(self) -> deque[Place]:
-        """The turns to take one of: the background's only when nothing of a listener's waits or is being spoken."""
-        return self._turns if self._turns or self._busy else self._background
+        """The turns to take one of, none while no worker is free for them: the background's only when nothing of a
+        listener's waits, nor is being spoken on the same cores."""
+        if not self._apart:
+            return self._turns if self._turns or self._busy else self._background
+        spoken = self._busy if self._turns else self._busy + len(self._interruptible)
+        return (self._turns or self._background) if spoken < self._workers else deque()
+
+    def _in_the_way(self) -> list[Task]:
+        """Background tasks to give way to one more of a listener's: all on its cores, or one when no worker is free."""
+        spoken = [task for task in self._interruptible if not task.cancelled]
+        if not self._apart:
+            return spoken
+        return spoken[:1] if self._busy + len(spoken) >= self._workers else []
 
     def _begun(self, place: Place, task: Task) -> int:
         """How many tasks of the kind of `task` are being spoken, itself included."""
         if place.background:
-            self._interruptible.add(task)
+            self._interruptible[task] = None
             return len(self._interruptible)
         self._busy += 1
         return self._busy
@@ -199,9 +224,10 @@ class Line:
         """A worker has ended `task`, which took it so long."""
         with self._changed:
             if task in self._interruptible:
-                self._interruptible.remove(task)
+                del self._interruptible[task]
             else:
                 self._busy -= 1
+            if not self._busy:
                 self._changed.notify_all()  # the background may have been waiting for this
             if seconds > 0.01 and not task.cancelled:
                 pace = len(task.utterance.text) / seconds * self._workers

@@ -6,13 +6,13 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from tts.engines.base import Listener, Worker
-from tts.engines.line import Line, Task, read
+from tts.engines.line import Line, Task, Work, read
 from tts.engines.logs import about
 from tts.speech.audio import Chunk
 from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, WorkerLost, WorkerUnavailable
@@ -29,15 +29,17 @@ IDLE = 1.0
 
 
 class Pool:
-    """Workers, a thread for each, and the line that they serve."""
+    """Workers, a thread for each, and the line that they serve.
+
+    They share `threads` cores; 0 says that each has its own ones, elsewhere.
+    """
 
     def __init__(
         self, name: str, workers: Sequence[Worker], threads: int, queue: int, sizes: Sizes, idle: float = IDLE
     ) -> None:
         self.name = name
         self._sizes = sizes
-        self._threads = threads
-        self._line = Line(len(workers), queue)
+        self._line = Line(len(workers), queue, apart=threads == 0)
         self._drivers = [Driver(f"worker-{i}", each, self._line, threads, idle) for i, each in enumerate(workers)]
 
     def start(self) -> None:
@@ -66,11 +68,11 @@ class Pool:
                 under_way.append(place.submit(replace(utterance, request_id=listener.request_id)))
 
         try:
-            look_ahead(1)
+            look_ahead(self.lead(0))
             spoken = 0
             while under_way:
                 for chunk in under_way[0].answers(listener):
-                    look_ahead(2 if spoken < ALONE - 1 else len(self._drivers) + 1)
+                    look_ahead(self.lead(spoken + 1))
                     yield _written(chunk, request.text)
                 under_way.popleft()
                 spoken += 1
@@ -78,13 +80,24 @@ class Pool:
         finally:
             place.leave()
 
+    def lead(self, begun: int) -> int:
+        """How many utterances of a request may be under way when the listener has heard the beginning of `begun`."""
+        if begun < ALONE:
+            return begun + 1
+        return len(self._drivers) + 1
+
     def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
         runs = (Run(text, 0, len(text)),)
         utterance = Utterance(runs, find_voice("af_heart"), language, request_id=listener.request_id)
-        place = self._line.enter(len(text))
+        found: Pronunciation
+        (found,) = self.ask(utterance, read, listener)
+        return found
+
+    def ask(self, utterance: Utterance, work: Work, listener: Listener) -> Iterator[Any]:
+        """What a worker makes of one utterance. Raises what synthesize() raises."""
+        place = self._line.enter(len(utterance.text))
         try:
-            found: Pronunciation = next(place.submit(utterance, read).answers(listener))
-            return found
+            yield from place.submit(utterance, work).answers(listener)
         finally:
             place.leave()
 
@@ -176,6 +189,8 @@ class Driver(threading.Thread):
                 if taken := self._line.take(self._idle):
                     self._task, sharing = taken
                     self._speak(self._task, max(1, self._threads // sharing))
+                elif self._line.closed:
+                    return
                 elif self._worker.ready:
                     self._worker.rest()
                 elif not self._worker.asleep and self._error is None:  # it died; one that can't start waits for a task

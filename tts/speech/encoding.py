@@ -10,7 +10,7 @@ import av
 import numpy as np
 import soxr  # type: ignore[import-untyped]
 
-from tts.speech.audio import FORMATS, SAMPLE_RATE, Chunk, Samples, clip, to_pcm, wav_header
+from tts.speech.audio import FORMATS, PCM_PEAK, SAMPLE_RATE, Chunk, Samples, clip, to_pcm, wav_header
 
 QUIET = 0.01  # -40 dBFS: Kokoro is below -60 dBFS before it speaks
 NOTHING: Samples = np.zeros(0, np.float32)
@@ -36,6 +36,16 @@ def encode_whole(chunks: Iterable[Chunk], format: str, sample_rate: int = SAMPLE
         return _seekable_flac(_resample(chunks, rate), rate)
     sound = b"".join(encode(chunks, "pcm" if format == "wav" else format, sample_rate))
     return wav_header(rate, len(sound)) + sound if format == "wav" else sound
+
+
+def decode_flac(data: bytes) -> Samples:
+    """The samples [n] of a mono FLAC file at SAMPLE_RATE. Raises ValueError when it is none."""
+    try:
+        with av.open(io.BytesIO(data), "r") as container:
+            blocks = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
+    except av.FFmpegError as exc:
+        raise ValueError(f"{len(data)} bytes are no FLAC file: {exc}") from exc
+    return np.concatenate(blocks or [np.zeros(0, np.int16)]).astype(np.float32) / np.float32(PCM_PEAK)
 
 
 def _write_pcm(blocks: Iterable[Samples], header: bytes) -> Generator[bytes, None, None]:

@@ -82,6 +82,8 @@ class _Reader(ContentHandler):
         self._manners = [manner]
         self._tags: list[tuple[str, dict[str, str], int]] = []
         self._runs: list[Run] = []
+        self._at = 0
+        """Where the tag begins that is being looked at."""
         self._voices = voices
         self._field = field
         self._ignore_unknown = ignore_unknown
@@ -89,11 +91,12 @@ class _Reader(ContentHandler):
     def startElement(self, name: str, attrs: AttributesImpl) -> None:
         tag = name.rpartition(":")[2]
         given = dict(attrs.items())
+        self._at = self._place()
         if len(self._tags) >= MAX_DEPTH:
             raise self._wrong(f"<{tag}>", f"at most {MAX_DEPTH} tags inside each other")
         if tag not in _KNOWN and not self._ignore_unknown:
             raise self._wrong(f"<{tag}>", f"one of {', '.join(sorted(_KNOWN))}")
-        self._tags.append((tag, given, self._place()))
+        self._tags.append((tag, given, self._at))
         manner = self._manner_for(tag, given)
         if manner != self._manners[-1] or tag in ("p", "s"):
             self._flush()
@@ -101,6 +104,7 @@ class _Reader(ContentHandler):
 
     def endElement(self, name: str) -> None:
         tag, given, start = self._tags.pop()
+        self._at = start
         if tag in ("sub", "phoneme", "say-as"):
             self._replace(tag, given, start)
         if tag in ("p", "s"):
@@ -208,7 +212,7 @@ class _Reader(ContentHandler):
         return given[name].strip()
 
     def _wrong(self, what: str, expected: str) -> BadRequest:
-        message = f"{self._field} has {what[:80]} at position {self._place()}: expected {expected}."
+        message = f"{self._field} has {what[:80]} at position {self._at}: expected {expected}."
         return BadRequest(message, self._field, what, expected)
 
 

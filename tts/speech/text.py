@@ -47,6 +47,7 @@ class Utterance:
     pronunciations: tuple[tuple[str, str], ...] = ()
     request_id: str = ""
     """What the log calls the request that it belongs to."""
+    background: bool = False
 
     @property
     def text(self) -> str:
@@ -100,6 +101,7 @@ def _utterance(request: SpeechRequest, passage: Passage, start: int, end: int, r
         normalize=request.normalize,
         phonemes=request.phonemes,
         pronunciations=request.pronunciations,
+        background=request.background,
     )
 
 

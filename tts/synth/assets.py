@@ -80,6 +80,16 @@ def chosen_model(folder: Path, model: Path | None) -> Path:
     return model
 
 
+def model_sha256(model: Path | None) -> str:
+    """The sha256 of the model that a server with `model` speaks with. Raises AssetsMissing."""
+    if model is None:
+        return MODEL_SHA256
+    try:
+        return _sha256(model)
+    except OSError as exc:
+        raise AssetsMissing(f"KOKORO_MODEL is {model}, which cannot be read: {exc.strerror}.") from exc
+
+
 def ensure_model(path: Path, packages: Sequence[str] = MODEL_PARTS) -> Path:
     """Kokoro's own weights at `path`, joined from the packages that bring them. Raises AssetsMissing."""
     if path.is_file() and _sha256(path) == MODEL_SHA256:

@@ -78,13 +78,16 @@ class Session:
             run.terminate = True
 
 
-def _provider(device: str) -> str:
-    provider = DEVICES.get(device, "")
+def devices() -> list[str]:
+    """The devices that this onnxruntime offers."""
     available = onnxruntime.get_available_providers()
-    if provider not in available:
-        offered = [name for name, wanted in DEVICES.items() if wanted in available]
-        raise ValueError(f"device {device!r} is not offered by this onnxruntime; it offers {', '.join(offered)}")
-    return provider
+    return [name for name, provider in DEVICES.items() if provider in available]
+
+
+def _provider(device: str) -> str:
+    if device not in devices():
+        raise ValueError(f"device {device!r} is not offered by this onnxruntime; it offers {', '.join(devices())}")
+    return DEVICES[device]
 
 
 class Whole:

@@ -1,0 +1,33 @@
+# Speaks at once: weights and voices are in the image. See deploy/README.md.
+FROM python:3.12-slim AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/kokoro/bin:$PATH
+RUN python -m venv /opt/kokoro
+WORKDIR /src
+# By themselves, so that a change of our own code installs nothing again.
+COPY requirements.txt ./
+RUN pip install -r requirements.txt
+COPY pyproject.toml README.md LICENSE config.py kokoro_tts_api.py ./
+COPY tts tts
+RUN pip install --no-deps .
+# Another hub that has the voices, where the usual one can't be reached.
+ARG KOKORO_HUB
+# Joins the weights, fetches the voices, checks both against their sha256, and fails where anything is wrong.
+WORKDIR /tmp
+RUN KOKORO_MODEL_DIR=/models kokoro-tts-api doctor --quick
+
+FROM python:3.12-slim
+RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /tmp kokoro \
+    && install -d -o kokoro -g kokoro /data
+COPY --from=build /opt/kokoro /opt/kokoro
+COPY --from=build /models /models
+# What the network becomes on this CPU is made at the first start, and is the only thing written beside books.
+RUN install -d -o kokoro -g kokoro /models/graphs
+ENV PATH=/opt/kokoro/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    KOKORO_MODEL_DIR=/models KOKORO_DATA_DIR=/data KOKORO_TEMP_DIR=/tmp/kokoro
+USER 10001:10001
+WORKDIR /tmp
+VOLUME ["/data", "/models/graphs"]
+EXPOSE 9880 10200
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s CMD ["kokoro-tts-api", "health"]
+ENTRYPOINT ["kokoro-tts-api"]
+CMD ["serve"]

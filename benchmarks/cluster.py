@@ -1,0 +1,126 @@
+"""What a cluster costs and gains: `python -m benchmarks.cluster` speaks on more and more simulated machines.
+
+Redis, Celery, the front server's engine and the machines' programs are real; only the networks are fake: each takes a
+fixed time for a character, and makes noise that FLAC packs as it packs speech. So any number of machines fits on one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from redis import Redis as Client
+
+from tests.fakes.cluster_machine import EDITION
+from tests.fakes.hosts import Machine, redis
+from tests.waiting import until
+from tts.engines.base import Listener
+from tts.engines.cluster import Cluster
+from tts.engines.parcels import Link
+from tts.speech.request import SpeechRequest
+from tts.speech.voices import find_voice
+
+PACE, MS = 0.005, 60
+"""Seconds of work and milliseconds of sound a character: English on a worker of twelve times real time."""
+TEXT = " ".join(f"This is sentence {number} of a text that is long enough to be shared out." for number in range(40))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was measured with so many machines; CPU in seconds, traffic in bytes, all in total."""
+
+    machines: int
+    characters: int
+    utterances: int
+    seconds: float
+    front_cpu: float
+    redis_cpu: float
+    commands: int
+    bytes_in: int
+    bytes_out: int
+
+    @property
+    def efficiency(self) -> float:
+        return self.characters * PACE / self.seconds / self.machines
+
+    @property
+    def audio(self) -> float:
+        return self.characters * MS / 1000
+
+    def row(self) -> str:
+        each, second = self.utterances, self.audio
+        return (
+            f"{self.machines:8} {self.audio / self.seconds:9.1f} {self.efficiency:10.1%}"
+            f" {1000 * self.front_cpu / each:12.1f} {1000 * self.front_cpu / second:12.2f}"
+            f" {1000 * self.redis_cpu / second:12.2f} {self.commands / each:10.0f}"
+            f" {self.bytes_in / second / 1000:10.1f} {self.bytes_out / second / 1000:10.1f}"
+        )
+
+
+HEADINGS = (
+    f"{'machines':>8} {'x real':>9} {'efficiency':>10} {'front ms/utt':>12} {'front ms/s':>12}"
+    f" {'redis ms/s':>12} {'cmds/utt':>10} {'kB in/s':>10} {'kB out/s':>10}"
+)
+
+
+@contextmanager
+def cluster(machines: int, folder: Path) -> Iterator[tuple[Cluster, Client, psutil.Process]]:
+    """A front server's engine with so many machines, and the Redis between them."""
+    with ExitStack() as stack:
+        server = stack.enter_context(redis(folder))
+        for _ in range(machines):
+            machine = Machine(server.url(), folder, "--pace", str(PACE), "--ms", str(MS), "--noise", "--pieces", "1")
+            stack.callback(machine.end)
+        engine = Cluster(Link(server.url(), server.url(), 60, 60, EDITION), 1000, 2 * machines, 32)
+        stack.enter_context(closing(engine))
+        engine.start()
+        until(lambda: engine.status()["workers"] == machines, 120)
+        yield engine, stack.enter_context(closing(Client(port=server.port))), psutil.Process(server.pid)
+
+
+def measure(machines: int, listeners: int, folder: Path) -> Run:
+    """Have so many listeners hear a long text each, all at once."""
+    request = SpeechRequest(TEXT, find_voice("af_heart"), "a")
+    with cluster(machines, folder) as (engine, client, process), ThreadPoolExecutor(listeners) as threads:
+        client.config_resetstat()
+        redis_before, front_before, began = cpu(process), time.process_time(), time.monotonic()
+        list(threads.map(lambda _: [None for _ in engine.synthesize(request, Listener())], range(listeners)))
+        seconds, front = time.monotonic() - began, time.process_time() - front_before
+        found = client.info("stats")
+        return Run(
+            machines=machines,
+            characters=listeners * len(TEXT),
+            utterances=listeners * len(engine.plan(request)),
+            seconds=seconds,
+            front_cpu=front,
+            redis_cpu=cpu(process) - redis_before,
+            commands=found["total_commands_processed"],
+            bytes_in=found["total_net_input_bytes"],
+            bytes_out=found["total_net_output_bytes"],
+        )
+
+
+def cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("machines", type=int, nargs="*", default=[1, 2, 4, 8])
+    options = parser.parse_args()
+    print(HEADINGS)
+    for machines in options.machines:
+        with tempfile.TemporaryDirectory() as folder:
+            print(measure(machines, listeners=2 * machines, folder=Path(folder)).row(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Writes the pages that say what the code says: `python -m docs.generate`. A test holds them equal to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any
+
+from config import Config, usable_cores, variable
+from tts.speech.voices import LANGUAGES, OPENAI_VOICES, VOICES
+
+FOLDER = Path(__file__).parent
+NOTE = "<!-- Made by `python -m docs.generate`: change {source}, not this page. -->"
+
+WORDS = {
+    "ALLOWED_VOICES": f"all {len(VOICES)}",
+    "KOKORO_COMMAND": "`python -m tts.synth.cli`",
+    "MODEL_DIR": "the user's cache folder",
+    "DATA_DIR": "the user's data folder",
+}
+"""Defaults that are long, or another on each machine."""
+
+SETTINGS = """\
+# Settings
+
+Each setting is an environment variable or an argument. The argument has no prefix, small letters and hyphens:
+`KOKORO_MAX_TEXT_LENGTH=500` is `--max-text-length 500`. An argument wins over the variable.
+
+```
+KOKORO_PORT=9881 python run.py
+python run.py --port 9881
+```
+
+In PowerShell:
+
+```powershell
+$env:KOKORO_PORT = "9881"; python run.py
+```
+
+The server checks all settings when it starts. A wrong value, or a `KOKORO_` variable that does not exist, stops the
+start. The message names the setting, its value and what was expected.
+
+A true-or-false setting takes `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`. A list is separated by commas.
+
+| variable | default | allowed | what it does |
+|---|---|---|---|
+"""
+
+VOICES_HEAD = """\
+# Voices
+
+There are {count} voices. The first letter of a name is the language, the second is `f` (female) or `m` (male).
+
+## Hear them
+
+Start the server and open `http://localhost:9880/`. The page lists all voices by language. Choose the
+voice: each one in the list has a button that plays a short greeting, made by your own server at that moment.
+
+To keep a sample of each voice as a file:
+
+```python
+import requests
+
+server = "http://localhost:9880"
+languages = requests.get(f"{{server}}/voices", timeout=10).json()["languages"]
+for voice in [name for name, code in languages.items() if code == "en-us"]:
+    request = {{"text": "Hello. This is how I sound.", "voice": voice}}
+    answer = requests.post(f"{{server}}/synthesize", json=request, timeout=60)
+    answer.raise_for_status()
+    with open(f"{{voice}}.wav", "wb") as file:
+        file.write(answer.content)
+```
+
+`GET /voices` tells which voices your server allows (`KOKORO_ALLOWED_VOICES`) and which is the default
+(`KOKORO_DEFAULT_VOICE`).
+
+## By language
+
+| language | code | female | male |
+|---|---|---|---|
+"""
+
+VOICES_TAIL = """
+A voice reads text as its own language unless the request names another (`language`). See [Languages](languages.md).
+
+## OpenAI's names
+
+OpenAI's voice names work on every route. Each means one of Kokoro's voices:
+
+| OpenAI | here |
+|---|---|
+{openai}
+## Blends
+
+A blend is several voices with weights: `af_bella(2)+af_sky(1)` is two parts Bella and one part Sky. Without a weight a
+voice counts 1. A minus leads away from a voice: `af_bella-af_sky`. Up to ten voices, of one language; American and
+British English count as one. The language of a blend is that of its first voice.
+
+A blend works wherever a voice does. `POST /v1/audio/voices/combine` makes a `.pt` file of it, see
+[HTTP API](api.md#voices-and-blends).
+"""
+
+
+def settings_page() -> str:
+    """The page of all settings."""
+    rows = [f"| {' | '.join(_row(each))} |\n" for each in fields(Config)]
+    return NOTE.format(source="config.py") + "\n\n" + SETTINGS + "".join(rows)
+
+
+def voices_page() -> str:
+    """The page of all voices."""
+    rows = [f"| {' | '.join(row)} |\n" for row in _languages()]
+    openai = "".join(f"| `{theirs}` | `{ours}` |\n" for theirs, ours in OPENAI_VOICES.items())
+    head, tail = VOICES_HEAD.format(count=len(VOICES)), VOICES_TAIL.format(openai=openai)
+    return NOTE.format(source="docs/generate.py") + "\n\n" + head + "".join(rows) + tail
+
+
+PAGES = {"settings.md": settings_page, "voices.md": voices_page}
+
+
+def _languages() -> Iterator[tuple[str, ...]]:
+    for language in LANGUAGES:
+        kinds = [[name for name in VOICES if name.startswith(language.letter + kind)] for kind in "fm"]
+        yield language.name, f"`{language.code}`", *(", ".join(f"`{name}`" for name in names) for names in kinds)
+
+
+def _row(each: Field[Any]) -> tuple[str, ...]:
+    why = each.metadata["why"].replace("|", "\\|")
+    return f"`{variable(each.name)}`", _default(each), _allowed(each), why
+
+
+def _default(each: Field[Any]) -> str:
+    if each.name in WORDS:
+        return WORDS[each.name]
+    if each.default_factory is usable_cores:
+        return "the cores that it may use"
+    if each.default_factory is not MISSING:
+        return "depends on the machine"
+    value = each.default
+    if value in (None, (), ""):
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`{','.join(value)}`"
+    return f"`{_number(value)}`{_unit(each)}" if isinstance(value, int | float) else f"`{value}`"
+
+
+def _allowed(each: Field[Any]) -> str:
+    low, high = each.metadata["low"], each.metadata["high"]
+    if low is None:
+        return ""
+    return f"{_number(low)} to {_number(high)}" if high is not None else f"{_number(low)} or more"
+
+
+def _unit(each: Field[Any]) -> str:
+    return f" {each.metadata['unit']}" if each.metadata["unit"] else ""
+
+
+def _number(value: float) -> str:
+    """As it may be typed, without a point where it is whole."""
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def main() -> None:
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), "utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

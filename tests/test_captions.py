@@ -1,0 +1,56 @@
+"""Captions: cues follow the sentences, times their words, and no line can be taken for a mark."""
+
+from __future__ import annotations
+
+import pytest
+
+from tts.speech.audio import Word
+from tts.speech.captions import LONGEST_CUE, captions, cues
+
+
+def words(text: str) -> list[Word]:
+    """Half a second for each word of the text."""
+    found, at = [], 0
+    for number, word in enumerate(text.split()):
+        at = text.index(word, at)
+        found.append(Word(word, at, at + len(word), number / 2, number / 2 + 0.4))
+        at += len(word)
+    return found
+
+
+def test_a_sentence_is_a_cue() -> None:
+    text = "Hello there. How are\nyou today?"
+    assert [(cue.text, cue.start, cue.end) for cue in cues(text, words(text))] == [
+        ("Hello there.", 0.0, 0.9),
+        ("How are you today?", 1.0, 2.9),
+    ]
+
+
+def test_a_long_sentence_is_cut_at_its_clauses() -> None:
+    text = "When the rain had ended, the children came out of their houses, laughing together, and ran down to the sea."
+    found = list(cues(text, words(text)))
+    assert len(found) >= 2 and all(len(cue.text) <= LONGEST_CUE for cue in found)
+    assert " ".join(cue.text for cue in found) == text
+    assert found[0].text.endswith(",")
+
+
+def test_webvtt_and_subrip() -> None:
+    text = "A < B & C --> D."
+    assert captions(text, words(text), "vtt").splitlines() == [
+        "WEBVTT",
+        "",
+        "1",
+        "00:00:00.000 --> 00:00:03.400",
+        "A &lt; B &amp; C → D.",
+    ]
+    assert captions(text, words(text), "srt").splitlines()[:2] == ["1", "00:00:00,000 --> 00:00:03,400"]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "..."])
+def test_without_words_there_are_no_cues(text: str) -> None:
+    assert list(cues(text, [])) == []
+
+
+def test_times_over_an_hour() -> None:
+    late = [Word("Hi", 0, 2, 3723.4567, 3724.0)]
+    assert "01:02:03.457 --> 01:02:04.000" in captions("Hi", late, "vtt")

@@ -1,0 +1,487 @@
+"""The cluster: real Redis and Celery, machines in network namespaces, fake worker processes that take a known time."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.fakes.cluster_machine import EDITION, TIMEOUT
+from tests.fakes.hosts import Host, Machine, Redis, hosts, redis
+from tests.fakes.live import make_app
+from tests.fakes.requests import asking, utterance
+from tests.waiting import until
+from tts.engines.base import ROOT, Listener
+from tts.engines.cluster import Cluster
+from tts.engines.letters import Letter, Patience
+from tts.engines.parcels import (
+    Link,
+    packed_failure,
+    packed_reading,
+    packed_sound,
+    packed_utterance,
+    reading_in,
+    sound_in,
+)
+from tts.speech.audio import Chunk, Word, to_pcm
+from tts.speech.errors import Busy, ClientGone, SynthesisFailed, TimedOut, Unsupported, WorkerUnavailable
+from tts.speech.request import Pronunciation
+from tts.speech.text import Utterance
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("redis-server") is None and "CI" not in os.environ, reason="needs redis-server"
+)
+in_namespaces = pytest.mark.skipif(
+    not (hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("ip")) and "CI" not in os.environ,
+    reason="needs Linux, root and iproute2",
+)
+
+QUICK = Patience(between_rolls=0.2, roll=0.3, lost=1.5, overdue=2.0)
+PACE = 0.002
+"""Seconds that a fake worker takes for a character."""
+TEXT = " ".join(f"Sentence {'very ' * (i % 7)}{i} is this one." for i in range(60))
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    with redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@contextmanager
+def machine(url: str, folder: Path, *options: str, host: Host | None = None) -> Iterator[Machine]:
+    started = Machine(url, folder, *options, host=host)
+    try:
+        yield started
+    finally:
+        started.end()
+
+
+@contextmanager
+def front(url: str, workers: int = 0, **options: Any) -> Iterator[Cluster]:
+    """A front server's engine that knows of so many workers."""
+    settings: dict[str, Any] = {"queue": 8, "in_flight": 16, "lead": 12, "patience": QUICK, **options}
+    with closing(Cluster(Link(url, url, 60, TIMEOUT, EDITION), **settings)) as engine:
+        engine.start()
+        until(lambda: engine.status()["workers"] == workers, 30)
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def machines(broker: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Machine]]:
+    """Two machines, with three workers between them."""
+    folder = tmp_path_factory.mktemp("machines")
+    options = ("--mode", "error", "--pace", str(PACE))
+    with (
+        machine(broker.url(), folder, "--workers", "2", *options) as one,
+        machine(broker.url(), folder, *options) as other,
+    ):
+        yield [one, other]
+
+
+@pytest.fixture(scope="module")
+def pair(broker: Redis, machines: list[Machine]) -> Iterator[Cluster]:
+    """A front server of the two machines."""
+    with front(broker.url(), 3) as engine:
+        yield engine
+
+
+def spoken(machines: list[Machine]) -> int:
+    """Utterances that the machines have spoken so far."""
+    return sum(each.log.count("characters, ") for each in machines)
+
+
+def lengths(engine: Cluster, text: str = TEXT, listener: Listener | None = None) -> list[int]:
+    return [len(chunk.samples) for chunk in engine.synthesize(asking(text), listener or Listener())]
+
+
+def planned(engine: Cluster, text: str = TEXT) -> list[int]:
+    """What the fake workers make of it: a millisecond a character."""
+    return [24 * len(each.text) for each in engine.plan(asking(text))]
+
+
+class Hearing(threading.Thread):
+    """Somebody who listens to a text while the test does something else; `heard` are the chunks' lengths."""
+
+    def __init__(self, engine: Cluster, text: str = TEXT, background: bool = False) -> None:
+        super().__init__(daemon=True)
+        self.heard: list[int] = []
+        self.at: list[float] = []
+        self.error: Exception | None = None
+        self._chunks = engine.synthesize(replace(asking(text), background=background), Listener())
+        self.start()
+
+    def run(self) -> None:
+        try:
+            for chunk in self._chunks:
+                self.heard.append(len(chunk.samples))
+                self.at.append(time.monotonic())
+        except Exception as exc:  # noqa: BLE001, the test looks at it
+            self.error = exc
+
+    def result(self, seconds: float = 30.0) -> list[int]:
+        self.join(seconds)
+        if self.error is not None:
+            raise self.error
+        assert not self.is_alive()
+        return self.heard
+
+
+def test_only_the_cluster_imports_celery() -> None:
+    importers = [
+        path
+        for path in (ROOT / "tts").rglob("*.py")
+        if re.search(r"^\s*(import|from) celery", path.read_text("utf-8"), re.M)
+    ]
+    assert importers == [ROOT / "tts/engines/cluster.py"]
+    assert subprocess.run([sys.executable, "-c", NO_CELERY], cwd=ROOT).returncode == 0
+
+
+NO_CELERY = "import sys, kokoro_tts_api; sys.exit('celery' in sys.modules)"
+
+
+# What travels
+
+
+def test_sound_travels_without_loss_of_what_any_format_keeps() -> None:
+    samples = np.random.default_rng(1).uniform(-1, 1, 5000).astype(np.float32)
+    words = (Word("Grüße", 0, 5, 0.0, 0.1), Word("you", 6, 9, 0.1, 0.2))
+    chunk = sound_in(packed_sound(Chunk(samples, words)))
+    assert chunk.words == words
+    assert np.array_equal(to_pcm(chunk.samples), to_pcm(samples))
+
+
+def test_silence_of_no_length_travels() -> None:
+    assert len(sound_in(packed_sound(Chunk(np.zeros(0, np.float32)))).samples) == 0
+
+
+def test_an_utterance_travels_but_for_its_gain() -> None:
+    sent = utterance("Hello there.", "bf_emma", gain=0.5, speed=1.5, pronunciations=(("there", "/x/"),))
+    assert Utterance.from_json(packed_utterance(sent)) == replace(sent, gain=1.0)
+
+
+@pytest.mark.parametrize("error", [SynthesisFailed("a"), TimedOut("b"), Unsupported("c"), WorkerUnavailable("d")])
+def test_failures_travel(error: Exception) -> None:
+    for opened in (sound_in, reading_in):
+        with pytest.raises(type(error), match=f"^{error}$"):
+            opened(packed_failure(error))  # type: ignore[arg-type]
+
+
+RUBBISH: list[dict[str, Any]] = [
+    {},
+    {"sound": b"fLaC", "words": "[]"},
+    {"sound": "text", "words": "[]"},
+    {"sound": packed_sound(Chunk(np.zeros(9, np.float32)))["sound"], "words": "[[1]]"},
+    {"sound": packed_sound(Chunk(np.zeros(9, np.float32)))["sound"], "words": "{"},
+]
+
+
+@pytest.mark.parametrize("answer", RUBBISH)
+def test_rubbish_is_a_failure(answer: dict[str, Any]) -> None:
+    with pytest.raises(SynthesisFailed, match="not sound"):
+        sound_in(answer)
+    with pytest.raises(SynthesisFailed, match="no pronunciation"):
+        reading_in(answer)
+
+
+def test_a_reading_travels() -> None:
+    assert reading_in(packed_reading(Pronunciation("həlˈO", (0, 1, 0)))) == Pronunciation("həlˈO", (0, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("broker", "shown"),
+    [
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+        ("rediss://me:se@cret@host:1/2?ssl_cert_reqs=none", "rediss://host:1/2"),
+        ("amqp://guest:secret@rabbit//", "amqp://rabbit//"),
+    ],
+)
+def test_a_password_is_never_shown(broker: str, shown: str) -> None:
+    assert str(Link(broker, broker, 60, 60, EDITION)) == shown
+
+
+def test_when_a_letter_is_lost() -> None:
+    letter = Letter("speak", utterance())
+    now = time.monotonic()
+    letter.sent, letter.sent_at = 1, now - 3
+    assert letter.is_lost([], QUICK)
+    letter.sent = 2
+    assert not letter.is_lost([], QUICK)
+    letter.machine, letter.begun_at = "here", now - 3
+    assert letter.is_lost([], QUICK)
+    assert not letter.is_lost(["here"], QUICK)
+    letter.begun_at = now
+    assert not letter.is_lost([], QUICK)
+
+
+# A cluster at work
+
+
+def test_a_long_text_comes_whole_and_in_order(pair: Cluster) -> None:
+    expected = planned(pair)
+    assert len(set(expected)) > 4
+    assert lengths(pair) == expected
+    totals = pair.status()["totals"]
+    assert 0 < totals["lag_seconds"] < 10 * totals["begun"]
+    assert totals["sent_again"] == 0
+
+
+def test_the_machines_are_never_far_ahead_of_the_listener(pair: Cluster, machines: list[Machine]) -> None:
+    before = spoken(machines)
+    with closing(pair.synthesize(asking(TEXT * 3), Listener())) as chunks:
+        next(chunks)
+        time.sleep(1.5)  # enough for five utterances of 0.56 s by three workers, and for more if they were asked for
+        assert spoken(machines) - before == 5  # what was heard, one for each worker, and one to spare
+
+
+def test_pauses_and_gain_are_made_here(pair: Cluster) -> None:
+    plain = np.concatenate([chunk.samples for chunk in pair.synthesize(asking("Hi."), Listener())])
+    assert 0.2 < np.abs(plain).max() < 0.3
+
+
+def test_a_reading_is_asked_for(pair: Cluster) -> None:
+    assert pair.phonemize("Hello", "a", Listener()) == Pronunciation("hello", (0, 5, 0))
+
+
+def test_a_failure_on_a_machine_is_told(pair: Cluster) -> None:
+    with pytest.raises(SynthesisFailed, match="ValueError"):
+        lengths(pair, "This is bad.")
+    assert lengths(pair, "This is good.")
+
+
+def test_a_listener_has_a_deadline(pair: Cluster) -> None:
+    with pytest.raises(TimedOut):
+        lengths(pair, TEXT, Listener(deadline=time.monotonic() + 0.3))
+
+
+def test_whoever_leaves_frees_the_machines(pair: Cluster) -> None:
+    gone = threading.Event()
+    threading.Timer(0.3, gone.set).start()
+    with pytest.raises(ClientGone):
+        lengths(pair, TEXT * 3, Listener(has_gone=gone.is_set))
+    began = time.monotonic()
+    lengths(pair, "Hi.")
+    assert time.monotonic() - began < 0.4  # less than one of the utterances that were given up would take
+
+
+def test_a_short_text_does_not_wait_for_long_ones(pair: Cluster) -> None:
+    long = [Hearing(pair, TEXT) for _ in range(3)]
+    until(lambda: all(each.heard for each in long))
+    began = time.monotonic()
+    lengths(pair, "Hi.")
+    short = time.monotonic() - began
+    assert all(each.is_alive() for each in long)
+    assert short < 2.0  # three utterances of 0.56 s and the way
+    for each in long:
+        assert each.result() == planned(pair)
+
+
+def test_listeners_come_before_the_background(pair: Cluster) -> None:
+    book = Hearing(pair, TEXT * 2, background=True)
+    until(lambda: pair.status()["busy"] >= 4)
+    began = time.monotonic()
+    assert lengths(pair, "Hi.") == planned(pair, "Hi.")
+    assert time.monotonic() - began < 0.5  # a book's utterance takes 0.56 s
+    book.join(30)
+    assert isinstance(book.error, ClientGone)  # it gave way, and is asked for again
+
+
+def test_a_book_is_spoken_beside_a_listener(pair: Cluster) -> None:
+    listening = Hearing(pair, "A listener hears this sentence, which is one of middling length.")
+    book = Hearing(pair, "This is the whole of a book.", background=True)
+    assert book.result() and listening.result()
+
+
+def test_listeners_of_one_front_server_come_before_the_background_of_another(broker: Redis, tmp_path: Path) -> None:
+    with (
+        machine(broker.url(), tmp_path, "--pace", "0.02", "--version", "8") as only,
+        front_of_edition(broker, "8") as library,
+        front_of_edition(broker, "8") as radio,
+    ):
+        books = [Hearing(library, f"This is book {number}.", background=True) for number in range(3)]
+        until(lambda: library.status()["busy"] == 2)  # one is spoken, one waits in Redis
+        assert lengths(radio, "Hello there.")
+        assert only.log.count("characters, ") <= 2
+        assert all(book.result() for book in books)
+
+
+def test_requests_beyond_the_queue_are_refused(broker: Redis, tmp_path: Path) -> None:
+    with (
+        machine(broker.url(), tmp_path, "--pace", "0.05", "--version", "9"),
+        front_of_edition(broker, "9", queue=1) as engine,
+    ):
+        under_way = [Hearing(engine, "Hello there.") for _ in range(3)]  # one worker, one to spare, one waits
+        until(lambda: engine.status() | {"busy": 2, "waiting": 1} == engine.status())
+        with pytest.raises(Busy) as caught:
+            lengths(engine)
+        assert caught.value.retry_after > 0
+        for each in under_way:
+            assert each.result()
+
+
+@contextmanager
+def front_of_edition(broker: Redis, version: str, **options: Any) -> Iterator[Cluster]:
+    settings: dict[str, Any] = {"queue": 8, "in_flight": 16, "lead": 12, "patience": QUICK, **options}
+    link = Link(broker.url(), broker.url(), 60, TIMEOUT, replace(EDITION, version=version))
+    with closing(Cluster(link, **settings)) as engine:
+        engine.start()
+        until(lambda: engine.status()["workers"] == 1, 30)
+        yield engine
+
+
+def test_nothing_is_left_in_redis(broker: Redis, pair: Cluster) -> None:
+    from redis import Redis as Client
+
+    lengths(pair)
+    with Client(port=broker.port) as client:
+        left = client.keys("celery-task-meta-*")
+        assert all(0 < client.ttl(key) <= 60 for key in left)
+        assert all(client.strlen(key) < 500 for key in left)  # notes on what was withdrawn; no sound
+        assert client.llen(f"kokoro-{EDITION.name}") == 0
+        until(lambda: client.hlen("unacked") == 0)
+
+
+# Bad days
+
+
+def test_another_edition_is_refused(pair: Cluster, broker: Redis, tmp_path: Path, caplog: Any) -> None:
+    with machine(broker.url(), tmp_path, "--version", "0.9") as stranger:
+        until(lambda: pair.status()["refused"] == 1, 30)
+        assert pair.status()["workers"] == 3
+        assert "is refused: it has version 0.9" in caplog.text
+        until(lambda: "This machine is refused" in stranger.log)
+        lengths(pair)
+        assert "characters" not in stranger.log
+    until(lambda: pair.status()["refused"] == 0)
+
+
+def test_a_machine_that_cannot_load_ends_with_the_reason(broker: Redis, tmp_path: Path) -> None:
+    with machine(broker.url(), tmp_path, "--mode", "cannot-load") as broken:
+        assert broken.exit_code() == 1
+        assert "no such model" in broken.log
+
+
+def test_a_machine_that_cannot_speak_any_more_stops_and_another_takes_over(broker: Redis, tmp_path: Path) -> None:
+    url = broker.url()
+    version = ("--version", "7")
+    with front_machines(url, tmp_path, (*version, "--mode", "die", "--once", str(tmp_path / "once"))) as broken:
+        with front_of_edition(broker, "7") as engine:
+            with pytest.raises(SynthesisFailed):
+                lengths(engine, "This is bad.")
+            waiting = Hearing(engine, "This is good.")
+            with machine(url, tmp_path, *version):
+                assert waiting.result() == planned(engine, "This is good.")
+        assert "This machine can't speak and stops" in broken.log
+        broken.exit_code()
+
+
+@contextmanager
+def front_machines(url: str, folder: Path, options: tuple[str, ...]) -> Iterator[Machine]:
+    with machine(url, folder, *options) as started:
+        until(lambda: "At work" in started.log, 30)
+        yield started
+
+
+def test_a_machine_that_is_told_to_stop_ends_what_it_has_begun(broker: Redis, tmp_path: Path) -> None:
+    version = ("--version", "6")
+    with front_machines(broker.url(), tmp_path, (*version, "--pace", "0.1")) as going:
+        with front_of_edition(broker, "6") as engine:
+            hearing = Hearing(engine, "Hello there.")
+            until(lambda: engine.status()["busy"] == 1)
+            time.sleep(0.3)  # it has begun by then, and takes 1.2 s
+            going.stop()
+            assert hearing.result() == planned(engine, "Hello there.")
+        assert going.exit_code() == 0
+
+
+def test_a_broker_that_is_away_is_told_at_once_and_found_again(tmp_path: Path) -> None:
+    server = Redis(tmp_path)
+    with front(server.url()) as engine:
+        client = make_app(tmp_path, engine).test_client()  # type: ignore[arg-type]
+        answer = refused(client)
+        assert "broker" in answer.json["message"] and engine.status()["broker"] == "away"
+        server.start()
+        try:
+            until(lambda: engine.status()["broker"] == "there")
+            assert "No worker machine" in refused(client).json["message"]
+            with machine(server.url(), tmp_path):
+                until(lambda: engine.status()["workers"] == 1, 30)
+                assert client.post("/synthesize/stream", json={"text": "Hi."}).status_code == 200
+        finally:
+            server.kill()
+
+
+def refused(client: Any) -> Any:
+    began = time.monotonic()
+    answer = client.post("/synthesize/stream", json={"text": "Hi."})
+    assert time.monotonic() - began < 1.0
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    return answer
+
+
+def test_a_redis_that_restarts_loses_nothing(tmp_path: Path) -> None:
+    with (
+        redis(tmp_path) as server,
+        machine(server.url(), tmp_path, "--pace", str(PACE)),
+        front(server.url(), 1) as engine,
+    ):
+        hearing = Hearing(engine, TEXT)
+        until(lambda: len(hearing.heard) >= 2)
+        server.kill()  # and with it all that it held
+        until(lambda: engine.status()["broker"] == "away")
+        with pytest.raises(WorkerUnavailable):
+            lengths(engine, "Hi.")
+        server.start()
+        assert hearing.result(60) == planned(engine)
+
+
+@contextmanager
+def cluster_of(count: int, folder: Path, *options: str) -> Iterator[tuple[list[Host], Cluster]]:
+    """So many hosts, each a machine with these options, and a front server that has four workers there."""
+    with hosts(count) as there, ExitStack() as stack:
+        server = stack.enter_context(redis(folder, ["127.0.0.1", *(host.ours for host in there)]))
+        for host in there:
+            stack.enter_context(machine(server.url(host.ours), folder, *options, host=host))
+        yield there, stack.enter_context(front(server.url(), 4))
+
+
+@in_namespaces
+@pytest.mark.parametrize("accident", [Host.cut, Host.kill])
+def test_a_host_that_is_lost_leaves_no_gap(accident: Callable[[Host], None], tmp_path: Path) -> None:
+    with cluster_of(2, tmp_path, "--pace", str(2 * PACE), "--workers", "2") as (there, engine):
+        hearing = Hearing(engine, TEXT)
+        until(lambda: len(hearing.heard) >= 3)
+        accident(there[0])
+        assert hearing.result() == planned(engine)
+        assert max(later - sooner for sooner, later in pairwise(hearing.at)) < 10.0
+        assert engine.status()["machines"] == 1
+        if accident is Host.cut:
+            there[0].mend()
+            until(lambda: engine.status()["machines"] == 2, 40)
+            assert lengths(engine, "Hi.") == planned(engine, "Hi.")
+
+
+@in_namespaces
+def test_each_machine_makes_it_faster(tmp_path: Path) -> None:
+    with cluster_of(4, tmp_path, "--pace", str(2 * PACE)) as (_, engine):
+        began = time.monotonic()
+        listeners = [Hearing(engine, TEXT) for _ in range(3)]
+        for each in listeners:
+            assert each.result() == planned(engine)
+        taken = time.monotonic() - began
+        alone = 2 * PACE * len(TEXT) * len(listeners)
+        assert alone / taken > 0.9 * 4

@@ -1,0 +1,105 @@
+"""Marks in a text: passages know their words' places, and a wrong mark is named with its place."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tts.speech.errors import BadRequest
+from tts.speech.markup import parse_seconds, passages
+from tts.speech.request import Manner, Passage
+from tts.speech.voices import VOICES, find_voice
+
+HEART = Manner(find_voice("af_heart"), "a")
+
+
+def parsed(text: str) -> list[Passage]:
+    return passages(text, HEART, VOICES)
+
+
+def outline(text: str) -> list[tuple[str, str, float, float]]:
+    """(text, voice, rate, pause) of every passage."""
+    return [(each.text, each.manner.voice.name, each.manner.rate, each.pause) for each in parsed(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Plain.", [("Plain.", "af_heart", 1.0, 0.0)]),
+        ("[pause:1.5s]Hi.", [("", "af_heart", 1.0, 1.5), ("Hi.", "af_heart", 1.0, 0.0)]),
+        ("Hi.[pause:200ms]", [("Hi.", "af_heart", 1.0, 0.2)]),
+        ("Hi [pause:2] there", [("Hi ", "af_heart", 1.0, 2.0), (" there", "af_heart", 1.0, 0.0)]),
+        (
+            "A [voice:am_adam]b [rate:1.5]c[/rate][/voice] d",
+            [
+                ("A ", "af_heart", 1.0, 0.0),
+                ("b ", "am_adam", 1.0, 0.0),
+                ("c", "am_adam", 1.5, 0.0),
+                (" d", "af_heart", 1.0, 0.0),
+            ],
+        ),
+        (
+            "See [1], [sic] and [a link](https://x.y).",
+            [("See [1], [sic] and [a link](https://x.y).", "af_heart", 1.0, 0.0)],
+        ),
+        ("[note: not ours]", [("[note: not ours]", "af_heart", 1.0, 0.0)]),
+    ],
+)
+def test_marks_make_passages(text: str, expected: list[tuple[str, str, float, float]]) -> None:
+    assert outline(text) == expected
+
+
+def test_a_voices_language_goes_with_it() -> None:
+    assert [each.manner.language for each in parsed("Hi [voice:jf_alpha]こんにちは[/voice]")] == ["a", "j"]
+
+
+def test_phonemes_stand_for_the_word_inside_the_brackets() -> None:
+    text = "Ask [Nguyen](/wˈɪn/) now"
+    (passage,) = parsed(text)
+    said = passage.runs[1]
+    assert (said.text, said.phonemes, text[said.start : said.end]) == ("Nguyen", "wˈɪn", "Nguyen")
+    assert not said.plain
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Hi [pause:61s]", 3),
+        ("[pause:soon]", 0),
+        ("[pause:-1s]", 0),
+        ("ab [rate:5]c[/rate]", 3),
+        ("[rate:fast]c[/rate]", 0),
+        ("x [voice:am_adam]never closed", 2),
+        ("x[/voice]", 1),
+        ("[voice:am_adam][rate:2]x[/voice][/rate]", 24),
+    ],
+)
+def test_a_wrong_mark_is_named_with_its_place(text: str, place: int) -> None:
+    with pytest.raises(BadRequest, match=f"at position {place}: expected") as caught:
+        parsed(text)
+    assert caught.value.field == "text"
+
+
+def test_an_unknown_voice_is_named() -> None:
+    with pytest.raises(BadRequest, match="am_adm.*Did you mean am_adam"):
+        parsed("[voice:am_adm]x[/voice]")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("1.5s", 1.5), ("200ms", 0.2), ("2", 2.0), (".5s", 0.5), ("60s", 60.0), ("61s", None), ("", None)],
+)
+def test_seconds(value: str, seconds: float | None) -> None:
+    assert parse_seconds(value) == seconds
+
+
+@given(st.text(st.sampled_from("ab .[]/():pausevoicerate12s\n"), max_size=120))
+def test_any_text_is_read_or_refused_and_nothing_is_lost(text: str) -> None:
+    try:
+        found = parsed(text)
+    except BadRequest:
+        return
+    for passage in found:
+        for run in passage.runs:
+            assert run.text == text[run.start : run.end]

@@ -1,0 +1,135 @@
+"""SSML: what Kokoro can follow becomes passages, what it can't is named with its place."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tts.speech.errors import BadRequest
+from tts.speech.request import Manner, Passage
+from tts.speech.ssml import is_ssml, said_as, ssml_passages
+from tts.speech.voices import VOICES, find_voice
+
+HEART = Manner(find_voice("af_heart"), "a")
+
+
+def parsed(inside: str, ignore_unknown: bool = False) -> list[Passage]:
+    return ssml_passages(f"<speak>{inside}</speak>", HEART, VOICES, ignore_unknown=ignore_unknown)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<speak>Hi</speak>", True),
+        ("  <speak version='1.1'>Hi</speak>", True),
+        ("<?xml version='1.0'?><speak>Hi</speak>", True),
+        ("<speaker>", False),
+        ("Say <speak>.", False),
+    ],
+)
+def test_what_is_ssml(text: str, expected: bool) -> None:
+    assert is_ssml(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        ("Hi.", [("Hi.", 0.0)]),
+        ("A<break time='1.5s'/>b", [("A", 1.5), ("b", 0.0)]),
+        ("A<break strength='weak'/>b", [("A", 0.2), ("b", 0.0)]),
+        ("<break/>b", [("", 0.4), ("b", 0.0)]),
+        ("<p>One.</p><p>Two.</p>", [("One.", 0.6), ("Two.", 0.6)]),
+        ("<s>One.</s>Two.", [("One.", 0.3), ("Two.", 0.0)]),
+        ("<sub alias='World Wide Web'>WWW</sub>.", [("World Wide Web.", 0.0)]),
+        ("<say-as interpret-as='characters'>BBC</say-as>", [("B, B, C", 0.0)]),
+        ("<voice name='am_adam'></voice>x", [("x", 0.0)]),
+        ("a &amp; b &lt; c", [("a & b < c", 0.0)]),
+    ],
+)
+def test_tags_make_passages(inside: str, expected: list[tuple[str, float]]) -> None:
+    assert [(each.text, each.pause) for each in parsed(inside)] == expected
+
+
+def test_manners() -> None:
+    inside = (
+        "<voice name='bf_emma'>a<prosody rate='150%' volume='+6dB'>b<prosody rate='slow'>c</prosody></prosody></voice>"
+        "<lang xml:lang='en-gb'>d</lang><prosody rate='+20%'>e</prosody>"
+    )
+    found = [
+        (e.text, e.manner.voice.name, e.manner.language, round(e.manner.rate, 3), round(e.manner.gain, 2))
+        for e in parsed(inside)
+    ]
+    assert found == [
+        ("a", "bf_emma", "b", 1.0, 1.0),
+        ("b", "bf_emma", "b", 1.5, 2.0),
+        ("c", "bf_emma", "b", 1.125, 2.0),
+        ("d", "af_heart", "b", 1.0, 1.0),
+        ("e", "af_heart", "a", 1.2, 1.0),
+    ]
+
+
+def test_places_are_those_of_the_text_as_sent() -> None:
+    text = "<speak>Héllo 😀 &amp;\n <sub alias='it'>this</sub> <phoneme ph='wˈɪn'>Nguyen</phoneme></speak>"
+    runs = [run for passage in ssml_passages(text, HEART, VOICES) for run in passage.runs]
+    assert [text[run.start : run.end] for run in runs] == ["Héllo 😀 ", "&amp;", "\n", " ", "this", " ", "Nguyen"]
+    assert runs[-1].phonemes == "wˈɪn"
+
+
+@pytest.mark.parametrize(
+    ("inside", "message"),
+    [
+        ("a<foo>b</foo>", "<foo> at position 8: expected one of break, "),
+        ("<break time='99s'/>", "<break time=.99s.> at position 7"),
+        ("<break strength='odd'/>", "strength"),
+        ("<prosody rate='9'>x</prosody>", "rate"),
+        ("<prosody volume='high'>x</prosody>", "volume"),
+        ("<sub>x</sub>", "its attribute alias"),
+        ("<phoneme alphabet='x-sampa' ph='a'>x</phoneme>", "the alphabet ipa"),
+        ("<say-as interpret-as='song'>x</say-as>", "interpret-as"),
+        ("<voice name='nobody'>x</voice>", "Unknown"),
+        ("<lang xml:lang='tlh'>x</lang>", "Unknown"),
+        ("<p>" * 40 + "</p>" * 40, "at most 32 tags"),
+        ("<b>x", "not well-formed|<b>"),
+        ("&nbsp;", "not well-formed"),
+    ],
+)
+def test_what_is_wrong_is_named(inside: str, message: str) -> None:
+    with pytest.raises(BadRequest, match=message):
+        parsed(inside)
+
+
+def test_entities_are_refused() -> None:
+    bomb = "<!DOCTYPE s [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><speak>&b;</speak>"
+    with pytest.raises(BadRequest, match="entities or a DTD"):
+        ssml_passages(bomb, HEART, VOICES)
+
+
+def test_unknown_tags_are_read_over_when_that_is_set() -> None:
+    assert [each.text for each in parsed("a <emphasis>b</emphasis> c", ignore_unknown=True)] == ["a b c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "format", "said"),
+    [
+        ("3", "ordinal", "", "3rd"),
+        ("12", "ordinal", "", "12th"),
+        ("555-1234", "telephone", "", "5 5 5 1 2 3 4"),
+        ("3/14/2024", "date", "", "2024-03-14"),
+        ("14.3.2024", "date", "dmy", "2024-03-14"),
+        ("31/31/2024", "date", "dmy", "31/31/2024"),
+        ("$12.50", "currency", "", "$12.50"),
+    ],
+)
+def test_say_as(text: str, kind: str, format: str, said: str) -> None:
+    assert said_as(text, kind, format) == said
+
+
+@given(st.text(st.sampled_from("<>/&;='\"speakbrvoicnm 1s%é😀\n"), max_size=150))
+def test_any_text_is_read_or_refused(inside: str) -> None:
+    text = f"<speak>{inside}</speak>"
+    try:
+        found = ssml_passages(text, HEART, VOICES)
+    except BadRequest:
+        return
+    assert all(0 <= run.start <= run.end <= len(text) for passage in found for run in passage.runs)

@@ -1,0 +1,232 @@
+"""What the doctor looks at: each check says what it found and, where something is wrong, what to do.
+
+What it checks may be missing or broken, so a check imports it inside: that must be told, not end the others.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import socket
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from config import Config, usable_cores
+from tts.command.remote import SERVICE, health
+from tts.command.speech import Wish
+from tts.speech.audio import PCM_BYTES, SAMPLE_RATE
+from tts.speech.errors import SpeechError
+
+OLDEST = (3, 11)
+DISTRIBUTION = "kokoro-tts-api"
+SENTENCE = "The quick brown fox jumps over the lazy dog, and then it sleeps in the sun for the rest of the day."
+ROOM = 1_000_000_000
+"""Bytes of disk that weights, voices and prepared graphs take on a new machine, with something to spare."""
+WORKER_MEMORY = 700_000_000
+"""Bytes that one worker takes."""
+INSTALL = "Install again: python run.py, or pip install -r requirements.txt"
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found, and what to do about it."""
+
+    name: str
+    state: State
+    told: str
+    fix: str = ""
+
+
+Check = Callable[[Config], Finding]
+
+
+def findings(config: Config, speak: bool) -> Iterator[Finding]:
+    """What each check finds, as it is found. Without its packages a machine can't be asked any further."""
+    yield python(config)
+    found = packages(config)
+    yield found
+    if found.state is not State.FAIL:
+        checks: tuple[Check, ...] = (cpu, memory, disk, model, voices, runtime, port, temp_folder)
+        yield from (check(config) for check in (*checks, *((speed,) if speak else ())))
+
+
+def python(config: Config) -> Finding:
+    """New enough, and 64 bits."""
+    told = f"{platform.python_implementation()} {platform.python_version()}, {8 * struct.calcsize('P')} bits"
+    good = sys.version_info >= OLDEST and struct.calcsize("P") == 8
+    fix = "" if good else f"Install a 64-bit Python {'.'.join(map(str, OLDEST))} or newer"
+    return Finding("python", State.OK if good else State.FAIL, f"{told}, on {platform.platform(terse=True)}", fix)
+
+
+def packages(config: Config, pins: Mapping[str, str] | None = None) -> Finding:
+    """Every package that is needed, in the version that was tested."""
+    pins = required() if pins is None else pins
+    missing = [name for name in pins if installed(name) is None]
+    other = [f"{name} {installed(name)} (tested {pin})" for name, pin in pins.items() if installed(name) != pin]
+    if missing:
+        return Finding("packages", State.FAIL, f"missing: {', '.join(missing)}", INSTALL)
+    if other:
+        return Finding("packages", State.WARN, f"other versions: {', '.join(other)}", INSTALL)
+    return Finding("packages", State.OK, f"all {len(pins)}")
+
+
+def required() -> dict[str, str]:
+    """The packages that this machine needs, each with its version."""
+    try:
+        lines = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
+        lines = (Path(__file__).parents[2] / "requirements.txt").read_text("utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if "==" in line]
+    return {pin.name: str(pin.specifier)[2:] for pin in pins if pin.marker is None or pin.marker.evaluate()}
+
+
+def installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def cpu(config: Config) -> Finding:
+    """What the kernels make of this processor."""
+    told = f"{platform.machine()}, {kernels()}, {usable_cores()} usable cores"
+    if usable_cores() < config.THREADS:
+        fix = f"Set KOKORO_THREADS to {usable_cores()} or less"
+        return Finding("cpu", State.WARN, f"{told}, but KOKORO_THREADS is {config.THREADS}", fix)
+    return Finding("cpu", State.OK, told)
+
+
+def kernels() -> str:
+    """What the network runs in: our own kernels need llvmlite, which some machines lack."""
+    try:
+        from llvmlite import binding  # type: ignore[import-untyped]
+    except ImportError:
+        return "no kernels of our own, which is slower"
+    from tts.synth.kernels.library import SHAPES, native_shape
+
+    features = next(name for name, shape in SHAPES.items() if shape == native_shape())
+    return f"{binding.get_host_cpu_name()} with {features or 'plain'} kernels"
+
+
+def memory(config: Config) -> Finding:
+    """Enough for the workers."""
+    import psutil
+
+    free, wanted = psutil.virtual_memory().available, config.WORKERS * WORKER_MEMORY
+    told = f"{free / 1e9:.1f} GB available; {config.WORKERS} workers take about {wanted / 1e9:.1f} GB"
+    if free < wanted:
+        return Finding("memory", State.WARN, told, "Set KOKORO_WORKERS lower, or end other programs")
+    return Finding("memory", State.OK, told)
+
+
+def disk(config: Config) -> Finding:
+    """Room for weights and voices."""
+    folder = next(each for each in (config.MODEL_DIR.absolute(), *config.MODEL_DIR.absolute().parents) if each.exists())
+    free = shutil.disk_usage(folder).free
+    told = f"{free / 1e9:.1f} GB free at {folder}"
+    if free < ROOM:
+        return Finding("disk", State.WARN, told, "Make room, or set KOKORO_MODEL_DIR to a folder that has some")
+    return Finding("disk", State.OK, told)
+
+
+def model(config: Config) -> Finding:
+    """The network's weights are there, or can be put together."""
+    from tts.synth.assets import AssetsMissing, chosen_model
+
+    try:
+        config.MODEL_DIR.mkdir(parents=True, exist_ok=True)
+        return Finding("model", State.OK, str(chosen_model(config.MODEL_DIR, config.MODEL)))
+    except AssetsMissing as exc:
+        return Finding("model", State.FAIL, str(exc), "See above")
+    except OSError as exc:
+        return Finding("model", State.FAIL, f"{config.MODEL_DIR}: {exc.strerror}", "Set KOKORO_MODEL_DIR")
+
+
+def voices(config: Config) -> Finding:
+    """Every voice is there, or can be fetched."""
+    from tts.synth.assets import AssetsMissing, ensure_voices, pinned_voices
+
+    folder = config.MODEL_DIR / "voices"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        ensure_voices(folder, config.HUB, pinned_voices())
+        return Finding("voices", State.OK, f"all {len(pinned_voices())} in {folder}")
+    except AssetsMissing as exc:
+        return Finding("voices", State.FAIL, str(exc), "Install npm, or see above")
+    except OSError as exc:
+        return Finding("voices", State.FAIL, f"{folder}: {exc.strerror}", "Set KOKORO_MODEL_DIR")
+
+
+def runtime(config: Config) -> Finding:
+    """The runtime loads, and offers the device."""
+    try:
+        from tts.synth.whole import devices
+    except (ImportError, OSError) as exc:  # on Windows for want of a library of Microsoft's
+        return Finding("runtime", State.FAIL, f"onnxruntime does not load: {exc}", INSTALL)
+    told = f"onnxruntime {installed('onnxruntime')} offers {', '.join(devices())}"
+    if config.DEVICE not in devices():
+        return Finding("runtime", State.FAIL, f"{told}; KOKORO_DEVICE is {config.DEVICE}", "Set KOKORO_DEVICE to cpu")
+    return Finding("runtime", State.OK, told)
+
+
+def port(config: Config) -> Finding:
+    """Free, or a server of ours has it."""
+    where = f"{config.HOST}:{config.PORT}"
+    try:
+        family = socket.AF_INET6 if ":" in config.HOST else socket.AF_INET
+        socket.create_server((config.HOST, config.PORT), family=family).close()
+        return Finding("port", State.OK, f"{where} is free")
+    except OSError as exc:
+        told = health(f"http://127.0.0.1:{config.PORT}")
+        if told.get("service") == SERVICE:
+            return Finding("port", State.OK, f"{where} has a server of version {told.get('version')}")
+        return Finding("port", State.FAIL, f"{where}: {exc.strerror}", "End what has it, or set KOKORO_PORT")
+
+
+def temp_folder(config: Config) -> Finding:
+    """Can be made and written."""
+    folder = config.TEMP_DIR.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as proof:
+            proof.write(b"ok")
+        return Finding("temp", State.OK, f"{folder} can be written")
+    except OSError as exc:
+        return Finding("temp", State.FAIL, f"{folder}: {exc.strerror}", "Set KOKORO_TEMP_DIR")
+
+
+def speed(config: Config) -> Finding:
+    """A worker starts, and speaks a sentence faster than one listens to it."""
+    from tts.command.local import Local
+
+    try:
+        began = time.perf_counter()
+        with closing(Local(config)) as speech:
+            ready = time.perf_counter()
+            size = sum(map(len, speech.sound(Wish(SENTENCE), "pcm")))
+            spent = time.perf_counter() - ready
+    except SpeechError as exc:
+        return Finding("speed", State.FAIL, str(exc), "See above; the log (KOKORO_LOG_LEVEL=DEBUG) says more")
+    seconds = size / PCM_BYTES / SAMPLE_RATE
+    told = (
+        f"{seconds:.1f} s of speech in {spent:.1f} s: {seconds / spent:.1f} x real time, ready in {ready - began:.0f} s"
+    )
+    if seconds < spent:
+        return Finding("speed", State.WARN, told, "End other programs: sound will stutter while it is streamed")
+    return Finding("speed", State.OK, told)

@@ -1,0 +1,25 @@
+"""`completion`: a script that a shell reads to complete our commands, options and voices."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+PROGRAM = "kokoro-tts-api"
+VARIABLE = "_KOKORO_TTS_API_COMPLETE"
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> None:
+    """Print the script for SHELL; it completes the installed command, not `python -m tts`.
+
+    \b
+      bash  eval "$(kokoro-tts-api completion bash)" in ~/.bashrc
+      zsh   eval "$(kokoro-tts-api completion zsh)" in ~/.zshrc
+      fish  kokoro-tts-api completion fish > ~/.config/fish/completions/kokoro-tts-api.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None  # the choices are click's own
+    click.echo(kind(ctx.find_root().command, {}, PROGRAM, VARIABLE).source())

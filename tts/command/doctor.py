@@ -1,0 +1,39 @@
+"""`doctor`: tells whether this machine can speak, and what to fix where it can't."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from tts.command.checks import Finding, State, findings
+from tts.command.options import settings
+
+STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
+
+
+@click.command("doctor")
+@click.option("--quick", is_flag=True, help="Leave out the sentence that is spoken.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.pass_context
+def command(ctx: click.Context, quick: bool, as_json: bool) -> None:
+    """Check everything that speaking needs, fetch what is missing, and say what to fix. Fails if anything does."""
+    found = findings(settings(), speak=not quick)
+    seen = list(found) if as_json else list(_shown(found))
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in seen], indent=2))
+    ctx.exit(1 if any(each.state is State.FAIL for each in seen) else 0)
+
+
+def _shown(found: Iterator[Finding]) -> Iterator[Finding]:
+    console = Console(soft_wrap=True)
+    for each in found:
+        line = Text.assemble((f"{each.state:5}", STYLES[each.state]), f"{each.name:10}", each.told)
+        console.print(line)
+        if each.fix:
+            console.print(Text(f"{'':15}-> {each.fix}."))
+        yield each

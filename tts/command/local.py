@@ -1,0 +1,51 @@
+"""Speaks with an engine that is started for this command alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from config import Config
+from kokoro_tts_api import StartFailed, limits, make_engine
+from tts.api.bodies import check_format, speech_request
+from tts.command.speech import Wish
+from tts.engines.base import Engine, Listener
+from tts.speech.encoding import encode
+from tts.speech.errors import WorkerUnavailable
+
+LONGEST = 10_000_000
+"""Characters: it is the machine's own user who asks, and may have a library read out."""
+
+
+class Local:
+    """An engine with one worker that has all cores."""
+
+    def __init__(self, config: Config, engine: Engine | None = None) -> None:
+        """Start it. Raises WorkerUnavailable."""
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="kokoro-", ignore_cleanup_errors=True)))
+            config = replace(config, MAX_TEXT_LENGTH=LONGEST, WORKERS=1, TEMP_DIR=folder)
+            try:
+                self._limits = limits(config)
+                self._engine = engine or make_engine(config)
+            except StartFailed as exc:
+                raise WorkerUnavailable(str(exc)) from exc
+            stack.callback(self._engine.close)
+            self._engine.start()
+            self._stack = stack.pop_all()
+
+    def sound(self, wish: Wish, format: str) -> Iterator[bytes]:
+        request = speech_request(self._limits, wish.text, wish.voice, wish.language, wish.speed)
+        name = check_format(format, "format")
+        with closing(self._engine.synthesize(request, Listener())) as chunks:
+            yield from encode(chunks, name)
+
+    def voices(self) -> list[str]:
+        default = self._limits.default_voice
+        return sorted(self._limits.voices, key=lambda name: (name != default, name))
+
+    def close(self) -> None:
+        self._stack.close()

@@ -1,0 +1,53 @@
+"""The command `kokoro-tts-api`, or `python -m tts`: its subcommands, and how errors are told."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from config import ConfigError
+from tts import __version__
+from tts.speech.errors import SpeechError
+
+COMMANDS = {
+    "serve": "Serve over HTTP, and over Wyoming if wanted.",
+    "worker": "Speak for the front servers of a cluster.",
+    "say": "Speak a text, into a file or aloud.",
+    "book": "Have a book spoken, chapter by chapter.",
+    "voices": "List the voices.",
+    "doctor": "Check everything that speaking needs, and say what to fix.",
+    "health": "Ask the server on this machine whether it is well.",
+    "mcp": "Give assistants tools to speak with (MCP over stdio).",
+    "completion": "Print a script that completes commands in a shell.",
+}
+"""Each is in the module of its name."""
+
+
+class Commands(click.Group):
+    """Imports a command's module when that command is called: --version and completion are fast that way."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"tts.command.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (ConfigError, SpeechError) as exc:
+            raise click.ClickException(str(exc)) from exc
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kokoro-tts-api")
+def cli() -> None:
+    """Speaks with Kokoro-82M on this machine. `COMMAND --help` tells more."""

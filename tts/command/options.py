@@ -1,0 +1,58 @@
+"""Options that several commands share, and the settings that they overrule."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from config import Config
+from tts.speech.request import MAX_SPEED, MIN_SPEED
+from tts.speech.voices import VOICES, language_of
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def settings(server: str | None = None) -> Config:
+    """The settings of the environment, with this server where one is named; logs as they say. Raises ConfigError."""
+    config = Config.from_environment(os.environ)
+    if config.LOG_LEVEL == "INFO":  # what a server tells of itself by default is too much beside a command's own words
+        config = replace(config, LOG_LEVEL="WARNING")
+    logging.basicConfig(level=config.LOG_LEVEL, format="%(levelname)s %(message)s")
+    return replace(config, SERVER=server) if server else config
+
+
+class VoiceName(click.ParamType[str]):
+    """A voice or a blend, which the speaking side checks; names are completed."""
+
+    name = "voice"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name, help=language_of(name[0]).name) for name in VOICES if name.startswith(incomplete)]
+
+
+def voiced(command: Command) -> Command:
+    """Give a command the options that say how something is spoken."""
+    speed = click.FloatRange(MIN_SPEED, MAX_SPEED)
+    for option in (
+        click.option("-l", "--language", metavar="CODE", help="The text's language, by default the voice's."),
+        click.option("-s", "--speed", type=speed, metavar="FACTOR", help="Pace as a factor, by default 1."),
+        click.option("-v", "--voice", type=VoiceName(), help="A voice, or a blend such as af_bella(2)+af_sky(1)."),
+    ):
+        command = option(command)
+    return command
+
+
+def served(command: Command) -> Command:
+    """Give a command the options that say who speaks."""
+    for option in (
+        click.option("--local", is_flag=True, help="Start an engine for this alone, whatever servers there are."),
+        click.option("--server", metavar="URL", help="Ask this server (KOKORO_SERVER; its key is KOKORO_API_KEY)."),
+    ):
+        command = option(command)
+    return command

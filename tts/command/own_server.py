@@ -1,0 +1,51 @@
+"""A server for one command alone: what asks servers then works where none runs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from config import Config
+from kokoro_tts_api import StartFailed, body_limit, create_app, ensure_temp_directory, make_engine
+from tts.api.jobs import upload_limit
+from tts.api.serving import Address, Server
+from tts.books.library import Library
+from tts.command.remote import Remote
+from tts.engines.base import Engine
+from tts.speech.errors import WorkerUnavailable
+
+ALONE: dict[str, Any] = {
+    "HOST": "127.0.0.1",
+    "PORT": 0,
+    "CONNECTIONS": 4,
+    "ALLOWED_HOSTS": (),
+    "RATE_LIMIT": "",
+    "CACHE_MB": 0,
+}
+"""Settings of a server that one command asks, whatever those of a server for others are."""
+
+
+@contextmanager
+def own_server(config: Config, data: Path, engine: Engine | None = None) -> Iterator[Remote]:
+    """A server on a free port that only we have the key of, its books in `data`. Raises WorkerUnavailable."""
+    key = secrets.token_hex(16)
+    config = replace(config, **ALONE, API_KEY=(key,), DATA_DIR=data, TEMP_DIR=data / "temp")
+    try:
+        with ExitStack() as stack:
+            ensure_temp_directory(config.TEMP_DIR)
+            engine = stack.enter_context(closing(engine or make_engine(config)))
+            engine.start()
+            app = create_app(config, engine)
+            library: Library = stack.enter_context(closing(app.extensions["library"]))
+            limit = max(body_limit(config), upload_limit(app.config))
+            server = Server(app, Address(config.HOST, config.PORT, config.CONNECTIONS, limit, config.GRACE))
+            library.start()
+            server.start()
+            stack.callback(server.close)
+            yield Remote(f"http://127.0.0.1:{server.port}", (key,), is_own=True)
+    except (StartFailed, OSError) as exc:
+        raise WorkerUnavailable(str(exc)) from exc

@@ -1,0 +1,93 @@
+"""`say`: speaks a text into a file, to stdout, or aloud."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import av
+import click
+
+from tts.command.files import format_of, save
+from tts.command.options import served, settings, voiced
+from tts.command.player import find_player
+from tts.command.speech import Speech, Wish, find_speech
+from tts.speech.audio import FORMATS, SAMPLE_RATE
+
+STDOUT = Path("-")
+
+
+@click.command("say")
+@click.argument("text", nargs=-1)
+@voiced
+@click.option("-f", "--format", type=click.Choice(list(FORMATS)), help="By default as OUTPUT is called, or wav.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; - is stdout.")
+@click.option("--play", "aloud", is_flag=True, help="Play it; the default without OUTPUT.")
+@served
+def command(
+    text: tuple[str, ...],
+    voice: str | None,
+    speed: float | None,
+    language: str | None,
+    format: str | None,
+    output: Path | None,
+    aloud: bool,
+    server: str | None,
+    local: bool,
+) -> None:
+    """Speak TEXT, or what stdin holds when there is none.
+
+    \b
+      kokoro-tts-api say "Hello there."
+      kokoro-tts-api say -v bf_emma -s 1.1 -o hello.mp3 "Hello there."
+      kokoro-tts-api say -o letter.wav --play < letter.txt
+    """
+    wish = Wish(_text(text), voice, speed, language)
+    play = find_player() if aloud or output is None else None  # before an engine is started for nothing
+    with closing(find_speech(settings(server), local)) as speech:
+        if output is not None:
+            _write(speech, wish, format or format_of(output) or "wav", output)
+        elif play:
+            play(speech.sound(wish, "pcm"))
+    if play and output is not None and output != STDOUT:
+        play(_decoded(output, format))
+
+
+def _text(words: tuple[str, ...]) -> str:
+    if words and words != ("-",):
+        return " ".join(words)
+    if sys.stdin.isatty():
+        click.echo("Type what to say, then Ctrl-D (on Windows Ctrl-Z and Return):", err=True)
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise click.ClickException(f"The text on stdin is not UTF-8: {exc}.") from exc
+
+
+def _write(speech: Speech, wish: Wish, format: str, output: Path) -> None:
+    blocks = speech.sound(wish, format)
+    if output == STDOUT:
+        out = sys.stdout.buffer
+        for block in blocks:
+            out.write(block)
+            out.flush()
+        return
+    try:
+        size = save(output, format, blocks)
+    except OSError as exc:
+        raise click.ClickException(f"{output} can't be written: {exc.strerror}.") from exc
+    click.echo(f"Spoken into {output} ({size / 1000:.0f} kB).", err=True)
+
+
+def _decoded(path: Path, format: str | None) -> Iterator[bytes]:
+    """The file's sound as s16le mono of SAMPLE_RATE."""
+    if (format or format_of(path)) == "pcm":
+        yield path.read_bytes()
+        return
+    resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE)
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            for part in resampler.resample(frame):
+                yield part.to_ndarray().tobytes()
