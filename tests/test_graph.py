@@ -1,6 +1,8 @@
 """The passes over the graph, each on a small graph made here, beside the graph it came from."""
 
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from tts.synth.graph.dequantize import dequantize
 from tts.synth.graph.durations import FRAMES, expose_durations
-from tts.synth.graph.prepared import cache_key, prepared
+from tts.synth.graph.prepared import UNUSED, cache_key, prepared
 from tts.synth.graph.spectrum import convolve_spectra
 
 RANDOM = np.random.default_rng(7)
@@ -200,3 +202,16 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
 
 def test_the_key_depends_on_each_part() -> None:
     assert len({cache_key("a", "1"), cache_key("a", "2"), cache_key("b", "1")}) == 3
+
+
+def test_graphs_that_nobody_uses_any_more_are_removed(tmp_path: Path) -> None:
+    def build(folder: Path) -> None:
+        (folder / "weights.bin").write_bytes(b"weights")
+
+    old, used = (prepared(tmp_path, key, build) for key in ("old", "used"))
+    long_ago = time.time() - 2 * UNUSED
+    for folder in (old, used):
+        os.utime(folder / "seal.json", (long_ago, long_ago))
+    prepared(tmp_path, "used", build)
+    prepared(tmp_path, "new", build)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "used"]

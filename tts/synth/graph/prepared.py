@@ -7,11 +7,16 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 BLOCK = 1 << 20
+READING = ("phonemes", "readings")  # what has nothing to do with the network
+SEAL = "seal.json"
+UNUSED = 30 * 86_400.0  # seconds; a graph that no start wanted for so long was of an earlier version
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +28,10 @@ def fingerprint(path: Path) -> str:
 
 
 def sources() -> str:
-    """A digest of this package's own source: what a changed pass or kernel prepared is not used again."""
+    """A digest of the network's own source: what a changed pass or kernel prepared is not used again."""
     package = Path(__file__).parent.parent
-    digests = (path.read_bytes() for path in sorted(package.rglob("*.py")))
-    return hashlib.sha256(b"".join(digests)).hexdigest()
+    network = (path for path in sorted(package.rglob("*.py")) if path.parent.name not in READING)
+    return hashlib.sha256(b"".join(path.read_bytes() for path in network)).hexdigest()
 
 
 def cache_key(*parts: str) -> str:
@@ -42,7 +47,10 @@ def prepared(cache: Path, key: str, build: Callable[[Path], None]) -> Path:
     """
     folder = cache / key
     if _intact(folder):
+        with suppress(OSError):  # of a folder that may only be read
+            os.utime(folder / SEAL)
         return folder
+    _sweep(cache)
     cache.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f"{key}-", dir=cache))
     try:
@@ -66,15 +74,22 @@ def _publish(fresh: Path, folder: Path) -> Path:
     return folder
 
 
+def _sweep(cache: Path) -> None:
+    """Remove the graphs that nobody uses any more: each takes as much of the disk as the model in float32."""
+    for seal in cache.glob(f"*/{SEAL}"):
+        if time.time() - seal.stat().st_mtime > UNUSED:
+            shutil.rmtree(seal.parent, ignore_errors=True)
+
+
 def _seal(folder: Path) -> None:
     """Write down each file's size and checksum, last of all."""
     seal = {path.name: _checksum(path) for path in sorted(folder.iterdir())}
-    (folder / "seal.json").write_text(json.dumps(seal), encoding="utf-8")
+    (folder / SEAL).write_text(json.dumps(seal), encoding="utf-8")
 
 
 def _intact(folder: Path) -> bool:
     try:
-        seal = json.loads((folder / "seal.json").read_text(encoding="utf-8"))
+        seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         return bool(seal) and all(_checksum(folder / name) == value for name, value in seal.items())
     except (OSError, ValueError, AttributeError):
         return False
