@@ -160,6 +160,7 @@ def fill(path: Path) -> None:
 def test_a_full_temp_folder_costs_files_alone(tmp_path: Path) -> None:
     with small_disk(tmp_path / "temp", 1) as fill_up, running(tmp_path) as server:
         assert server.says_all(LONG, "/synthesize")
+        until(lambda: not list(server.temp.iterdir()))  # an answer's file goes once it has been sent
         fill_up()
         refused = server.say(LONG, "/synthesize")
         assert (refused.status_code, refused.json()["error"]) == (507, "Insufficient storage")
