@@ -26,8 +26,13 @@ class Scribe:
         self.let_go = threading.Event()
         self._stop = threading.Event()
         self.ready = True
+        self.asleep = False
+        self.restarts = 0
 
     def start(self) -> None:
+        pass
+
+    def rest(self) -> None:
         pass
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:

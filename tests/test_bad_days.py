@@ -24,7 +24,7 @@ import pytest
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, connect
-from tests.fakes.running import ROOT, Running, running
+from tests.fakes.running import ROOT, Running, is_whole, running
 from tests.waiting import until
 from tts.api import connections
 from tts.engines.child import Child
@@ -262,6 +262,7 @@ def test_more_connections_than_there_are_descriptors_for_push_out_the_silent(tmp
         with many(server, 500):
             assert is_quick(server) and server.says_all(LONG)
         assert "were let go to make room" in server.log() and "Traceback" not in server.log()
+        assert "No descriptors are left" not in server.log()
     finally:
         process.terminate()
         process.wait(20)
@@ -292,6 +293,17 @@ def test_slow_readers_hold_neither_worker_nor_health(tmp_path: Path, monkeypatch
         assert httpx.post(f"{address}/synthesize", json={"text": "Hi."}, timeout=20).status_code == 200
 
 
+def test_health_needs_none_of_the_threads_that_slow_readers_hold(tmp_path: Path) -> None:
+    engine = FakeEngine(60.0)
+    with ExitStack() as opened, live(make_app(tmp_path, engine), threads=2) as address:
+        for _ in range(4):
+            connection = opened.enter_context(closing(connect(address)))
+            connection.sendall(asked("/synthesize/stream", {"text": LONG * 4}))
+        until(lambda: engine.open == 2)
+        for path in connections.TELLING:
+            assert httpx.get(address + path, timeout=5).status_code == 200
+
+
 def test_who_reads_slowly_but_reads_gets_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "STALLED", 0.3)
     engine = FakeEngine(60.0)
@@ -316,28 +328,33 @@ def test_who_reads_slowly_but_reads_gets_all(tmp_path: Path, monkeypatch: pytest
 
 def test_a_signal_under_load_loses_no_request_that_was_taken(tmp_path: Path) -> None:
     outcomes: list[str] = []
-    with running(tmp_path, ("--pace", "0.001"), QUEUE=1000) as server:
+    with running(tmp_path, ("--pace", "0.0002"), QUEUE=1000) as server:
         stop = threading.Event()
 
-        def ask() -> None:
+        def ask(client: httpx.Client, caller_path: str) -> None:
             while not stop.is_set():
                 try:
-                    outcomes.append("whole" if server.says_all("A text of two sentences. Here is another.") else "cut")
+                    answer = client.post(caller_path, json={"text": LONG})
+                    outcomes.append("whole" if is_whole(answer, LONG) else "cut")
                 except httpx.ConnectError:
                     outcomes.append("not taken")
                     return
-                except httpx.HTTPError as exc:
+                except (httpx.HTTPError, AssertionError) as exc:
                     outcomes.append(f"lost: {exc!r}")
 
-        clients = [threading.Thread(target=ask) for _ in range(24)]
+        callers = [httpx.Client(base_url=server.address, timeout=30) for _ in range(24)]  # they keep their connections
+        clients = [
+            threading.Thread(target=ask, args=(caller, path)) for caller, path in zip(callers, 12 * BOTH, strict=True)
+        ]
         for client in clients:
             client.start()
         until(lambda: outcomes.count("whole") > 30)
         server.process.terminate()
         assert server.process.wait(20) == 0
         stop.set()
-        for client in clients:
+        for client, caller in zip(clients, callers, strict=True):
             client.join(20)
+            caller.close()
     assert set(outcomes) <= {"whole", "not taken"}, [each for each in outcomes if each not in ("whole", "not taken")]
 
 

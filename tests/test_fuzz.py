@@ -26,6 +26,18 @@ def test_no_case_breaks_it(name: str) -> None:
     case()
 
 
+FOUND = [
+    ("ssml", "<speak>\r0</speak>"),  # a lone carriage return ends a line, too
+    ("ssml", "<speak>\r\n\r<p>0</p></speak>"),
+    ("voice blend", "af_heart" + " " * 5_000 + "x"),
+]
+
+
+@pytest.mark.parametrize(("name", "case"), FOUND)
+def test_what_it_found_once(name: str, case: object) -> None:
+    TARGETS[name][0](case)
+
+
 def test_a_case_that_breaks_something_is_shown_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -450,6 +450,14 @@ def test_a_temp_folder_that_vanished_is_made_again(tmp_path: Path, engine: FakeE
     assert files(tmp_path / "gone") == []
 
 
+def test_a_temp_folder_that_takes_no_files_is_told(tmp_path: Path, engine: FakeEngine) -> None:
+    (tmp_path / "gone").touch()
+    client = make_app(tmp_path / "gone" / "folder", engine).test_client()
+    answer = client.post("/synthesize", json={"text": "Hi."})
+    assert_refused(answer, 507, "Insufficient storage", "no room for the file")
+    assert b"gone" not in answer.data
+
+
 @pytest.mark.parametrize("cleanup", [True, False])
 def test_the_start_removes_what_an_earlier_run_left_and_nothing_else(tmp_path: Path, cleanup: bool) -> None:
     folder = tmp_path / "new" / "folder"

@@ -169,7 +169,7 @@ def _rests(samples: NDArray[np.float32]) -> list[float]:
     return [gap / SAMPLE_RATE for gap in np.diff(loud) if gap > 0.1 * SAMPLE_RATE]
 
 
-def test_a_worker_killed_while_it_speaks_fails_that_request_alone(served: Served) -> None:
+def test_a_worker_killed_while_it_speaks_costs_that_request_time_alone(served: Served) -> None:
     answers: list[int | str] = []
 
     def ask() -> None:
@@ -184,7 +184,7 @@ def test_a_worker_killed_while_it_speaks_fails_that_request_alone(served: Served
     for worker in served.workers():
         worker.kill()
     asking.join(PATIENCE)
-    assert len(answers) == 1 and "TTS synthesis failed" in str(answers[0])
+    assert len(answers) == 1 and isinstance(answers[0], int), answers
     assert not measure_speech(served.say("Hello there."), 2).silent
     until(served.ready, PATIENCE)
     assert len(served.workers()) == httpx.get(f"{served.address}/health").json()["workers"]

@@ -54,9 +54,13 @@ class Running:
 
     def says_all(self, text: str = "Hello there.", path: str = "/synthesize/stream") -> bool:
         """Whether every sample of the text's sound comes."""
-        answer = self.say(text, path)
-        assert answer.status_code == 200, answer.text
-        return len(answer.content) == WAV_HEADER + 2 * SAMPLES_A_CHARACTER * len(text)
+        return is_whole(self.say(text, path), text)
+
+
+def is_whole(answer: httpx.Response, text: str) -> bool:
+    """Whether the answer holds every sample of the text's sound."""
+    assert answer.status_code == 200, answer.text
+    return len(answer.content) == WAV_HEADER + 2 * SAMPLES_A_CHARACTER * len(text)
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -64,12 +64,19 @@ def _is_ip4(family: int) -> bool:
 
 
 def _is_any(host: str) -> bool:
-    return host in ("0.0.0.0", "::", "")
+    """Whether it stands for every address of this machine."""
+    address = _address(host)
+    return address is not None and address.is_unspecified
 
 
 def _is_local(host: str) -> bool:
     """Whether it is this machine alone; a name that is no address is not announced either."""
+    address = _address(host)
+    return address is None or address.is_loopback
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host)
     except ValueError:
-        return True
+        return None

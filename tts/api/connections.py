@@ -127,9 +127,12 @@ class Threads(ThreadedTaskDispatcher):
         return bool(super().shutdown(cancel_pending, timeout))
 
 
-def accept(listening: Any, make_room: Callable[[], None]) -> None:
-    """Take the connections that wait at the door, as waitress does, but not one alone in each turn of its loop."""
+def accept(listening: Any, most: int, make_room: Callable[[], None]) -> None:
+    """Take the connections that wait at the door, as waitress does, but not one alone in each turn of its loop, and
+    with room made for them where `most` are held."""
     for _ in range(BURST):
+        if len(listening._map) > most:
+            make_room()
         try:
             found = listening.accept()
             if found is None:

@@ -83,7 +83,7 @@ class Server:
         self._stop = threading.Event()
         self._grace = address.grace
         self._closing = False
-        self._most = most_connections()
+        most = most_connections()
         self._threads = Threads(address.threads)
         self._server = create_server(
             app,
@@ -91,7 +91,7 @@ class Server:
             host=address.host,
             port=address.port,
             _dispatcher=self._threads,
-            connection_limit=2 * self._most,  # waitress would close its door there; we make room before
+            connection_limit=2 * most,  # waitress would close its door there; we make room before
             max_request_body_size=address.body_limit,
             channel_request_lookahead=1,  # reads on while it answers, and so notices a client that leaves
             outbuf_high_watermark=1 << 20,  # 20 s of sound wait for a slow client, then its thread does
@@ -101,7 +101,7 @@ class Server:
         self._thread = threading.Thread(target=self._serve, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
-            listening.handle_accept = partial(accept, listening, self._let_idle_go)
+            listening.handle_accept = partial(accept, listening, most, self._let_idle_go)
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
 
     @property
@@ -144,8 +144,6 @@ class Server:
         """What waitress's own run() does, but that it can end while sockets are open."""
         while not self._closing:
             loop(timeout=1.0, map=self._map, count=1, use_poll=True)  # select can't wait for more than 1,024
-            if len(self._map) > self._most:
-                self._let_idle_go()
             if self._threads.short:
                 close_stalled(self._channels())
 

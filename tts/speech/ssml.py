@@ -78,7 +78,7 @@ class _Reader(ContentHandler):
         super().__init__()
         self.passages: list[Passage] = []
         self._text = text
-        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
+        self._lines = [0, *(found.end() for found in re.finditer("\r\n?|\n", text))]
         self._manners = [manner]
         self._tags: list[tuple[str, dict[str, str], int]] = []
         self._runs: list[Run] = []

@@ -1,0 +1,224 @@
+"""Open-loop load: requests arrive at random at a share of what the server can do, whether or not it keeps up.
+
+`python -m benchmarks.load http://127.0.0.1:9880` measures the capacity first, then runs at 50, 90 and 150 % of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import count
+
+import httpx
+
+TEXT = "The library opens at nine, and the reading room stays quiet until the first school class arrives."
+CLIENTS = 8
+"""Clients at once while the capacity is measured: enough to keep every worker busy, and no more than may wait."""
+WAIT = 120.0
+"""Seconds that an answer may take before it counts as failed."""
+FAST = 0.05
+"""Seconds in which a refusal should come."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One request: its status (0 for none), seconds until its first and last byte, and how many came."""
+
+    status: int
+    first: float
+    total: float
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Level:
+    """What came of arrivals at one share of the capacity; rates a second, times in seconds."""
+
+    share: float
+    rate: float
+    seconds: float
+    sent: int
+    whole: int
+    refused: int
+    failed: int
+    goodput: float
+    """Whole answers a second, over the time that anything was answered."""
+    refusal_p99: float
+    first_p50: float
+    first_p99: float
+    total_p99: float
+
+
+Ask = Callable[[], Outcome]
+
+
+class Client:
+    """Asks one server for the same text again and again, a little changed each time so that no cache answers."""
+
+    def __init__(self, address: str, text: str = TEXT, key: str = "") -> None:
+        self._text = text
+        self._numbers = count()
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
+        self._client = httpx.Client(base_url=address, headers=headers, timeout=WAIT, limits=limits)
+
+    def ask(self) -> Outcome:
+        """One answer, read to its end."""
+        began = time.monotonic()
+        body = {"text": f"{next(self._numbers)} {self._text}", "format": "pcm"}
+        try:
+            with self._client.stream("POST", "/synthesize/stream", json=body) as answer:
+                first, size = 0.0, 0
+                for block in answer.iter_raw():
+                    first = first or time.monotonic() - began
+                    size += len(block)
+        except httpx.HTTPError:
+            return Outcome(0, 0.0, time.monotonic() - began)
+        return Outcome(answer.status_code, first, time.monotonic() - began, size)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def capacity(ask: Ask, seconds: float, clients: int = CLIENTS) -> float:
+    """Whole answers a second while so many clients each ask again as soon as they are answered."""
+    end = time.monotonic() + seconds
+    whole = 0
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal whole
+        while time.monotonic() < end:
+            outcome = ask()
+            if outcome.status == 200:
+                with lock:
+                    whole += 1
+            else:
+                time.sleep(0.05)
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(clients) as crowd:
+        for each in [crowd.submit(work) for _ in range(clients)]:
+            each.result()
+    return whole / (time.monotonic() - began)
+
+
+def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
+    """When requests come, in seconds: at random (Poisson), `rate` a second on average."""
+    at = rng.expovariate(rate)
+    while at < seconds:
+        yield at
+        at += rng.expovariate(rate)
+
+
+def run(ask: Ask, share: float, rate: float, seconds: float, rng: random.Random) -> Level:
+    """Send at `rate` for `seconds`, whatever becomes of it, and wait for every answer."""
+    began = time.monotonic()
+    threads = min(2000, 50 + int(rate * 30))
+    with ThreadPoolExecutor(threads) as crowd:
+        sent = []
+        for at in arrivals(rate, seconds, rng):
+            time.sleep(max(0.0, began + at - time.monotonic()))
+            sent.append(crowd.submit(ask))
+        outcomes = [each.result() for each in sent]
+    return summary(share, rate, time.monotonic() - began, outcomes)
+
+
+def summary(share: float, rate: float, seconds: float, outcomes: Sequence[Outcome]) -> Level:
+    """The level that these outcomes make."""
+    whole = [outcome for outcome in outcomes if outcome.status == 200]
+    refused = [outcome for outcome in outcomes if outcome.status == 429]
+    return Level(
+        share,
+        round(rate, 2),
+        round(seconds, 1),
+        sent=len(outcomes),
+        whole=len(whole),
+        refused=len(refused),
+        failed=len(outcomes) - len(whole) - len(refused),
+        goodput=round(len(whole) / seconds, 2),
+        refusal_p99=percentile([outcome.total for outcome in refused], 99),
+        first_p50=percentile([outcome.first for outcome in whole], 50),
+        first_p99=percentile([outcome.first for outcome in whole], 99),
+        total_p99=percentile([outcome.total for outcome in whole], 99),
+    )
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that `share` percent are at or below; 0 of nothing."""
+    ordered = sorted(values)
+    return round(ordered[max(0, -(-len(ordered) * int(share) // 100) - 1)], 4) if ordered else 0.0
+
+
+def faults(levels: Sequence[Level]) -> list[str]:
+    """What is not as it should be under load."""
+    best = max(level.goodput for level in levels)
+    found = [f"{level.share:.0%}: {level.failed} requests failed" for level in levels if level.failed]
+    for level in levels:
+        if level.share > 1 and level.goodput < 0.95 * best:
+            found.append(f"{level.share:.0%}: the goodput of {level.goodput} is below 95 % of the best, {best}")
+        if level.refused and level.refusal_p99 > FAST:
+            found.append(f"{level.share:.0%}: refusals took up to {1000 * level.refusal_p99:.0f} ms")
+    return found
+
+
+def table(levels: Sequence[Level]) -> str:
+    """The levels as a Markdown table."""
+    lines = [
+        "| load | arrivals/s | whole/s | whole | 429 | failed | 429 p99 | first sound p50 | p99 | whole p99 |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for level in levels:
+        lines.append(
+            f"| {level.share:.0%} | {level.rate:.1f} | {level.goodput:.1f} | {level.whole} | {level.refused} |"
+            f" {level.failed} | {1000 * level.refusal_p99:.0f} ms | {level.first_p50:.2f} s | {level.first_p99:.2f} s |"
+            f" {level.total_p99:.2f} s |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    options = parse(sys.argv[1:])
+    client = Client(options.address, options.text, options.key)
+    rng = random.Random(options.seed)
+    try:
+        client.ask()
+        able = options.capacity or capacity(client.ask, options.warm_up)
+        print(f"Capacity: {able:.2f} whole answers a second", file=sys.stderr, flush=True)
+        levels = [run(client.ask, share, share * able, options.seconds, rng) for share in options.shares]
+    finally:
+        client.close()
+    print(table(levels))
+    if options.json:
+        print(json.dumps([asdict(level) for level in levels], indent=2))
+    for fault in (found := faults(levels)):
+        print(fault, file=sys.stderr)
+    return 1 if found else 0
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    add = parser.add_argument
+    add("address", help="of a server that runs, such as http://127.0.0.1:9880")
+    add("--seconds", type=float, default=120.0, help="at each level")
+    add("--shares", default="0.5,0.9,1.5", help="of the capacity")
+    add("--capacity", type=float, default=0.0, help="answers a second; 0 measures it")
+    add("--warm-up", type=float, default=20.0, help="seconds that the capacity is measured for")
+    add("--text", default=TEXT)
+    add("--key", default="", help="the server's API key")
+    add("--seed", type=int, default=1)
+    add("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    options.shares = [float(share) for share in options.shares.split(",")]
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
