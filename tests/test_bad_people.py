@@ -210,10 +210,10 @@ def test_a_request_in_a_request_is_not_taken_for_one(tmp_path: Path) -> None:
 def test_json_of_any_depth_is_refused_quickly(tmp_path: Path, opening: str) -> None:
     client = make_app(tmp_path, FakeEngine()).test_client()
     for path in ("/synthesize", "/v1/audio/speech", "/v1/audio/voices/combine", "/jobs"):
-        began = time.process_time()
+        began = time.thread_time()
         answer = client.post(path, data=opening * 20_000, content_type="application/json")
         assert answer.status_code in (400, 413)
-        assert time.process_time() - began < 1
+        assert time.thread_time() - began < 1
 
 
 # --- Expressions that blow up ----------------------------------------------------------------------------------------

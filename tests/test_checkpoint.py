@@ -47,19 +47,11 @@ def test_convolutions_stay_and_matrices_are_turned() -> None:
     assert len(weights) == 3
 
 
-def test_an_embedding_is_dequantized_whole() -> None:
-    node = helper.make_node(
-        "DequantizeLinear", ["rows", "encoder.bert.e.weight_scale", "encoder.bert.e.weight_zero_point"], ["y"]
-    )
-    weights = torch_weights(
-        graph(
-            [node],
-            encoder__bert__e__weight_quantized=np.array([[3, 5], [1, 9]], np.uint8),
-            encoder__bert__e__weight_scale=np.array(0.5, np.float32),
-            encoder__bert__e__weight_zero_point=np.array(3, np.uint8),
-        )
-    )
-    np.testing.assert_array_equal(weights["bert.e.weight"], [[0.0, 1.0], [-1.0, 3.0]])
+def test_an_embedding_is_the_table_behind_its_rows() -> None:
+    table = np.array([[0.0, 1.0], [-1.0, 3.0]], np.float32)
+    node = helper.make_node("Gather", ["encoder.bert.e.weight_quantized_float", "tokens"], ["rows"])
+    weights = torch_weights(graph([node], encoder__bert__e__weight_quantized_float=table))
+    np.testing.assert_array_equal(weights["bert.e.weight"], table)
 
 
 def test_the_gates_of_an_lstm_are_put_in_order() -> None:

@@ -199,10 +199,10 @@ LONG = ["a" * 10_000, "word " * 2_000, "あ" * 3_000, "的" * 3_000, "-" * 3_000
 @pytest.mark.parametrize("text", LONG, ids=lambda text: text[:5])
 def test_long_texts(speak: Phonemizer, language: str, text: str) -> None:
     speak.load(language)
-    start = time.process_time()
+    start = time.thread_time()
     spoken = speak(text, language)
     runs = pieces(spoken)
-    assert time.process_time() - start < 10
+    assert time.thread_time() - start < 10
     assert all(len(joined(run)) <= TOKEN_LIMIT for run in runs)
     assert "".join(map(joined, runs)) == joined(spoken)
     places = [(word.start, word.end) for run in runs for word in run]

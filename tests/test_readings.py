@@ -111,20 +111,26 @@ def test_emoji_can_be_silent() -> None:
 )
 def test_any_text_is_read_in_linear_time(unit: str) -> None:
     text = unit * (10_000 // len(unit))
-    read(text)
-    before = time.process_time()
-    read(text)
-    once = time.process_time() - before
+    once = cost(text)
     assert once < 1.0
-    before = time.process_time()
-    read(text * 2)
-    assert time.process_time() - before < 2 * max(once, 0.02) * 2
+    assert cost(text * 2) < 2 * max(once, 0.02) * 2
+
+
+def cost(text: str) -> float:
+    """Seconds of this thread, the least of three: the garbage that other tests left is collected in some of them."""
+
+    def spent() -> float:
+        before = time.thread_time()
+        read(text)
+        return time.thread_time() - before
+
+    return min(spent() for _ in range(3))
 
 
 def test_a_plain_sentence_is_quick() -> None:
     sentence = "The boat was so old that the women stood close together, holding their bundles. " * 3
     read(sentence)
-    before = time.process_time()
+    before = time.thread_time()
     for _ in range(20):
         read(sentence)
-    assert (time.process_time() - before) / 20 < 0.003
+    assert (time.thread_time() - before) / 20 < 0.003

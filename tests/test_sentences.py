@@ -148,8 +148,8 @@ def test_a_text_of_nothing_has_no_boundary() -> None:
 )
 def test_ends_ascend_to_the_end_in_linear_time(unit: str) -> None:
     text = unit * (10_000 // len(unit))
-    before = time.process_time()
+    before = time.thread_time()
     ends = [boundary.end for boundary in boundaries(text)]
-    assert time.process_time() - before < 0.5
+    assert time.thread_time() - before < 0.5
     assert ends == sorted(set(ends))
     assert ends[-1] == len(text)

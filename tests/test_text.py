@@ -103,9 +103,9 @@ def test_denser_languages_get_fewer_characters() -> None:
 @pytest.mark.parametrize("unit", ["a", "a ", "a. ", "あ", "。", "\n", "🎉", "-", "e\u0301", "a\n\n", "Dr. "])
 def test_ten_thousand_characters_take_no_time(unit: str) -> None:
     text = (unit * 10_000)[:10_000]
-    before = time.process_time()
+    before = time.thread_time()
     cut = utterances(asking(text), Sizes())
-    assert time.process_time() - before < 1.0
+    assert time.thread_time() - before < 1.0
     assert "".join(each.text for each in cut) == (text if text.strip() else "")
     assert max((len(each.text) for each in cut), default=0) <= 281
 

@@ -18,6 +18,7 @@ Weights = dict[str, NDArray[np.float32]]
 DIRECTIONS = ("", "_reverse")
 # Called from a method of the predictor in the export, so their paths lack it.
 OF_PREDICTOR = re.compile(r"^(F0|N|F0_proj|N_proj|shared)(\.|$)")
+TABLE = "_quantized_float"  # what `dequantize` leaves at the end of an embedding's name
 KEPT = re.compile(r"\.(bias|weight|alpha[12]\.\d|gamma|beta)$")
 
 
@@ -45,6 +46,8 @@ def module_of_node(name: str) -> str:
 
 
 def _node_weights(node: onnx.NodeProto, arrays: Weights) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    if node.op_type == "Gather" and node.input[0].endswith(TABLE):
+        yield module_of_initializer(node.input[0].removesuffix(TABLE)), arrays[node.input[0]]
     if len(node.input) < 2 or node.input[1] not in arrays:
         return
     weight = arrays[node.input[1]]
@@ -54,8 +57,6 @@ def _node_weights(node: onnx.NodeProto, arrays: Weights) -> Iterator[tuple[str, 
         yield f"{module_of_node(node.name)}.weight", weight
     elif node.op_type == "MatMul":
         yield f"{module_of_node(node.name)}.weight", weight.T
-    elif node.op_type == "DequantizeLinear":
-        yield from _embedding(node, arrays)
 
 
 def _lstm_weights(
@@ -74,15 +75,3 @@ def gates_for_torch(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """From ONNX's order of gates (input, output, forget, cell) to torch's (input, forget, cell, output)."""
     into, out, forget, cell = np.split(rows, 4)
     return np.concatenate([into, forget, cell, out])
-
-
-def _embedding(node: onnx.NodeProto, arrays: Weights) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """The whole table behind a looked-up row: the row's scale and zero point hold for all of it."""
-    scale = node.input[1]
-    if scale.endswith(".weight_scale"):
-        table = scale.removesuffix("_scale")
-        zero = arrays[node.input[2]].astype(np.float32) if len(node.input) > 2 else np.float32(0)
-        yield (
-            module_of_initializer(table),
-            (arrays[f"{table}_quantized"].astype(np.float32) - zero) * arrays[scale],
-        )

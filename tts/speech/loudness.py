@@ -36,7 +36,7 @@ def level(chunks: Iterable[Chunk], target: float) -> Iterator[Chunk]:
         heard = np.concatenate([heard, _block_powers(chunk.samples)])
         before, gain = gain, _next_gain(gain, target - _gated(heard))
         ramp = _ramp(gain if before is None else before, gain, len(chunk.samples))
-        yield replace(chunk, samples=_limit(chunk.samples * ramp))
+        yield replace(chunk, samples=limit(chunk.samples * ramp))
 
 
 def loudness(samples: Samples) -> float:
@@ -106,8 +106,8 @@ def _power(lufs: float) -> float:
     return float(10 ** ((lufs - _OFFSET) / 10))
 
 
-def _limit(samples: Samples) -> Samples:
-    """Turn the sound down around each peak above the ceiling, smoothly and no further than the peak needs."""
+def limit(samples: Samples) -> Samples:
+    """The samples turned down around each peak above -1 dBFS, smoothly and no further than the peak needs."""
     peaks = np.abs(np.pad(samples, (0, -len(samples) % _WINDOW))).reshape(-1, _WINDOW).max(axis=1)
     if peaks.max(initial=0.0) <= _CEILING:
         return samples

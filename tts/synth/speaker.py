@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts.speech.audio import SAMPLE_RATE, Chunk, Word, trim
+from tts.speech.loudness import limit
 from tts.speech.request import Run
 from tts.speech.text import Utterance
 from tts.synth.assets import Assets
@@ -95,6 +96,7 @@ class Speaker:
 
             samples = change_tempo(samples, utterance.speed / pace)
         sound, cut = trim(samples, HEAD, rest)
+        sound = limit(sound)  # some voices go beyond full scale, where every format would clip them
         if frames is None:
             return Chunk(sound)
         return Chunk(
