@@ -190,8 +190,9 @@ def _stream(order: Order, tag: str) -> bytes | ClosingIterator:
 
 
 def _wants_whole(order: Order) -> bool:
-    one_chunk = len(engine().plan(order.request)) == 1
-    return not order.stream or one_chunk or request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+    if not order.stream or request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        return True
+    return len(engine().plan(order.request)) == 1
 
 
 def native_error(error: SpeechError) -> dict[str, Any]:
