@@ -10,8 +10,9 @@ from tts.synth.kernels.crew import Cancelled, Crew
 from tts.synth.kernels.emit import Shape
 from tts.synth.kernels.library import SCHEMES, Library
 from tts.synth.kernels.lstm import interleaved
+from tts.synth.kernels.norm import EPSILON
 from tts.synth.kernels.toom_cook import scheme
-from tts.synth.layers import EPSILON, SPARE_ROWS, Convolution, Dense, Lstm, Norm, Workshop, measured
+from tts.synth.layers import SPARE_ROWS, Convolution, Dense, Lstm, Norm, Workshop, address, measured
 
 RANDOM = np.random.default_rng(11)
 LENGTHS = [7, 131]
@@ -84,7 +85,7 @@ def test_convolution_is_norm_activation_filter_and_sum(
 
     crew = Crew(2)
     added = spared(before) if residual else None
-    rows = layer(library, crew, measured(spared(x), length), norm, y, dilation, added)
+    rows = layer(library, crew, measured(library, crew, spared(x), length), norm, y, dilation, added)
     crew.close()
 
     expected = filtered(activated(activation, normalised(x, norm), alpha), weight, dilation) + bias
@@ -101,6 +102,42 @@ def test_dense_is_a_product_with_a_bias(library: Library, rows: int, inputs: int
     y = np.zeros((rows + SPARE_ROWS, len(layer.bias)), np.float32)
     layer(library, Crew(1), spared(x), y, rows)
     np.testing.assert_allclose(y[:rows, :outputs], x @ weight + bias, atol=1e-4)
+
+
+def test_dense_takes_leaky_rows(library: Library) -> None:
+    weight, x = normal(20, 16), normal(30, 20)
+    layer = Dense(*Dense.weights(weight, np.zeros(16, np.float32), library.shape))
+    y = np.zeros((30 + SPARE_ROWS, len(layer.bias)), np.float32)
+    layer(library, Crew(1), spared(x), y, 30, slope=0.1)
+    np.testing.assert_allclose(y[:30, :16], np.maximum(x, 0.1 * x) @ weight, atol=1e-4)
+
+
+@pytest.mark.parametrize("length", [3, 1100])
+@pytest.mark.parametrize("adding", [False, True])
+def test_rows_are_measured(library: Library, adding: bool, length: int) -> None:
+    x, more = normal(length, 48), normal(length, 48)
+    crew = Crew(2)
+    rows = measured(library, crew, spared(x), length, spared(more) if adding else None)
+    crew.close()
+    expected = (x + more if adding else x).astype(np.float64)
+    np.testing.assert_allclose(rows.values, expected, atol=1e-6)
+    np.testing.assert_allclose(rows.sums, expected.sum(0), atol=1e-3)
+    np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-5)
+
+
+def test_some_columns_are_measured_where_they_are(library: Library) -> None:
+    x = normal(20, 96)
+    rows = measured(library, Crew(1), x[:, 64:], 20)
+    np.testing.assert_allclose(rows.sums, x[:, 64:].sum(0), atol=1e-4)
+
+
+def test_layer_norm_is_of_the_sum_of_two(library: Library) -> None:
+    x, y, gain, offset = normal(5, 96) + 3, normal(5, 96), normal(96), normal(96)
+    joined = (x + y).astype(np.float64)
+    centred = joined - joined.mean(axis=1, keepdims=True)
+    expected = centred / np.sqrt((centred**2).mean(axis=1, keepdims=True)) * gain + offset
+    library["layer_norm"](*map(address, (x, y, gain, offset)), *x.shape)
+    np.testing.assert_allclose(x, expected, atol=1e-5)
 
 
 def test_dense_reads_overlapping_windows(library: Library) -> None:

@@ -1,6 +1,7 @@
 """The blocks that decoder and predictors share: weights by name, and adaptive normalisation by a style."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,17 +9,23 @@ from numpy.typing import NDArray
 from tts.synth.kernels.crew import Crew
 from tts.synth.kernels.emit import Shape
 from tts.synth.kernels.library import Library
-from tts.synth.layers import Convolution, Dense, Norm, Rows, Workshop, measured
+from tts.synth.layers import Convolution, Dense, Matrix, Norm, Rows, Workshop, measured
+from tts.synth.tiled import Tiled, TiledConvolution, TiledDense
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
+Prepared = dict[str, NDArray[Any]]
 
-WHOLE = 16  # channels are filled up to whole vectors of any machine
+WHOLE = 32  # channels are filled up to whole vectors and tiles of any machine
+PLAIN, SPLIT = 1, 2
+"""Parts of a number where the machine multiplies in bf16. One is enough for what makes the sound: it differs from
+float32's by no more than two runtimes do. What decides on durations and pitch takes two, which are as good as float32.
+"""
 ROOT_HALF = np.float32(np.sqrt(0.5))
 
 
 def whole(array: Array, axis: int) -> Array:
-    """Zeros after the channels, up to whole vectors."""
+    """Zeros after the channels, up to whole vectors and tiles."""
     widths = [(0, 0)] * array.ndim
     widths[axis] = (0, -array.shape[axis] % WHOLE)
     return np.pad(array, widths)
@@ -41,31 +48,54 @@ def windowed(parameters: Weights, name: str) -> tuple[Array, Array]:
     return weight.transpose(2, 1, 0).reshape(-1, len(weight)), bias
 
 
-def prepare_dense(name: str, weight: Array, bias: Array, shape: Shape) -> dict[str, Array]:
+def prepare_dense(name: str, weight: Array, bias: Array, shape: Shape, parts: int) -> Prepared:
+    if shape.tiles:
+        return _prepared_tiles(name, weight[None], bias, parts)
     panels, wide = Dense.weights(weight, bias, shape)
     return {f"{name}.panels": panels, f"{name}.bias": wide}
 
 
-def prepare_style(parameters: Weights, norm: str) -> dict[str, Array]:
-    """The map from style to gain and offset, [style, 2, channels]."""
-    weight, bias = parameters[f"{norm}.fc.weight"], parameters[f"{norm}.fc.bias"]
+def _prepared_tiles(name: str, weight: Array, bias: Array, parts: int) -> Prepared:
+    """A filter [taps, in, out] and its bias, as `Blocks.tiled` finds them."""
+    filter = Tiled.of(weight, bias, parts)
     return {
-        f"{norm}.weight": whole(weight.reshape(len(weight), 2, -1), axis=2),
-        f"{norm}.shift": whole(bias.reshape(2, -1), axis=1),
+        f"{name}.tiles": filter.weights,
+        f"{name}.steps": filter.steps,
+        f"{name}.bias": filter.bias,
+        f"{name}.parts": np.array(filter.signal_parts),
     }
 
 
-def prepare_adain(parameters: Weights, name: str, shape: Shape) -> dict[str, Array]:
+def prepare_filter(name: str, weight: Array, bias: Array, activation: str, shape: Shape, parts: int) -> Prepared:
+    if shape.tiles:
+        return _prepared_tiles(name, weight.transpose(2, 1, 0), bias, parts)
+    return {f"{name}.points": Convolution.weights(weight, activation, shape), f"{name}.bias": bias}
+
+
+def prepare_styles(parameters: Weights, name: str, norms: Iterable[str]) -> Prepared:
+    """The map from style to all gains and offsets at once, [style, sum of channels], and where each norm's begin."""
+    ready: Prepared = {}
+    weights, shifts, start = [], [], 0
+    for norm in norms:
+        weight, bias = parameters[f"{norm}.fc.weight"], parameters[f"{norm}.fc.bias"]
+        weights.append(whole(weight.reshape(len(weight), 2, -1), axis=2).reshape(len(weight), -1))
+        shifts.append(whole(bias.reshape(2, -1), axis=1).reshape(-1))
+        ready[f"{norm}.place"] = np.array([start, start + len(shifts[-1])])
+        start += len(shifts[-1])
+    return {**ready, f"{name}.weight": np.concatenate(weights, axis=1), f"{name}.shift": np.concatenate(shifts)}
+
+
+def prepare_adain(parameters: Weights, name: str, shape: Shape, parts: int) -> Prepared:
     """An AdaIN block with its shortcut; the division of their sum by √2 goes into both ways' weights."""
-    ready: dict[str, Array] = {}
+    ready: Prepared = {}
     for part, share in ((1, np.float32(1)), (2, ROOT_HALF)):
         weight = whole(parameters[f"{name}.conv{part}.weight"], axis=1)
-        ready[f"{name}.conv{part}.points"] = Convolution.weights(weight * share, "leaky", shape)
-        ready[f"{name}.conv{part}.bias"] = parameters[f"{name}.conv{part}.bias"] * share
-        ready.update(prepare_style(parameters, f"{name}.norm{part}"))
+        bias = parameters[f"{name}.conv{part}.bias"] * share
+        ready.update(prepare_filter(f"{name}.conv{part}", weight * share, bias, "leaky", shape, parts))
     if f"{name}.conv1x1.weight" in parameters:
         shortcut, bias = windowed(parameters, f"{name}.conv1x1")
-        ready.update(prepare_dense(f"{name}.conv1x1", whole(shortcut, axis=0) * ROOT_HALF, bias * ROOT_HALF, shape))
+        shortcut = whole(shortcut, axis=0) * ROOT_HALF
+        ready.update(prepare_dense(f"{name}.conv1x1", shortcut, bias * ROOT_HALF, shape, parts))
     if f"{name}.pool.weight" in parameters:
         ready[f"{name}.pool.weight"] = whole(parameters[f"{name}.pool.weight"][:, 0].T, axis=1)
         ready[f"{name}.pool.bias"] = whole(parameters[f"{name}.pool.bias"], axis=0)
@@ -75,17 +105,21 @@ def prepare_adain(parameters: Weights, name: str, shape: Shape) -> dict[str, Arr
 class Blocks:
     """One utterance's run through named weights, with its style."""
 
+    STYLES = ""
+    """The name of the map from the style to all gains and offsets."""
+
     def __init__(self, weights: Weights, library: Library, workshop: Workshop, crew: Crew, style: Array) -> None:
         self.weights = weights
         self.library = library
         self.workshop = workshop
         self.crew = crew
         self._style = style
+        self._styles = style @ weights[f"{self.STYLES}.weight"] + weights[f"{self.STYLES}.shift"]
 
     def adain(self, name: str, x: Rows, y: Array) -> Rows:
         """AdaIN, leaky ReLU and filter, twice, beside a shortcut; the first columns of y take the sum."""
         outputs = len(self.weights[f"{name}.conv2.bias"])
-        if f"{name}.conv1x1.panels" in self.weights:
+        if f"{name}.conv1x1.bias" in self.weights:
             self.dense(f"{name}.conv1x1", x.data, y, x.length)
         else:
             np.multiply(x.values, ROOT_HALF, out=y[: x.length, :outputs])
@@ -96,7 +130,7 @@ class Blocks:
     def adain_up(self, name: str, x: Rows, y: Array) -> Rows:
         """The same with twice the rows: each channel's transposed convolution, and repeated rows aside."""
         length, outputs = 2 * x.length, len(self.weights[f"{name}.conv2.bias"])
-        doubled = measured(self._pool(name, x), length)
+        doubled = self.measured(self._pool(name, x), length)
         shortcut = self.workshop.rows("shortcut", x.length, outputs)
         self.dense(f"{name}.conv1x1", x.data, shortcut, x.length)
         y[:length] = np.repeat(shortcut[: x.length], 2, axis=0)
@@ -106,7 +140,7 @@ class Blocks:
 
     def _pool(self, name: str, x: Rows) -> Array:
         """Leaky ReLU of the normalised rows, then the transposed convolution of 3 taps at stride 2."""
-        scale, shift = self.norm(f"{name}.norm1").affine(x)
+        scale, shift = self.norm(f"{name}.norm1").affine(self.library, x)
         active = leaky(x.values * scale + shift, 0.2)
         taps, bias = self.weights[f"{name}.pool.weight"], self.weights[f"{name}.pool.bias"]
         following = np.concatenate([active[1:], np.zeros_like(active[:1])])
@@ -127,19 +161,34 @@ class Blocks:
         residual: Array | None = None,
     ) -> Rows:
         """One filter after its normalisation ("" for none) and activation, into y."""
-        layer = Convolution(self.weights[f"{name}.points"], self.weights[f"{name}.bias"], taps, activation)
         given = self.norm(norm) if norm else None
+        if self.library.shape.tiles:
+            tiled = TiledConvolution(self._tiled(name), activation)
+            return tiled(self.library, self.crew, x, given, y, dilation, residual)
+        layer = Convolution(self.weights[f"{name}.points"], self.weights[f"{name}.bias"], taps, activation)
         return layer(self.library, self.crew, x, given, y, dilation, residual)
 
-    def dense(self, name: str, x: Array, y: Array, rows: int, pitch: int | None = None) -> None:
-        """One matrix over rows of x, which start `pitch` floats apart, into y."""
-        layer = Dense(self.weights[f"{name}.panels"], self.weights[f"{name}.bias"])
-        layer(self.library, self.crew, x, y, rows, pitch)
+    def dense(self, name: str, x: Array, y: Array, rows: int, pitch: int | None = None, slope: float = 1.0) -> None:
+        """One matrix over leaky rows of x, which start `pitch` floats apart, into y."""
+        self.matrix(name)(self.library, self.crew, x, y, rows, pitch, slope)
+
+    def matrix(self, name: str) -> Matrix:
+        if self.library.shape.tiles:
+            return TiledDense(self._tiled(name))
+        return Dense(self.weights[f"{name}.panels"], self.weights[f"{name}.bias"])
+
+    def _tiled(self, name: str) -> Tiled:
+        tiles, steps, bias, parts = (self.weights[f"{name}.{what}"] for what in ("tiles", "steps", "bias", "parts"))
+        return Tiled(tiles, steps, bias, int(parts))
+
+    def measured(self, data: Array, length: int, added: Array | None = None) -> Rows:
+        """The first rows of an array with their sums; `added` joins them first."""
+        return measured(self.library, self.crew, data, length, added)
 
     def styled(self, name: str) -> tuple[Array, Array]:
         """The style's gain and offset for one normalisation."""
-        weight, shift = self.weights[f"{name}.weight"], self.weights[f"{name}.shift"]
-        gain, offset = np.tensordot(self._style, weight, axes=1) + shift
+        start, end = self.weights[f"{name}.place"]
+        gain, offset = self._styles[start:end].reshape(2, -1)
         return gain, offset
 
     def norm(self, name: str) -> Norm:

@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts.synth.blocks import (
+    PLAIN,
     Array,
     Blocks,
+    Prepared,
     Weights,
     filled,
-    leaky,
     prepare_adain,
     prepare_dense,
-    prepare_style,
+    prepare_filter,
+    prepare_styles,
     windowed,
 )
 from tts.synth.kernels.emit import Shape
-from tts.synth.layers import SPARE_ROWS, Convolution, Rows, measured
+from tts.synth.layers import SPARE_ROWS, Rows
 
 TEXT = 512  # channels of the aligned text; F0 and energy follow it
 WIDE = 1024  # channels of the decoder's blocks
@@ -27,42 +29,45 @@ ASIDE = 64  # channels of the text that every block sees again
 DILATIONS = (1, 3, 5)
 TAPS = (3, 7, 11)
 RATES = (10, 6)
+SLOPES = (0.1, 0.1, 0.01)  # of the leaky ReLU before each upsampling and before the last filter
+POST_TAPS = 7
+EDGE = POST_TAPS // 2  # silent rows at either end that the filters of a generator's stage reach
 NOISE_TAPS = (7, 11)
 NOISE_STRIDE = 6  # of the first convolution over the source; the second one has one tap
 SOURCE = 22
 
 
-def prepare_decoder(parameters: Weights, shape: Shape) -> dict[str, Array]:
-    """The parameters in the form that the kernels read, by the names that `Decoder` uses."""
-    ready: dict[str, Array] = {}
-    for name in ("encode", "decode.0", "decode.1", "decode.2", "decode.3"):
-        ready.update(prepare_adain(parameters, name, shape))
+def prepare_decoder(parameters: Weights, shape: Shape) -> Prepared:
+    """The parameters in the form that the kernels read, by the names that `Decoding` uses."""
+    ready: Prepared = {}
+    adains = ("encode", "decode.0", "decode.1", "decode.2", "decode.3")
     blocks = [f"generator.{kind}.{i}" for kind, count in (("resblocks", 6), ("noise_res", 2)) for i in range(count)]
-    for block in blocks:
-        for i in range(len(DILATIONS)):
-            for part in (1, 2):
-                ready.update(_prepare_snake(parameters, block, part, i, shape))
+    snakes = [(block, part, i) for block in blocks for i in range(len(DILATIONS)) for part in (1, 2)]
+    for name in adains:
+        ready.update(prepare_adain(parameters, name, shape, PLAIN))
+    for block, part, i in snakes:
+        ready.update(_prepare_snake(parameters, block, part, i, shape))
+    norms = [f"{name}.norm{part}" for name in adains for part in (1, 2)]
+    norms += [f"{block}.adain{part}.{i}" for block, part, i in snakes]
+    ready.update(prepare_styles(parameters, Decoding.STYLES, norms))
     for i, rate in enumerate(RATES):
-        ready.update(prepare_dense(f"generator.ups.{i}", *_upsample(parameters, i, rate), shape))
-        ready.update(
-            prepare_dense(f"generator.noise_convs.{i}", *windowed(parameters, f"generator.noise_convs.{i}"), shape)
-        )
+        ready.update(prepare_dense(f"generator.ups.{i}", *_upsample(parameters, i, rate), shape, PLAIN))
+        noise = f"generator.noise_convs.{i}"
+        ready.update(prepare_dense(noise, *windowed(parameters, noise), shape, PLAIN))
     weight, bias = windowed(parameters, "generator.conv_post")
-    ready.update(prepare_dense("generator.conv_post", (weight / len(TAPS)).astype(np.float32), bias, shape))
-    ready.update(prepare_dense("asr_res", *windowed(parameters, "asr_res.asr_res.0"), shape))
+    ready.update(prepare_dense("generator.conv_post", (weight / len(TAPS)).astype(np.float32), bias, shape, PLAIN))
+    ready.update(prepare_dense("asr_res", *windowed(parameters, "asr_res.asr_res.0"), shape, PLAIN))
     return ready
 
 
-def _prepare_snake(parameters: Weights, block: str, part: int, i: int, shape: Shape) -> dict[str, Array]:
+def _prepare_snake(parameters: Weights, block: str, part: int, i: int, shape: Shape) -> Prepared:
     conv = f"{block}.convs{part}.{i}"
     alpha = parameters[f"{block}.alpha{part}.{i}"]
     norm = f"{block}.adain{part}.{i}"
     return {
-        f"{conv}.points": Convolution.weights(parameters[f"{conv}.weight"], "snake", shape),
-        f"{conv}.bias": parameters[f"{conv}.bias"],
+        **prepare_filter(conv, parameters[f"{conv}.weight"], parameters[f"{conv}.bias"], "snake", shape, PLAIN),
         f"{norm}.turns": (alpha / np.pi).astype(np.float32),
         f"{norm}.inverse": (1.0 / alpha).astype(np.float32),
-        **prepare_style(parameters, norm),
     }
 
 
@@ -82,6 +87,8 @@ def _upsample(parameters: Weights, stage: int, rate: int) -> tuple[Array, Array]
 class Decoding(Blocks):
     """One utterance on its way through the decoder; `style` is the decoder's half."""
 
+    STYLES = "decoder.styles"
+
     def spectrum(self, mixed: Array, source: Array) -> Array:
         """Spectrum [time, 22] of text, pitch and energy [frames, 514] and of the source [time, 22].
 
@@ -89,8 +96,8 @@ class Decoding(Blocks):
         """
         return self.generator(self.blocks(mixed), source)
 
-    def blocks(self, mixed: Array) -> Rows:
-        """The five AdaIN blocks: [frames, 514] to rows [2 * frames, 512]."""
+    def blocks(self, mixed: Array) -> Array:
+        """The five AdaIN blocks: [frames, 514] to [2 * frames, 512] between silent edges."""
         frames = len(mixed)
         x = self.workshop.rows("mixed", frames, filled(TEXT + 2))
         x[:frames, : TEXT + 2] = mixed
@@ -103,14 +110,16 @@ class Decoding(Blocks):
             wide[:frames, WIDE : WIDE + ASIDE] = aside[:frames]
             wide[:frames, WIDE + ASIDE : WIDE + ASIDE + 2] = mixed[:, TEXT:]
             wide[:, WIDE + ASIDE + 2 :] = 0.0
-        rows = self.adain("encode", measured(x, frames), both[0])
+        rows = self.adain("encode", self.measured(x, frames), both[0])
         for i, name in enumerate(names):
             rows = self.adain(name, self._with_aside(rows), both[(i + 1) % 2])
-        return self.adain_up("decode.3", self._with_aside(rows), self.workshop.rows("doubled", 2 * frames, TEXT))
+        doubled = self.workshop.rows("doubled", 2 * frames + EDGE, TEXT)
+        self.adain_up("decode.3", self._with_aside(rows), doubled[EDGE:])
+        return _edged(doubled, 2 * frames)
 
     def _with_aside(self, rows: Rows) -> Rows:
         """The sums of the channels beside a block's own, which its convolution did not take."""
-        rest = measured(rows.data[:, WIDE:], rows.length)
+        rest = self.measured(rows.data[:, WIDE:], rows.length)
         return Rows(
             rows.data,
             rows.length,
@@ -118,26 +127,24 @@ class Decoding(Blocks):
             np.concatenate([rows.squares, rest.squares]),
         )
 
-    def generator(self, x: Rows, source: Array) -> Array:
-        """Rows [2 * frames, 512] and the source [time, 22] to the spectrum [time, 22]."""
+    def generator(self, signal: Array, source: Array) -> Array:
+        """Rows [2 * frames, 512] between silent edges, and the source [time, 22], to the spectrum [time, 22]."""
         harmonics = np.zeros((len(source) + 2 * SPARE_ROWS, SOURCE), np.float32)
         harmonics[SPARE_ROWS : SPARE_ROWS + len(source)] = source
-        signal, slopes = x.values, (0.1, 0.1, 0.01)
+        length = (len(source) - 1) // np.prod(RATES, dtype=int)
         for stage, rate in enumerate(RATES):
-            up = self._upsample(stage, rate, leaky(signal, slopes[stage]))
-            up.values[:] += self._noise(stage, harmonics, up.length).values
-            signal = self._stage(stage, measured(up.data, up.length))
-        return self._spectrum(leaky(signal, slopes[-1]))
+            up = self._upsample(stage, rate, signal, length)
+            noise = self._noise(stage, harmonics, up.length)
+            signal = self._stage(stage, self.measured(up.data, up.length, noise.data))
+            length = up.length
+        return self._spectrum(signal, length)
 
-    def _upsample(self, stage: int, rate: int, signal: Array) -> Rows:
+    def _upsample(self, stage: int, rate: int, signal: Array, length: int) -> Rows:
         """The transposed convolution; the second one mirrors its second output to the front."""
-        length, channels = signal.shape
-        padded = np.zeros((length + 2 + SPARE_ROWS, channels), np.float32)
-        padded[1 : 1 + length] = signal
         name = f"generator.ups.{stage}"
         outputs = len(self.weights[f"{name}.bias"])
         y = self.workshop.rows(name, length + 1, outputs)
-        self.dense(name, padded, y, length + 1, pitch=channels)
+        self.dense(name, signal[EDGE - 1 :], y, length + 1, pitch=signal.shape[1], slope=SLOPES[stage])
         flat = y.reshape(-1, outputs // rate)
         first = rate // 2
         if stage == 0:
@@ -152,19 +159,20 @@ class Decoding(Blocks):
         y = self.workshop.rows(f"noise.{stage}", length, len(self.weights[f"{name}.bias"]))
         self.dense(name, harmonics[SPARE_ROWS - before :], y, length, pitch=stride * SOURCE)
         taps = NOISE_TAPS[stage]
-        return self._residual(f"generator.noise_res.{stage}", taps, measured(y, length), y)
+        return self._residual(f"generator.noise_res.{stage}", taps, self.measured(y, length), y)
 
     def _stage(self, stage: int, x: Rows) -> Array:
-        """The sum of the three residual blocks; its third, their mean, is in the weights that follow."""
+        """The sum of the three residual blocks between silent edges; the weights after it take its third."""
         channels = x.data.shape[1]
-        total = self.workshop.rows(f"total.{stage}", x.length, channels)
+        edged = self.workshop.rows(f"total.{stage}", x.length + EDGE, channels)
+        total = edged[EDGE:]
         other = self.workshop.rows(f"noise.{stage}", x.length, channels)
         for i, taps in enumerate(TAPS):
             block = f"generator.resblocks.{stage * len(TAPS) + i}"
             rows = self._residual(block, taps, x, other if i else total)
             if i:
-                total[: x.length] += rows.values
-        return total[: x.length]
+                self.measured(total, x.length, rows.data)
+        return _edged(edged, x.length)
 
     def _residual(self, block: str, taps: int, x: Rows, y: Array) -> Rows:
         """Three times norm, Snake, dilated filter, norm, Snake, filter, add; y may be x's own array."""
@@ -178,14 +186,17 @@ class Decoding(Blocks):
             )
         return x
 
-    def _spectrum(self, signal: Array) -> Array:
+    def _spectrum(self, signal: Array, length: int) -> Array:
         """The last convolution, 7 taps to 22 channels."""
-        length, channels = signal.shape
-        padded = np.zeros((length + 6 + SPARE_ROWS, channels), np.float32)
-        padded[3 : 3 + length] = signal
         y = self.workshop.rows("spectrum", length, len(self.weights["generator.conv_post.bias"]))
-        self.dense("generator.conv_post", padded, y, length, pitch=channels)
+        self.dense("generator.conv_post", signal, y, length, pitch=signal.shape[1], slope=SLOPES[-1])
         return y[:length, :SOURCE]
+
+
+def _edged(rows: Array, length: int) -> Array:
+    """The rows, silent for `EDGE` rows before and after the `length` between them."""
+    rows[:EDGE] = rows[EDGE + length : 2 * EDGE + length] = 0.0
+    return rows
 
 
 def _no_sums() -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -10,18 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts.synth.blocks import (
+    PLAIN,
+    SPLIT,
     Array,
     Blocks,
+    Prepared,
     Weights,
     leaky,
     prepare_adain,
     prepare_dense,
-    prepare_style,
+    prepare_styles,
     windowed,
 )
 from tts.synth.kernels.emit import Shape
 from tts.synth.kernels.lstm import interleaved
-from tts.synth.layers import SPARE_ROWS, Dense, Lstm, measured
+from tts.synth.layers import SPARE_ROWS, Lstm, address
 
 Frames = NDArray[np.int64]
 
@@ -44,38 +47,40 @@ class Spoken:
     pitch: Array
 
 
-def prepare_encoder(parameters: Weights, shape: Shape) -> dict[str, Array]:
+def prepare_encoder(parameters: Weights, shape: Shape) -> Prepared:
     """The parameters in the form that the kernels read, by the names that `Encoding` uses."""
     ready = _prepare_bert(parameters, shape)
     for name in LSTMS:
         ready.update(_prepare_lstm(parameters, name, shape))
-    for i in (1, 3, 5):
-        ready.update(prepare_style(parameters, f"predictor.text_encoder.lstms.{i}"))
     name = "predictor.duration_proj.linear_layer"
-    ready.update(prepare_dense(name, parameters[f"{name}.weight"], parameters[f"{name}.bias"], shape))
+    ready.update(prepare_dense(name, parameters[f"{name}.weight"], parameters[f"{name}.bias"], shape, SPLIT))
+    adains = [f"{curve}.{i}" for curve in CURVES for i in range(3)]
+    for name in adains:
+        ready.update(prepare_adain(parameters, name, shape, SPLIT))
+    norms = [f"predictor.text_encoder.lstms.{i}" for i in (1, 3, 5)]
+    norms += [f"{name}.norm{part}" for name in adains for part in (1, 2)]
+    ready.update(prepare_styles(parameters, Encoding.STYLES, norms))
     for curve in CURVES:
-        for i in range(3):
-            ready.update(prepare_adain(parameters, f"{curve}.{i}", shape))
         for name in (f"{curve}_proj", f"{curve}_conv"):
             ready[f"{name}.weight"], ready[f"{name}.bias"] = _curve(parameters, name)
     ready["text_encoder.embedding.weight"] = parameters["text_encoder.embedding.weight"]
     for i in range(3):
         conv = f"text_encoder.cnn.{i}.cnn.{i}.0"
-        ready.update(prepare_dense(conv, *windowed(parameters, conv), shape))
+        ready.update(prepare_dense(conv, *windowed(parameters, conv), shape, PLAIN))
         for part in ("gamma", "beta"):
             ready[f"text_encoder.cnn.{i}.{part}"] = parameters[f"text_encoder.cnn.{i}.1.{part}"]
     return ready
 
 
-def _prepare_bert(parameters: Weights, shape: Shape) -> dict[str, Array]:
+def _prepare_bert(parameters: Weights, shape: Shape) -> Prepared:
     """Query, key and value as one matrix; the queries take the division by the root of a head's width."""
-    ready: dict[str, Array] = {}
+    ready: Prepared = {}
     scale = {"query": np.float32(np.sqrt(HEADS / HIDDEN)), "key": np.float32(1), "value": np.float32(1)}
     joined = {
         part: np.concatenate([parameters[f"{LAYER}.attention.{k}.{part}"] * s for k, s in scale.items()], axis=-1)
         for part in ("weight", "bias")
     }
-    ready.update(prepare_dense("attention", joined["weight"], joined["bias"], shape))
+    ready.update(prepare_dense("attention", joined["weight"], joined["bias"], shape, SPLIT))
     plain = {
         "attention.dense": f"{LAYER}.attention.dense",
         "ffn": f"{LAYER}.ffn",
@@ -85,7 +90,7 @@ def _prepare_bert(parameters: Weights, shape: Shape) -> dict[str, Array]:
     }
     for name, source in plain.items():
         bias = parameters[f"{source}.bias"]
-        ready.update(prepare_dense(name, parameters[f"{source}.weight"], bias, shape))
+        ready.update(prepare_dense(name, parameters[f"{source}.weight"], bias, shape, SPLIT))
     for kind in ("word", "position", "token_type"):
         ready[kind] = parameters[f"bert.embeddings.{kind}_embeddings.weight"]
     for name in (
@@ -100,12 +105,12 @@ def _prepare_bert(parameters: Weights, shape: Shape) -> dict[str, Array]:
     return ready
 
 
-def _prepare_lstm(parameters: Weights, name: str, shape: Shape) -> dict[str, Array]:
+def _prepare_lstm(parameters: Weights, name: str, shape: Shape) -> Prepared:
     weight = parameters[f"{name}.input"]
     matrix = weight.reshape(-1, weight.shape[2]).T
     state = np.stack([interleaved(direction, shape.width) for direction in parameters[f"{name}.state"]])
     return {
-        **prepare_dense(name, matrix, parameters[f"{name}.bias"].reshape(-1), shape),
+        **prepare_dense(name, matrix, parameters[f"{name}.bias"].reshape(-1), shape, SPLIT),
         f"{name}.state": state,
     }
 
@@ -117,6 +122,8 @@ def _curve(parameters: Weights, name: str) -> tuple[Array, Array]:
 
 class Encoding(Blocks):
     """One utterance on its way through the encoder; `style` is the predictors' half."""
+
+    STYLES = "encoder.styles"
 
     def speak(self, tokens: NDArray[np.int64], speed: float) -> Spoken:
         """Durations at the given speed, and all that the decoder needs, of tokens with both zeros."""
@@ -134,13 +141,17 @@ class Encoding(Blocks):
         embedded = weights["word"][tokens] + weights["token_type"][0] + weights["position"][:count]
         x = self._dense_rows("bert_in", self._layer_norm(embedded, "bert.embeddings.LayerNorm", BERT_EPSILON))
         for _ in range(PASSES):
-            attended = self._dense_rows("attention.dense", _attention(self._dense_rows("attention", x)))
-            x = self._layer_norm(x + attended, f"{LAYER}.attention.LayerNorm", BERT_EPSILON)
+            self._join(x, "attention.dense", _attention(self._dense_rows("attention", x)), "attention.LayerNorm")
             inner = self._dense_rows("ffn", x)
             self.library["gelu"](inner.ctypes.data, inner.size)
-            outer = self._dense_rows("ffn_output", inner)
-            x = self._layer_norm(x + outer, f"{LAYER}.full_layer_layer_norm", BERT_EPSILON)
+            self._join(x, "ffn_output", inner, "full_layer_layer_norm")
         return self._dense_rows("bert_out", x)
+
+    def _join(self, x: Array, dense: str, inner: Array, norm: str) -> None:
+        """Add a dense layer's outputs to x, and normalise x, in place."""
+        outputs = self._dense_rows(dense, inner)
+        gain, offset = (self.weights[f"{LAYER}.{norm}.{part}"] for part in ("weight", "bias"))
+        self.library["layer_norm"](*map(address, (x, outputs, gain, offset)), *x.shape)
 
     def _durations_text(self, x: Array) -> Array:
         """[tokens, 640]: three LSTMs, each normalised by the style, which stays beside them."""
@@ -162,7 +173,7 @@ class Encoding(Blocks):
     def _curve(self, name: str, shared: Array) -> Array:
         """F0 or energy [2 * frames] from the shared rows [frames, 512]."""
         length = len(shared)
-        x = measured(_spared(shared), length)
+        x = self.measured(_spared(shared), length)
         rows = self.adain(f"{name}.0", x, self.workshop.rows("curve.0", length, shared.shape[1]))
         half = len(self.weights[f"{name}.1.conv2.bias"])
         rows = self.adain_up(f"{name}.1", rows, self.workshop.rows("curve.1", 2 * length, half))
@@ -191,8 +202,7 @@ class Encoding(Blocks):
         return self._lstm("text_encoder.lstm", x)
 
     def _lstm(self, name: str, x: Array, repeats: Frames | None = None) -> Array:
-        inputs = Dense(self.weights[f"{name}.panels"], self.weights[f"{name}.bias"])
-        layer = Lstm(inputs, self.weights[f"{name}.state"])
+        layer = Lstm(self.matrix(name), self.weights[f"{name}.state"])
         return layer(self.library, self.crew, self.workshop, _spared(x), len(x), repeats)
 
     def _dense_rows(self, name: str, x: Array) -> Array:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ SPARE_ROWS = 64  # that a kernel may write past the end: less than a tile at dil
 CACHE = 96 * 1024  # floats of V that stay in a second-level cache of 512 KiB beside the rest
 WIDE_TILES = 64  # that share one reading of weights too many for the cache
 DENSE_ROWS = 96  # rows that pass by one panel of weights while it is in the cache
-EPSILON = 1e-5  # of the instance normalisation
+ROWS_MEASURED = 512  # at a time
 
 
 @dataclass
@@ -37,16 +38,24 @@ class Rows:
         """The signal without its spare rows."""
         return self.data[: self.length]
 
-    @property
-    def address(self) -> int:
-        return self.data.ctypes.data
 
+def measured(library: Library, crew: Crew, data: Array, length: int, added: Array | None = None) -> Rows:
+    """Rows whose sums are taken here; `added` [length, channels], with data's pitch, joins them first."""
+    channels, pitch = data.shape[1], data.strides[0] // data.itemsize
+    starts = range(0, length, ROWS_MEASURED)
+    sums = np.zeros((len(starts), 2, channels), np.float32)
+    x, y, measures = address(data), address(data if added is None else added), address(sums)
+    function = library["measure" if added is None else "measure_sum"]
 
-def measured(data: Array, length: int) -> Rows:
-    """Rows whose sums are taken here."""
-    values = data[:length]
-    sums = values.sum(0, dtype=np.float64)
-    return Rows(data, length, sums, np.einsum("tc,tc->c", values, values, dtype=np.float64))
+    def work(block: tuple[int, int], scratch: Scratch) -> None:
+        number, start = block
+        place, target = 4 * pitch * start, measures + 8 * channels * number
+        rows = min(ROWS_MEASURED, length - start)
+        function(x + place, y + place, target, target + 4 * channels, rows, channels, pitch)
+
+    crew.each(enumerate(starts), work)
+    total = sums.sum(0, dtype=np.float64)
+    return Rows(data, length, total[0], total[1])
 
 
 class Workshop:
@@ -78,25 +87,24 @@ class Norm:
     turns: Array
     inverse: Array
 
-    def affine(self, rows: Rows) -> tuple[Array, Array]:
+    def affine(self, library: Library, rows: Rows) -> tuple[Array, Array]:
         """Normalisation, gain and offset as one scale and one shift."""
-        mean = rows.sums / rows.length
-        variance = np.maximum(rows.squares / rows.length - mean * mean, 0.0)
-        scale = (1.0 + self.gain) / np.sqrt(variance + EPSILON)
-        return scale.astype(np.float32), (self.offset - mean * scale).astype(np.float32)
+        scale, shift = np.empty_like(self.gain), np.empty_like(self.gain)
+        arrays: tuple[NDArray[Any], ...] = rows.sums, rows.squares, self.gain, self.offset, scale, shift
+        library["affine"](*map(address, arrays), rows.length, len(scale))
+        return scale, shift
 
-    def arrays(self, rows: Rows) -> tuple[Array, Array, Array, Array]:
-        """What the kernels read: scale, shift, turns, inverse."""
-        return *self.affine(rows), self.turns, self.inverse
+    @staticmethod
+    def of(norm: "Norm | None", library: Library, rows: Rows) -> tuple[Array, Array, Array, Array]:
+        """What the kernels read: scale, shift, turns, inverse. Without a norm they change nothing."""
+        if norm is None:
+            one, zero = np.ones(rows.data.shape[1], np.float32), np.zeros(rows.data.shape[1], np.float32)
+            return one, zero, one, one
+        return *norm.affine(library, rows), norm.turns, norm.inverse
 
 
-def _unchanged(channels: int) -> tuple[Array, Array, Array, Array]:
-    one, zero = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    return one, zero, one, one
-
-
-def _address(array: Array) -> int:
-    """Where an array's floats are."""
+def address(array: NDArray[Any]) -> int:
+    """Where an array's numbers are."""
     return array.ctypes.data
 
 
@@ -127,15 +135,15 @@ class Convolution:
         """y = residual + filter(activation(norm(x))); y and the residual may be one array."""
         kernel = Kernel(SCHEMES[self.activation, self.taps], self.taps, self.activation, residual is not None)
         inputs, outputs, pitch = x.data.shape[1], len(self.bias), y.shape[1]
-        scale, shift, turns, inverse = norm.arrays(x) if norm else _unchanged(inputs)
+        scale, shift, turns, inverse = Norm.of(norm, library, x)
         before = y if residual is None else residual
-        addresses = [_address(a) for a in (x.data, y, before, scale, shift, turns, inverse)]
-        weights = [_address(self.points), _address(self.bias)]
+        addresses = [address(a) for a in (x.data, y, before, scale, shift, turns, inverse)]
+        weights = [address(self.points), address(self.bias)]
         wide = inputs * outputs > CACHE
         fitting = WIDE_TILES if wide else CACHE // (kernel.scheme.points * inputs)
         blocks = list(_blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.shape.rows, crew.threads))
         sums = np.zeros((len(blocks), 2, outputs), np.float32)
-        measures = _address(sums)
+        measures = address(sums)
         function = library[kernel.name]
 
         def work(block: tuple[int, int, int], scratch: Scratch) -> None:
@@ -189,6 +197,24 @@ def _scratch(
     )
 
 
+class Matrix(Protocol):
+    """Rows, leaky first, times weights plus a bias; `outputs` are counted up to whole panels."""
+
+    @property
+    def outputs(self) -> int: ...
+
+    def __call__(
+        self,
+        library: Library,
+        crew: Crew,
+        x: Array,
+        y: Array,
+        rows: int,
+        pitch: int | None = None,
+        slope: float = 1.0,
+    ) -> None: ...
+
+
 @dataclass(frozen=True)
 class Dense:
     """Weights [panels, in, panel] and bias [out, filled to whole panels]."""
@@ -202,15 +228,30 @@ class Dense:
         panels = panelled(weight, shape)
         return panels, np.pad(bias, (0, panels.shape[0] * shape.panel - len(bias))).astype(np.float32)
 
-    def __call__(self, library: Library, crew: Crew, x: Array, y: Array, rows: int, pitch: int | None = None) -> None:
-        """y[row] = x[row] @ weights + bias; rows of x start `pitch` floats apart; both have spare rows."""
+    @property
+    def outputs(self) -> int:
+        return len(self.bias)
+
+    def __call__(
+        self,
+        library: Library,
+        crew: Crew,
+        x: Array,
+        y: Array,
+        rows: int,
+        pitch: int | None = None,
+        slope: float = 1.0,
+    ) -> None:
+        """y[row] = leaky(x[row]) @ weights + bias; rows of x start `pitch` floats apart; both have spare rows."""
+        if slope != 1.0:
+            x = np.maximum(x, x * np.float32(slope))
         inputs, panel = self.panels.shape[1:]
         x_pitch = x.shape[1] if pitch is None else pitch
         y_pitch = y.shape[1]
-        source, target, weights, bias = (_address(a) for a in (x, y, self.panels, self.bias))
+        source, target, weights, bias = (address(a) for a in (x, y, self.panels, self.bias))
         function = library["dense"]
         step = -(-DENSE_ROWS // library.shape.rows) * library.shape.rows
-        share = _share(len(self.panels), -(-rows // step), crew.threads)
+        share = share_of(len(self.panels), -(-rows // step), crew.threads)
 
         def work(block: tuple[int, int], scratch: Scratch) -> None:
             first, panels = block
@@ -225,7 +266,7 @@ class Dense:
         crew.each(product(range(0, rows, step), range(0, len(self.panels), share)), work)
 
 
-def _share(panels: int, row_blocks: int, threads: int) -> int:
+def share_of(panels: int, row_blocks: int, threads: int) -> int:
     """Panels of one block of work: all of them, unless the rows alone do not keep the threads busy."""
     blocks = 1 if threads == 1 else max(-(-2 * threads // row_blocks), 1)
     return -(-panels // blocks)
@@ -233,9 +274,9 @@ def _share(panels: int, row_blocks: int, threads: int) -> int:
 
 @dataclass(frozen=True)
 class Lstm:
-    """Both directions' input weights as one Dense, and state weights [2, units / width, units, 4, width]."""
+    """Both directions' input weights as one matrix, and state weights [2, units / width, units, 4, width]."""
 
-    inputs: Dense
+    inputs: Matrix
     state: Array
 
     def __call__(
@@ -249,7 +290,7 @@ class Lstm:
     ) -> Array:
         """Outputs [rows, 2 * units] of x [rows, in]; with `repeats` [rows], each row comes that often."""
         units = self.state.shape[2]
-        gates = workshop.rows("gates", rows, len(self.inputs.bias))
+        gates = workshop.rows("gates", rows, self.inputs.outputs)
         self.inputs(library, crew, x, gates, rows)
         steps = gates[:rows] if repeats is None else np.repeat(gates[:rows], repeats, axis=0)
         y = np.empty((len(steps), 2 * units), np.float32)
@@ -260,7 +301,7 @@ class Lstm:
             gate, out = steps[first, 4 * units * direction :], y[first, units * direction :]
             memory = np.zeros((3, units), np.float32)
             function(
-                *(_address(a) for a in (gate, self.state[direction], out, *memory)),
+                *(address(a) for a in (gate, self.state[direction], out, *memory)),
                 len(steps), units, sign * 8 * units, sign * 2 * units,
             )  # fmt: skip
 

@@ -3,9 +3,9 @@
 import logging
 from pathlib import Path
 
-import numpy as np
 import onnx
 
+from tts.synth.blocks import Prepared
 from tts.synth.decoder import prepare_decoder
 from tts.synth.encoder import prepare_encoder
 from tts.synth.graph.dequantize import dequantize
@@ -29,7 +29,7 @@ def build_kernels(model: Path, folder: Path, shape: Shape) -> None:
     save_arrays(folder, arrays)
 
 
-def _prepared(parameters: Parameters, shape: Shape) -> dict[str, np.ndarray]:
+def _prepared(parameters: Parameters, shape: Shape) -> Prepared:
     return {
         **prepare_encoder(parameters, shape),
         **prepare_decoder(parameters, shape),

@@ -13,12 +13,12 @@ LINE = 64  # bytes: each array begins on a cache line
 
 def save_arrays(folder: Path, arrays: Mapping[str, Array]) -> None:
     """Write one file of arrays, and where each is in it."""
-    index: dict[str, tuple[int, tuple[int, ...]]] = {}
+    index: dict[str, tuple[int, tuple[int, ...], str]] = {}
     with (folder / "arrays.bin").open("wb") as file:
         for key, array in arrays.items():
             file.write(bytes(-file.tell() % LINE))
-            index[key] = (file.tell(), array.shape)
-            file.write(np.ascontiguousarray(array, np.float32).tobytes())
+            index[key] = (file.tell(), array.shape, array.dtype.str)
+            file.write(np.ascontiguousarray(array).tobytes())
     (folder / "arrays.json").write_text(json.dumps(index), encoding="utf-8")
 
 
@@ -28,9 +28,9 @@ def map_arrays(folder: Path) -> dict[str, Array]:
     if not index:
         return {}
     whole = np.memmap(folder / "arrays.bin", np.uint8, "r")
-    return {key: _array(whole, start, shape) for key, (start, shape) in index.items()}
+    return {key: _array(whole, *place) for key, place in index.items()}
 
 
-def _array(whole: NDArray[np.uint8], start: int, shape: list[int]) -> Array:
-    size = 4 * int(np.prod(shape))
-    return np.asarray(whole[start : start + size]).view(np.float32).reshape(shape)
+def _array(whole: NDArray[np.uint8], start: int, shape: list[int], kind: str) -> Array:
+    size = np.dtype(kind).itemsize * int(np.prod(shape))
+    return np.asarray(whole[start : start + size]).view(kind).reshape(shape)

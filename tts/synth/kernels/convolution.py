@@ -42,20 +42,31 @@ class Kernel:
 ACTIVATIONS = ("snake", "leaky", "plain")
 
 
-def activate(module: ir.Module, kind: str, width: int) -> Code:
-    """out[row] = activation(x[first + row] * scale + shift), zero outside 0..length."""
-    code = Code(module, f"activate_{kind}", "*x *out *scale *shift *alpha *inverse first rows length channels", width)
+def activate(module: ir.Module, kind: str, width: int, parts: int = 0) -> Code:
+    """out[row] = activation(x[first + row] * scale + shift), zero outside 0..length.
+
+    In float32; or as so many parts in bf16, in planes that lie `plane` after each other.
+    """
+    names = "*x *out *scale *shift *alpha *inverse first rows length channels plane"
+    code = Code(module, f"activate_{kind}_{parts}", names, width)
+
+    def put(value: ir.Value, place: ir.Value) -> None:
+        if parts:
+            code.store_halves(value, code.out, place, parts, code.plane)
+        else:
+            code.store(value, code.out, place)
+
     with code.loop(code.rows) as row:
         place = code.add(code.first, row)
         inside = code.builder.icmp_unsigned("<", place, code.length)
-        target = code.at(code.out, code.mul(row, code.channels))
+        target = code.mul(row, code.channels)
         with code.builder.if_else(inside) as (then, otherwise):
             with then:
                 source = code.at(code.x, code.mul(place, code.channels))
                 with code.loop(code.channels, width) as channel:
-                    code.store(_activated(code, kind, source, channel), target, channel)
+                    put(_activated(code, kind, source, channel), code.add(target, channel))
             with otherwise, code.loop(code.channels, width) as channel:
-                code.store(code.splat(0.0), target, channel)
+                put(code.splat(0.0), code.add(target, channel))
     code.done()
     return code
 
@@ -208,7 +219,7 @@ def convolution(
     count = code.mul(code.dilation, code.add(code.mul(code.groups, scheme.outputs), kernel.taps - 1))
     code.call(
         activate, code.x, code.rows, code.scale, code.shift, code.alpha, code.inverse,
-        start, count, code.length, code.inputs,
+        start, count, code.length, code.inputs, 0,
     )  # fmt: skip
     code.call(transform, code.rows, code.v, code.groups, code.dilation, code.inputs, code.slots)
     with code.loop(code.outputs, shape.panel) as channel:

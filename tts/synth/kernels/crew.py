@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Block = TypeVar("Block")
 
+LINE = 16  # floats in a cache line of 64 bytes
+
 
 class Cancelled(Exception):
     """The work was given up because somebody asked for it."""
@@ -23,10 +25,10 @@ class Scratch:
         self._addresses: dict[str, int] = {}
 
     def address(self, name: str, size: int) -> int:
-        """Where `size` floats are; they hold whatever was there, zeros at first."""
-        if name not in self._arrays or self._arrays[name].size < size:
-            self._arrays[name] = np.zeros(size, np.float32)
-            self._addresses[name] = self._arrays[name].ctypes.data
+        """Where `size` floats are, from a cache line's start; they hold whatever was there, zeros at first."""
+        if name not in self._arrays or self._arrays[name].size < size + LINE:
+            array = self._arrays[name] = np.zeros(size + LINE, np.float32)
+            self._addresses[name] = array.ctypes.data + -array.ctypes.data % (4 * LINE)
         return self._addresses[name]
 
 

@@ -6,10 +6,24 @@ from dataclasses import dataclass
 
 from llvmlite import ir  # type: ignore[import-untyped]
 
+
+class _BFloat(ir.Type):  # type: ignore[misc]
+    """The upper half of a float, which llvmlite has no name for."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+
 FLOAT = ir.FloatType()
+HALF = _BFloat()
+DOUBLE = ir.DoubleType()
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 VOID = ir.VoidType()
+
+
+def _kind(name: str) -> ir.Type:
+    return POINTER if name.startswith("*") else INDEX
 
 
 @dataclass(frozen=True)
@@ -19,6 +33,7 @@ class Shape:
     width: int
     columns: int
     rows: int
+    tiles: bool = False  # whether tile registers do the products, in bf16
 
     @property
     def panel(self) -> int:
@@ -29,18 +44,22 @@ class Shape:
 class Code:
     """One function being written. Sizes and offsets count floats; values are LLVM's."""
 
-    def __init__(self, module: ir.Module, name: str, arguments: str, width: int) -> None:
-        """`arguments` are names, pointers marked by a star: "*x rows"."""
+    def __init__(self, module: ir.Module, name: str, arguments: str, width: int, record: str = "") -> None:
+        """`arguments` are names, pointers marked by a star: "*x rows". So are the fields of the record that comes
+        ahead of them, if there is one: what many calls share is handed over once."""
         self.width = width
         self.vector = ir.VectorType(FLOAT, width)
-        names = arguments.split()
-        types = [POINTER if name.startswith("*") else INDEX for name in names]
+        names = (["*record"] if record else []) + arguments.split()
+        types = [_kind(name) for name in names]
         self.function = ir.Function(module, ir.FunctionType(VOID, types), name)
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.arguments = dict(zip((name.lstrip("*") for name in names), self.function.args, strict=True))
         for argument in self.function.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
+        for place, field in enumerate(record.split()):
+            address = self.at(self.record, place, INDEX)
+            self.arguments[field.lstrip("*")] = self.builder.load(address, typ=_kind(field))
 
     def __getattr__(self, name: str) -> ir.Value:
         """An argument, by its name."""
@@ -64,12 +83,20 @@ class Code:
             product = self.builder.mul(product, self.index(factor))
         return product
 
-    def at(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:
-        """The address `offset` floats after `base`."""
-        return self.builder.gep(base, [self.index(offset)], source_etype=FLOAT)
+    def whole(self, value: ir.Value, size: int) -> ir.Value:
+        """The next multiple of a power of two."""
+        return self.builder.and_(self.add(value, size - 1), self.index(-size))
+
+    def lesser(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The smaller of two sizes."""
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def at(self, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> ir.Value:
+        """The address `offset` floats after `base`, or so many of another kind."""
+        return self.builder.gep(base, [self.index(offset)], source_etype=kind)
 
     @contextmanager
-    def loop(self, stop: int | ir.Value, step: int = 1) -> Iterator[ir.Value]:
+    def loop(self, stop: int | ir.Value, step: int | ir.Value = 1) -> Iterator[ir.Value]:
         """Count from 0 while below `stop`, which is above 0."""
         builder = self.builder
         before, body = builder.block, builder.append_basic_block("loop")
@@ -102,6 +129,31 @@ class Code:
 
     def store(self, value: ir.Value, base: ir.Value, offset: int | ir.Value) -> None:
         self.builder.store(value, self.at(base, offset), align=4)
+
+    def float_of(self, bits: ir.Value) -> ir.Value:
+        """The float whose bits a size holds."""
+        return self.builder.bitcast(self.builder.trunc(bits, ir.IntType(32)), FLOAT)
+
+    def below(self, value: ir.Value, count: ir.Value) -> ir.Value:
+        """The first `count` lanes, and zeros in the others."""
+        kind = ir.VectorType(INDEX, self.width)
+        counts = ir.Constant(kind, ir.Undefined)
+        for lane in range(self.width):
+            counts = self.builder.insert_element(counts, count, ir.Constant(ir.IntType(32), lane))
+        inside = self.builder.icmp_signed("<", ir.Constant(kind, list(range(self.width))), counts)
+        return self.builder.select(inside, value, self.splat(0.0))
+
+    def store_halves(
+        self, value: ir.Value, base: ir.Value, offset: int | ir.Value, parts: int, plane: ir.Value
+    ) -> None:
+        """The bf16 nearest to each float, and with two parts, `plane` halves after it, the one nearest to the rest."""
+        halves = ir.VectorType(HALF, self.width)
+        for part in range(parts):
+            near = self.builder.fptrunc(value, halves)
+            place = self.add(offset, self.mul(plane, part)) if part else offset
+            self.builder.store(near, self.at(base, place, HALF), align=2)
+            if part + 1 < parts:
+                value = self.builder.fsub(value, self.builder.fpext(near, self.vector))
 
     def fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """a * b + c."""

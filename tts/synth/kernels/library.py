@@ -3,6 +3,7 @@
 import ctypes
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import llvmlite  # type: ignore[import-untyped]
@@ -21,6 +22,9 @@ from tts.synth.kernels.convolution import (
 from tts.synth.kernels.dense import dense, micro
 from tts.synth.kernels.emit import POINTER, Shape
 from tts.synth.kernels.lstm import gelu, lstm
+from tts.synth.kernels.norm import affine, layer_norm, measure
+from tts.synth.kernels.permission import may_use_tiles
+from tts.synth.kernels.tiled import tiled_kernels
 
 # Outputs of a tile by activation and filter length: more would multiply less, but lose float32's precision in
 # the long filters, and in the wide blocks (leaky, plain) read more weights than it saves sums.
@@ -39,11 +43,14 @@ KERNELS = tuple(
 )
 # What fits the vector registers: 32 of 16 floats (AVX-512), 16 of 8 (AVX), 32 of 4 (Arm), or 16 of 4.
 SHAPES = {"avx512f": Shape(16, 2, 12), "avx": Shape(8, 2, 6), "neon": Shape(4, 4, 6), "": Shape(4, 2, 6)}
+TILED = replace(SHAPES["avx512f"], tiles=True)
 
 
 def native_shape() -> Shape:
     """The register shape for the CPU that this runs on."""
     features = binding.get_host_cpu_features()
+    if features.get("amx-bf16") and features.get("avx512bf16") and may_use_tiles():
+        return TILED
     return next(shape for name, shape in SHAPES.items() if not name or features.get(name))
 
 
@@ -103,6 +110,21 @@ def _compile(folder: Path, shape: Shape, machine: binding.TargetMachine) -> None
 def _module(shape: Shape) -> ir.Module:
     module = ir.Module("kernels")
     module.triple = binding.get_default_triple()
+    lstm(module, shape)
+    gelu(module, shape.width)
+    affine(module, shape.width)
+    layer_norm(module, shape.width)
+    for adding in (False, True):
+        measure(module, shape.width, adding)
+    if shape.tiles:
+        tiled_kernels(module, shape.width)
+    else:
+        _vector_kernels(module, shape)
+    return module
+
+
+def _vector_kernels(module: ir.Module, shape: Shape) -> None:
+    """Convolutions and matrices in vector registers, in float32."""
     products = product(module, shape, micro(module, shape))
     activations = {kind: activate(module, kind, shape.width) for kind in ACTIVATIONS}
     different = {scheme.points: scheme for scheme in SCHEMES.values()}
@@ -111,6 +133,3 @@ def _module(shape: Shape) -> ir.Module:
         activated, transformed = activations[kernel.activation], transforms[kernel.scheme.points]
         convolution(module, kernel, shape, products, activated, transformed)
     dense(module, shape)
-    lstm(module, shape)
-    gelu(module, shape.width)
-    return module

@@ -1,0 +1,168 @@
+"""The tile kernels beside plain sums in double precision, where the CPU has tiles; any machine compiles them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from llvmlite import binding, ir
+from numpy.typing import NDArray
+
+from tests.test_kernels import LENGTHS, activated, filtered, normal, normalised, spared
+from tts.synth.kernels.crew import Crew
+from tts.synth.kernels.library import TILED, Library, native_shape
+from tts.synth.kernels.permission import may_use_tiles
+from tts.synth.kernels.tiled import PRECISIONS, tiled_kernels, tiled_name
+from tts.synth.kernels.tiles import Precision, halves, in_steps, tiled_weights
+from tts.synth.layers import SPARE_ROWS, Norm, measured
+from tts.synth.tiled import Tiled, TiledConvolution, TiledDense
+
+TOLERANCES = {1: 2e-2, 2: 1e-4}  # of the largest value, by the parts of each number
+with_tiles = pytest.mark.skipif(native_shape() != TILED, reason="this CPU has no tile registers")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return Library(tmp_path_factory.mktemp("kernels"))
+
+
+def quantised(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As 8 bits in steps of each channel out, the last axis."""
+    steps = np.abs(values).max(axis=(0, 1)) / 127
+    rounded: NDArray[np.float32] = (np.rint(values / steps) * steps).astype(np.float32)
+    return rounded
+
+
+def as_it_is(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return values
+
+
+Kind = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+def test_two_halves_are_nearly_a_float() -> None:
+    values = normal(1000)
+    first, second = ((half.astype(np.uint32) << 16).view(np.float32) for half in halves(values, 2))
+    assert np.abs(first - values).max() > 1e-3
+    np.testing.assert_allclose(first + second, values, rtol=2**-15)
+
+
+def test_what_was_quantised_is_whole_numbers_of_steps() -> None:
+    weight = quantised(normal(3, 100, 8))
+    whole, steps = in_steps(weight)
+    np.testing.assert_array_equal(whole, np.rint(whole))
+    assert np.abs(whole).max() <= 256
+    np.testing.assert_allclose(whole * steps, weight, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("weight", [normal(3, 100, 8), np.zeros((1, 4, 3), np.float32)], ids=["floats", "nothing"])
+def test_another_filter_stays_as_it_is(weight: NDArray[np.float32]) -> None:
+    whole, steps = in_steps(weight)
+    np.testing.assert_array_equal(whole, weight)
+    assert (steps == 1).all()
+
+
+def test_weights_lie_as_the_tiles_read_them() -> None:
+    weight = np.arange(2 * 40 * 33, dtype=np.float32).reshape(2, 40, 33) % 100
+    tiles = (tiled_weights(weight, 1).astype(np.uint32) << 16).view(np.float32)
+    assert tiles.shape == (2, 2, 2, 1, 2, 16, 32)
+    for tap, i, o in ((0, 0, 0), (1, 39, 32), (1, 33, 17), (0, 7, 31)):
+        panel, column, place = o // 32, o % 32 // 16, o % 16
+        assert tiles[panel, tap, i // 32, 0, column, i % 32 // 2, 2 * place + i % 2] == weight[tap, i, o]
+
+
+def test_any_machine_compiles_them() -> None:
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    module = ir.Module("tiles")
+    tiled_kernels(module, TILED.width)
+    compiled = binding.parse_assembly(str(module))
+    compiled.verify()
+    target = binding.Target.from_triple("x86_64-unknown-linux-gnu")
+    machine = target.create_target_machine("sapphirerapids", "", opt=1)
+    assembly = machine.emit_assembly(compiled)
+    assert "tdpbf16ps" in assembly and tiled_name("snake", True, PRECISIONS[0]) in assembly
+
+
+@with_tiles
+@pytest.mark.parametrize("length", [*LENGTHS, 1300])
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize(("taps", "dilation"), [(3, 1), (7, 3), (11, 5)])
+@pytest.mark.parametrize("activation", ["snake", "leaky", "plain"])
+@pytest.mark.parametrize(("parts", "kind"), [(1, as_it_is), (2, as_it_is), (2, quantised)])
+def test_convolution_is_norm_activation_filter_and_sum(
+    library: Library, activation: str, taps: int, dilation: int, residual: bool, length: int, parts: int, kind: Kind
+) -> None:
+    inputs, outputs = 64, 96
+    weight, bias = kind(normal(taps, inputs, outputs) / np.float32(np.sqrt(inputs * taps))), normal(outputs)
+    alpha = np.exp(normal(inputs) / 3)
+    norm = Norm(normal(inputs), normal(inputs), (alpha / np.pi).astype(np.float32), (1 / alpha).astype(np.float32))
+    x, before = normal(length, inputs) + 1, normal(length, outputs)
+    layer = TiledConvolution(Tiled.of(weight, bias, parts), activation)
+    y = spared(np.zeros((length, outputs), np.float32))
+
+    crew = Crew(2)
+    added = spared(before) if residual else None
+    rows = layer(library, crew, measured(library, crew, spared(x), length), norm, y, dilation, added)
+    crew.close()
+
+    expected = filtered(activated(activation, normalised(x, norm), alpha), weight.transpose(2, 1, 0), dilation) + bias
+    expected += before if residual else 0
+    tolerance = TOLERANCES[parts]
+    np.testing.assert_allclose(rows.values, expected, atol=tolerance * np.abs(expected).max())
+    np.testing.assert_allclose(rows.sums, rows.values.sum(0, dtype=np.float64), atol=1e-2)
+    np.testing.assert_allclose(rows.squares, np.square(rows.values, dtype=np.float64).sum(0), rtol=1e-4)
+
+
+@with_tiles
+@pytest.mark.parametrize(("rows", "inputs", "outputs"), [(1, 5, 3), (50, 22, 22), (131, 64, 100), (700, 768, 64)])
+@pytest.mark.parametrize(("parts", "kind"), [(1, as_it_is), (2, as_it_is), (2, quantised)])
+def test_dense_is_a_product_with_a_bias(
+    library: Library, rows: int, inputs: int, outputs: int, parts: int, kind: Kind
+) -> None:
+    weight, bias, x = kind(normal(1, inputs, outputs))[0], normal(outputs), normal(rows, inputs)
+    layer = TiledDense(Tiled.of(weight[None], bias, parts))
+    y = np.zeros((rows + SPARE_ROWS, layer.outputs), np.float32)
+    crew = Crew(2)
+    layer(library, crew, spared(x), y, rows, slope=0.1)
+    crew.close()
+    expected = np.maximum(x, 0.1 * x).astype(np.float64) @ weight + bias
+    np.testing.assert_allclose(y[:rows, :outputs], expected, atol=TOLERANCES[parts] * np.abs(expected).max())
+
+
+@with_tiles
+def test_dense_reads_overlapping_windows(library: Library) -> None:
+    signal, weight = normal(40 + SPARE_ROWS, 4), normal(12, 16)
+    layer = TiledDense(Tiled.of(weight[None], np.zeros(16, np.float32), 2))
+    y = np.zeros((19 + SPARE_ROWS, layer.outputs), np.float32)
+    layer(library, Crew(1), signal, y, 19, pitch=8)
+    windows = np.stack([signal[2 * i : 2 * i + 3].reshape(-1) for i in range(19)])
+    np.testing.assert_allclose(y[:19, :16], windows @ weight, atol=1e-3)
+
+
+@with_tiles
+def test_what_was_no_number_before_leaves_no_trace(library: Library) -> None:
+    """Scratch is used again: what a failed run left in it must not reach the next one through a zero weight."""
+    layer = TiledDense(Tiled.of(normal(1, 22, 32), np.zeros(32, np.float32), 1))
+    crew, y = Crew(1), np.zeros((40 + SPARE_ROWS, layer.outputs), np.float32)
+    layer(library, crew, np.full((40 + SPARE_ROWS, 22), np.nan, np.float32), y, 40)
+    assert np.isnan(y[:40]).all()
+    layer(library, crew, normal(40 + SPARE_ROWS, 22), y, 3)
+    assert np.isfinite(y[:3]).all()
+
+
+def test_the_precisions_are_the_ones_that_weights_take() -> None:
+    for parts, kind in ((1, as_it_is), (2, as_it_is), (2, quantised), (1, quantised)):
+        tiled = Tiled.of(kind(normal(1, 40, 32)), np.zeros(32, np.float32), parts)
+        assert tiled.precision in PRECISIONS
+    assert tiled.precision == Precision(1, 1)
+
+
+def test_asking_for_tiles_twice_says_the_same() -> None:
+    assert may_use_tiles() == may_use_tiles()
+
+
+def test_a_library_elsewhere_has_no_tiles(tmp_path: Path) -> None:
+    plain = Library(tmp_path, native_shape().__class__(4, 2, 6))
+    with pytest.raises(KeyError):
+        plain["matrix_11"]
