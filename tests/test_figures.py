@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import TestResponse
 
 from config import Config
-from kokoro_tts_api import StartFailed, serve
+from kokoro_tts_api import serve
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, exchange
@@ -29,6 +29,7 @@ from tests.waiting import until
 from tts.api.tracing import TracesUnavailable
 from tts.engines.logs import JsonLines, TextLines, about
 from tts.engines.pool import Pool
+from tts.setup import StartFailed
 from tts.speech.errors import SynthesisFailed
 from tts.speech.text import Sizes
 

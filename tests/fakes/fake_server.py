@@ -10,8 +10,10 @@ import signal
 import sys
 
 from config import Config
-from kokoro_tts_api import StartFailed, serve, warm_pool
+from kokoro_tts_api import serve
 from tts.engines import logs
+from tts.setup import StartFailed
+from tts.setup.engines import warm_pool
 
 
 def main() -> None:
