@@ -90,7 +90,7 @@ class Server:
             map=self._map,
             host=address.host,
             port=address.port,
-            _dispatcher=self._threads,
+            _dispatcher=self._threads,  # type: ignore[arg-type]  # it asks for no more than ours can do
             connection_limit=2 * most,  # waitress would close its door there; we make room before
             max_request_body_size=address.body_limit,
             channel_request_lookahead=1,  # reads on while it answers, and so notices a client that leaves
