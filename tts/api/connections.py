@@ -26,6 +26,8 @@ LINGER = 2.0
 """Seconds that a client whose request was refused may go on sending it."""
 STALLED = 10.0
 """Seconds after which a client that reads nothing has to go when its thread is needed for others."""
+FORGOTTEN = 120.0
+"""Seconds after which a connection goes that neither asks nor reads; nothing of an answer is being made for it."""
 BURST = 256
 """Connections taken in one turn: one alone would make thousands wait for each other."""
 MOST = 16_384
@@ -85,6 +87,10 @@ class Channel(HTTPChannel):
     def stalled(self, seconds: float) -> bool:
         """Whether sound has waited for the client that long without any of it being read."""
         return bool(self.total_outbufs_len) and time.monotonic() - self.moved > seconds
+
+    def forgotten(self, seconds: float) -> bool:
+        """Whether nothing has been asked or read for so long."""
+        return not self.requests and time.monotonic() - self.moved > seconds
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         sent: int = super().send(data, do_close)
@@ -262,4 +268,12 @@ def close_stalled(channels: list[Channel]) -> None:
     for channel in channels:
         if channel.stalled(STALLED):
             log.warning("A client that reads nothing was let go: its thread is needed")
+            channel.handle_close()
+
+
+def close_forgotten(channels: list[Channel]) -> None:
+    """Let those go whose client has done nothing for long. Waitress's own look at this follows the wall clock, which
+    may be set while an answer is on its way."""
+    for channel in channels:
+        if channel.forgotten(FORGOTTEN):
             channel.handle_close()

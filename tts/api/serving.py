@@ -18,12 +18,23 @@ from waitress.server import create_server
 from waitress.task import ErrorTask
 from waitress.wasyncore import close_all, dispatcher, loop
 
-from tts.api.connections import BURST, Channel, Threads, accept, close_idle, close_stalled, most_connections
+from tts.api.connections import (
+    BURST,
+    Channel,
+    Threads,
+    accept,
+    close_forgotten,
+    close_idle,
+    close_stalled,
+    most_connections,
+)
 from tts.api.responses import shape_for
 from tts.speech.errors import BadRequest, TooLarge
 
 log = logging.getLogger(__name__)
 
+LOOK = 30.0
+"""Seconds between two looks for connections that were forgotten."""
 SETTLED = 0.1
 """Seconds without any answer under way after which none is on its way in either."""
 
@@ -101,6 +112,7 @@ class Server:
         self._thread = threading.Thread(target=self._serve, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
+            listening.maintenance = _leave_to_us
             listening.handle_accept = partial(accept, listening, most, self._let_idle_go)
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
 
@@ -142,10 +154,14 @@ class Server:
 
     def _serve(self) -> None:
         """What waitress's own run() does, but that it can end while sockets are open."""
+        looked = time.monotonic()
         while not self._closing:
             loop(timeout=1.0, map=self._map, count=1, use_poll=True)  # select can't wait for more than 1,024
             if self._threads.short:
                 close_stalled(self._channels())
+            if time.monotonic() - looked > LOOK:
+                looked = time.monotonic()
+                close_forgotten(self._channels())
 
     def _let_idle_go(self) -> None:
         close_idle(self._channels())
@@ -166,6 +182,10 @@ class Server:
 
     def _listening(self) -> list[Any]:
         return [each for each in self._map.values() if hasattr(each, "effective_port")]
+
+
+def _leave_to_us(now: float) -> None:
+    """Waitress would look for forgotten connections by the wall clock: close_forgotten() does so by ours."""
 
 
 def _shut(listening: Any) -> None:

@@ -7,8 +7,9 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,14 @@ _PORTION = 'number, chapter, start, "end", rest'
 _UNFINISHED = "('queued', 'running')"
 
 
+class Connection(sqlite3.Connection):
+    """One thread's; it is closed with the thread, which drops it when it ends."""
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.Error):  # one that could not be opened has nothing to close
+            self.close()
+
+
 class Store:
     """The database of one data folder, made when it is first needed. Any thread may call; each has its connection.
 
@@ -59,12 +68,12 @@ class Store:
         self._path = path
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._all: list[sqlite3.Connection] = []
+        self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     def close(self) -> None:
         """Close every thread's connection; call it when none is in use."""
         with self._lock:
-            for connection in self._all:
+            for connection in list(self._all):
                 connection.close()
             self._all.clear()
             self._own = threading.local()
@@ -224,16 +233,16 @@ class Store:
         """The jobs that ended before `moment` (seconds since 1970)."""
         return [row[0] for row in self._db().execute("SELECT id FROM jobs WHERE ended < ?", (moment,))]
 
-    def _db(self) -> sqlite3.Connection:
+    def _db(self) -> Connection:
         """This thread's connection."""
-        found: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        found: Connection | None = getattr(self._own, "connection", None)
         if found is None:
             with self._lock:
                 found = self._own.connection = self._opened()
-                self._all.append(found)
+                self._all.add(found)
         return found
 
-    def _opened(self) -> sqlite3.Connection:
+    def _opened(self) -> Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             return _connect(self._path)
@@ -262,9 +271,9 @@ def unavailable(folder: Path, exc: Exception) -> StorageUnavailable:
     return StorageUnavailable(f"The data folder {folder} can't be used ({reason}). See KOKORO_DATA_DIR.")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> Connection:
     """A connection to a database of the newest version. `close` may come from another thread."""
-    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    db = Connection(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut; see sqlite.org/pragma.html
