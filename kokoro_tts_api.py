@@ -28,6 +28,7 @@ from tts.setup import StartFailed
 from tts.setup.bounds import address, body_limit, limits, terms, trusted_hosts
 from tts.setup.engines import made_by, make_engine, work
 from tts.setup.folders import ensure_temp_directory, remove_leftovers
+from tts.setup.memory import give_back_freed_memory
 from tts.setup.wyoming import wyoming
 from tts.speech.errors import WorkerUnavailable
 from tts.synth.assets import MODEL_NAME, Assets
@@ -56,6 +57,7 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
 
 def serve(config: Config, engine: Engine | None = None) -> None:
     """Check everything, then serve until told to stop, on `engine` or the one of the settings. Raises StartFailed."""
+    give_back_freed_memory()
     ensure_temp_directory(config.TEMP_DIR, config.CLEANUP_FILES)
     engine = engine or make_engine(config)
     try:

@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any
 
 from flask import Flask
+from waitress.channel import ClientDisconnected
 from waitress.server import create_server
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 from waitress.wasyncore import close_all, dispatcher, loop
 
 from tts.api.connections import (
@@ -29,7 +30,7 @@ from tts.api.connections import (
     most_connections,
 )
 from tts.api.responses import shape_for
-from tts.speech.errors import BadRequest, TooLarge
+from tts.speech.errors import BadRequest, SpeechError, TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +82,20 @@ def _refusal(refused: Any, limit: int) -> BadRequest:
     return error
 
 
+class _Task(WSGITask):
+    """Cuts an answer short that ends with a fault or without its client: both have been told in the log."""
+
+    def execute(self) -> None:
+        try:
+            super().execute()
+        except SpeechError as exc:
+            raise ClientDisconnected from exc  # at which waitress closes the connection, without a traceback
+
+
 class _Channel(Channel):
     error_task_class = _JsonErrorTask
+    task_class = _Task
+    logger = logging.getLogger("waitress.channel")
 
 
 class Server:
@@ -90,6 +103,7 @@ class Server:
 
     def __init__(self, app: Flask, address: Address) -> None:
         """Listen. Raises OSError when the address can't be had."""
+        _Channel.logger.setLevel(logging.WARNING)  # below that it tells of clients that left, as we do with their ids
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
         self._grace = address.grace

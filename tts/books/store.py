@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,15 @@ _PORTION = 'number, chapter, start, "end", rest'
 _UNFINISHED = "('queued', 'running')"
 
 
-class Connection(sqlite3.Connection):
-    """One thread's; it is closed with the thread, which drops it when it ends."""
+class Own:
+    """One thread's connection, closed when the thread ends, which then lets go of this. (SQLite's connections are in
+    cycles with their statements: they would wait for the garbage collector, and hold descriptors until then.)"""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
 
     def __del__(self) -> None:
-        with suppress(sqlite3.Error):  # one that could not be opened has nothing to close
-            self.close()
+        self.connection.close()
 
 
 class Store:
@@ -68,13 +71,13 @@ class Store:
         self._path = path
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._all: weakref.WeakSet[Own] = weakref.WeakSet()
 
     def close(self) -> None:
         """Close every thread's connection; call it when none is in use."""
         with self._lock:
-            for connection in list(self._all):
-                connection.close()
+            for own in list(self._all):
+                own.connection.close()
             self._all.clear()
             self._own = threading.local()
 
@@ -233,16 +236,16 @@ class Store:
         """The jobs that ended before `moment` (seconds since 1970)."""
         return [row[0] for row in self._db().execute("SELECT id FROM jobs WHERE ended < ?", (moment,))]
 
-    def _db(self) -> Connection:
+    def _db(self) -> sqlite3.Connection:
         """This thread's connection."""
-        found: Connection | None = getattr(self._own, "connection", None)
+        found: Own | None = getattr(self._own, "found", None)
         if found is None:
             with self._lock:
-                found = self._own.connection = self._opened()
+                found = self._own.found = Own(self._opened())
                 self._all.add(found)
-        return found
+        return found.connection
 
-    def _opened(self) -> Connection:
+    def _opened(self) -> sqlite3.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             return _connect(self._path)
@@ -271,9 +274,9 @@ def unavailable(folder: Path, exc: Exception) -> StorageUnavailable:
     return StorageUnavailable(f"The data folder {folder} can't be used ({reason}). See KOKORO_DATA_DIR.")
 
 
-def _connect(path: Path) -> Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     """A connection to a database of the newest version. `close` may come from another thread."""
-    db = Connection(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut; see sqlite.org/pragma.html
