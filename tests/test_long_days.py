@@ -13,7 +13,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="memory that is shared with nobody, as Linux counts it")
 
-WARM = 400
+WARM = 800
 """Requests after which everything has been in use once: encoders, a thread for each client, the longest text."""
 CLIENTS = 8
 FLAT = 1.03
@@ -27,8 +27,8 @@ def test_a_server_holds_no_more_after_many_requests_than_after_some(
 ) -> None:
     """The server takes up to 256 answers at a time, and holds what the eight need that are asked for."""
     with running(tmp_path, ("--ms", "20"), QUEUE=100, **settings) as server:
-        readings = dict(day(server.process.pid, server.address, mixed(40), 4 * WARM, CLIENTS, WARM))
-        warm, late = readings[WARM], readings[4 * WARM]
+        readings = dict(day(server.process.pid, server.address, mixed(40), 3 * WARM, CLIENTS, WARM))
+        warm, late = readings[WARM], readings[3 * WARM]
         assert late.server < FLAT * warm.server + NOISE, readings
         until(lambda: server.ready() and len(server.workers()) == 2, 20)
         after = held(server.process.pid)
