@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
         working = words[:1] == ["worker"]
         os.environ.update(given(words[working:]))  # where a command of ours finds its settings, too
         config = Config.from_environment(os.environ)
-        logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)
+        logs.begin(config.LOG_LEVEL, config.LOG_FORMAT, "machine" if working else "")
         if working:
             sys.exit(work(config))
         serve(config)

@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 
 LOOK = 30.0
 """Seconds between two looks for connections that were forgotten."""
+HELD = 1 << 20
+"""Bytes that wait for a slow client, 20 s of sound; then its thread does."""
+PIECE = 1 << 18
+"""Bytes of an answer that are handed on at a time."""
 SETTLED = 0.1
 """Seconds without any answer under way after which none is on its way in either."""
 
@@ -83,13 +87,20 @@ def _refusal(refused: Any, limit: int) -> BadRequest:
 
 
 class _Task(WSGITask):
-    """Cuts an answer short that ends with a fault or without its client: both have been told in the log."""
+    """Hands a long answer on in pieces, each when the client has read most of those before: all at once it would be
+    written to a file of the system's temp folder, which may be full.
+
+    Cuts an answer short that ends with a fault or without its client: both have been told in the log."""
 
     def execute(self) -> None:
         try:
             super().execute()
         except SpeechError as exc:
             raise ClientDisconnected from exc  # at which waitress closes the connection, without a traceback
+
+    def write(self, data: bytes) -> None:
+        for start in range(0, max(1, len(data)), PIECE):
+            super().write(data[start : start + PIECE])
 
 
 class _Channel(Channel):
@@ -119,7 +130,8 @@ class Server:
             connection_limit=2 * most,  # waitress would close its door there; we make room before
             max_request_body_size=address.body_limit,
             channel_request_lookahead=1,  # reads on while it answers, and so notices a client that leaves
-            outbuf_high_watermark=1 << 20,  # 20 s of sound wait for a slow client, then its thread does
+            outbuf_high_watermark=HELD,
+            outbuf_overflow=2 * (HELD + PIECE),  # which is more than ever waits: nothing is written to a file
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
