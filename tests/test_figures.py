@@ -75,6 +75,17 @@ def test_requests_and_sound_are_counted(tmp_path: Path) -> None:
     assert found["process_open_fds"] > 0
 
 
+def test_what_is_refused_unread_is_counted_and_logged_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    app = make_app(tmp_path, FakeEngine())
+    with live(app) as address:
+        answer = exchange(address, b"POST /synthesize HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n")
+    assert answer.status == 413
+    assert figures(app.test_client().get("/metrics").text)["kokoro_requests_total|413|none"] == 1
+    (told,) = [entry.__dict__["fields"] for entry in caplog.records if "refused unread" in entry.message]
+    assert told == {"request_id": answer.headers["x-request-id"], "route": "none", "status": 413}
+
+
 def test_the_real_time_factor_counts_the_waiting_for_sound_and_not_for_its_reader(tmp_path: Path) -> None:
     client = make_app(tmp_path, FakeEngine(1.0)).test_client()
     with client.post("/synthesize/stream", json={"text": SEVERAL}) as answer:

@@ -30,6 +30,7 @@ from tts.api.connections import (
     most_connections,
 )
 from tts.api.responses import shape_for
+from tts.engines.logs import about
 from tts.speech.errors import BadRequest, SpeechError, TooLarge
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ class _JsonErrorTask(ErrorTask):
         refused = self.request.error  # type: ignore[attr-defined]  # the stubs know no error's error
         shape = shape_for(getattr(self.request, "path", ""))  # there is none when the first line was not understood
         body = json.dumps(shape(_refusal(refused, self.channel.adj.max_request_body_size))).encode()
+        request_id = uuid.uuid4().hex
+        self._tell(request_id, refused.code, refused.reason)
         assert isinstance(self.channel, _Channel)
         self.channel.refused = True
         self.status = f"{refused.code} {refused.reason}"
@@ -72,9 +75,16 @@ class _JsonErrorTask(ErrorTask):
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
-            ("X-Request-Id", uuid.uuid4().hex),
+            ("X-Request-Id", request_id),
         ]
         self.write(body)
+
+    def _tell(self, request_id: str, status: int, reason: str) -> None:
+        """Log and count it, as the application does with those that reach it."""
+        told = about(request_id=request_id, route="none", status=status)
+        log.info("%s refused unread: %d %s", request_id, status, reason, extra=told)
+        listening: Any = self.channel.server
+        listening.count("none", status)
 
 
 def _refusal(refused: Any, limit: int) -> BadRequest:
@@ -139,6 +149,7 @@ class Server:
         for listening in self._listening():
             listening.channel_class = _Channel
             listening.maintenance = _leave_to_us
+            listening.count = app.extensions["figures"].answered
             listening.handle_accept = partial(accept, listening, most, self._let_idle_go)
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
 
