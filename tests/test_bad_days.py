@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import resource
 import shutil
 import signal
@@ -16,14 +17,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 
+from config import Config
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
-from tests.fakes.raw import asked, connect
+from tests.fakes.raw import asked, connect, parsed, read_all
 from tests.fakes.running import ROOT, Running, is_whole, running
 from tests.waiting import until
 from tts.api import connections
@@ -127,6 +130,62 @@ def test_a_model_that_was_cut_short_is_one_clear_line(tmp_path: Path) -> None:
     assert assets.ensure_model(tmp_path / assets.MODEL_NAME).stat().st_size > 90_000_000
 
 
+def test_a_server_on_a_model_that_was_cut_short_ends_with_one_clear_line(tmp_path: Path) -> None:
+    whole = assets.ensure_model(tmp_path / assets.MODEL_NAME)
+    os.truncate(whole, 10_000_000)
+    settings = {"MODEL": whole, "MODEL_DIR": tmp_path, "TEMP_DIR": tmp_path / "temp", "DATA_DIR": tmp_path / "data"}
+    environment = {**os.environ, **{f"KOKORO_{name}": str(value) for name, value in settings.items()}}
+    shutil.copytree(Config().MODEL_DIR / "voices", tmp_path / "voices")
+    where = ("--host", "127.0.0.1", "--port", "0", "--workers", "1")
+    command = [sys.executable, "kokoro_tts_api.py", *where]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert re.match(r"kokoro-tts-api cannot start: A worker could not start: \w+", done.stderr.splitlines()[-1])
+
+
+@pytest.mark.real
+def test_a_network_that_is_cut_short_under_a_server_is_prepared_again_or_missed_honestly(tmp_path: Path) -> None:
+    shutil.copytree(Config().MODEL_DIR / "voices", tmp_path / "voices")
+    with real_server(tmp_path) as server:
+        before = server.say("Hello there.")
+        assert before.status_code == 200
+        cut_graphs(tmp_path)  # what the worker has mapped is gone under it: it dies of that
+        again = server.say("Hello there.", wait=120)
+        assert (again.status_code, len(again.content)) == (200, len(before.content)), again.text
+        cut_graphs(tmp_path)
+        os.truncate(tmp_path / assets.MODEL_NAME, 1_000_000)  # now there is nothing to prepare it from
+        missed = server.say("Hello there.", wait=120)
+        assert (missed.status_code, missed.json()["error"]) == (503, "Service unavailable")
+        assert "Retry-After" in missed.headers and "A worker could not start" in server.log()
+        assert httpx.get(f"{server.address}/health/ready").status_code == 503
+    with real_server(tmp_path) as server:  # a start joins the model anew from its packages
+        assert len(server.say("Hello there.").content) == len(before.content)
+
+
+def cut_graphs(folder: Path) -> None:
+    cut = [path for path in (folder / "graphs").rglob("*.bin") if path.stat().st_size > 1_000_000]
+    assert cut
+    for path in cut:
+        os.truncate(path, 4096)
+
+
+@contextmanager
+def real_server(folder: Path) -> Iterator[Running]:
+    """The server as users start it, with one worker and all its files in `folder`."""
+    settings = {"HOST": "127.0.0.1", "PORT": 0, "WORKERS": 1, "MODEL_DIR": folder}
+    settings |= {"DATA_DIR": folder / "data", "TEMP_DIR": folder / "temp"}
+    environment = {**os.environ, **{f"KOKORO_{name}": str(value) for name, value in settings.items()}}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "kokoro_tts_api.py"], cwd=ROOT, env=environment, stderr=log)
+    try:
+        yield Running(process, folder, patience=120)
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 # --- Disks and descriptors -------------------------------------------------------------------------------------------
 
 
@@ -138,8 +197,12 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Callable[[], None]]:
         ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], capture_output=True
     )
     if mounted.returncode:  # not root: files that may not grow stand for a disk that is full
-        resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-        yield lambda: None
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, before[1]))
+        try:
+            yield lambda: None
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
         return
     try:
         yield lambda: fill(folder / "full")
@@ -173,6 +236,20 @@ def test_a_full_temp_folder_costs_files_alone(tmp_path: Path) -> None:
         assert server.says_all(LONG, "/synthesize")
 
 
+def test_a_full_temp_folder_of_the_system_costs_nobody_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, whole = LONG * 20, {"stream": False}
+    with small_disk(tmp_path / "system", 1):  # an answer of 8 MB is more than it takes
+        monkeypatch.setenv("TMPDIR", str(tmp_path / "system"))
+        with running(tmp_path, ("--ms", "20")) as server:
+            answer = server.say(text, **whole)
+            assert (answer.status_code, len(answer.content)) == (200, 44 + 20 * 48 * len(text))
+            with closing(connect(server.address)) as slow:
+                slow.sendall(asked("/synthesize/stream", {"text": text, **whole}, "1.1", "Connection: close"))
+                time.sleep(1.0)
+                assert len(parsed(read_all(slow)).body) == 44 + 20 * 48 * len(text)
+            assert "Traceback" not in server.log()
+
+
 def test_a_full_cache_folder_costs_the_cache_alone(tmp_path: Path) -> None:
     with small_disk(tmp_path / "answers", 2) as fill_up, running(tmp_path, CACHE_MB=100) as server:
         assert server.says_all(LONG)
@@ -180,6 +257,45 @@ def test_a_full_cache_folder_costs_the_cache_alone(tmp_path: Path) -> None:
         for number in range(3):
             assert server.says_all(f"{number} {LONG}") and server.says_all(f"{number} {LONG}", "/synthesize")
         assert "The cache can't be" in server.log() and "Traceback" not in server.log()
+
+
+def hand_in(server: Running, text: str) -> httpx.Response:
+    return httpx.post(f"{server.address}/jobs", json={"text": text, "format": "wav"}, timeout=20)
+
+
+def job(server: Running, answer: httpx.Response) -> dict[str, Any]:
+    """The book as it stands."""
+    found: dict[str, Any] = httpx.get(server.address + answer.headers["Location"], timeout=20).json()
+    return found
+
+
+def test_a_full_data_folder_costs_the_wait_for_books_alone(tmp_path: Path) -> None:
+    """A book that is being spoken waits, one that is handed in is refused, and both go on once there is room."""
+    book = " ".join(f"Sentence {number} of a book that goes on and on." for number in range(300))
+    with (
+        small_disk(tmp_path / "data", 4) as fill_up,
+        running(tmp_path, ("--pace", "0.0005", "--ms", "2"), DATA_DIR=tmp_path / "data") as server,
+    ):
+        going = hand_in(server, book)
+        assert going.status_code == 202
+        until(lambda: job(server, going)["characters_done"] > 0, 20)
+        fill_up()
+        until(lambda: "Books wait until this is mended" in server.log(), 30)
+        refused = hand_in(server, book)
+        assert (refused.status_code, refused.headers["Retry-After"] != "") == (503, True), refused.text
+        assert refused.json()["error"] == "Service unavailable" and "data folder" in refused.json()["message"]
+        assert job(server, going)["state"] == "running"
+        assert all(httpx.get(f"{server.address}{path}").status_code == 200 for path in ("/jobs", "/health/ready"))
+        assert len(server.say(LONG).content) == len(server.say(LONG, "/synthesize").content) > 20_000
+        (tmp_path / "data" / "full").unlink()
+        again = hand_in(server, "A short book.")
+        assert again.status_code == 202  # which also has the other looked at again, before half a minute is over
+        until(lambda: job(server, again)["state"] == "done", 60)
+        done = job(server, going)
+        assert (done["state"], done["characters_done"]) == ("done", len(book)), done
+        audio = httpx.get(server.address + done["links"]["audio"], timeout=60)
+        assert audio.status_code == 200 and len(audio.content) > 2 * 2 * 24 * len(book)
+        assert "Traceback" not in server.log()
 
 
 def test_a_temp_folder_that_is_removed_is_made_again(served: Running) -> None:
@@ -294,6 +410,16 @@ def test_slow_readers_hold_neither_worker_nor_health(tmp_path: Path, monkeypatch
         assert httpx.post(f"{address}/synthesize", json={"text": "Hi."}, timeout=20).status_code == 200
 
 
+def test_who_reads_nothing_holds_no_worker(tmp_path: Path) -> None:
+    with running(tmp_path, ("--ms", "200", "--pieces", "1")) as server, ExitStack() as opened:
+        for _ in range(12):
+            connection = opened.enter_context(closing(connect(server.address)))
+            connection.sendall(asked("/synthesize/stream", {"text": LONG * 20}))  # 80 MB of sound
+        until(lambda: server.status()["totals"]["waits"] == 12)
+        until(lambda: server.status()["busy"] == 0)
+        assert is_quick(server) and server.say("Hi.").status_code == 200
+
+
 def test_health_needs_none_of_the_threads_that_slow_readers_hold(tmp_path: Path) -> None:
     engine = FakeEngine(60.0)
     with ExitStack() as opened, live(make_app(tmp_path, engine), threads=2) as address:
@@ -380,7 +506,7 @@ def test_a_killed_server_leaves_no_worker_and_the_next_start_cleans_up(tmp_path:
 WALL_CLOCK = {
     "tts/api/jobs.py": 1,  # when a book was handed in
     "tts/api/downloads.py": 1,  # the age of files, which only the wall clock knows
-    "tts/api/access.py": 1,  # the limiter's own end of a limit
+    "tts/api/access.py": 2,  # the limiter's own end of a limit, and whether its clock was set
     "tts/engines/logs.py": 1,  # when a line was written
     "tts/synth/graph/prepared.py": 1,  # the age of a file
 }
@@ -390,6 +516,35 @@ def wall_clocks(tree: ast.Module) -> int:
     """How often a module asks what time it is, rather than how much has gone by."""
     names = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.fromtimestamp", "date.today"}
     return sum(isinstance(node, ast.Attribute) and ast.unparse(node) in names for node in ast.walk(tree))
+
+
+def test_a_clock_that_is_set_while_they_are_served_harms_nobody(tmp_path: Path) -> None:
+    """Not an answer under way, nor a request that is half sent, a connection that is kept, or whoever is counted."""
+    asks = asked("/synthesize/stream", {"text": LONG}, "1.1", "Connection: close")
+    with (
+        running(tmp_path, ("--pace", "0.005"), RATE_LIMIT="10/second") as server,
+        httpx.Client(base_url=server.address, timeout=20) as kept,
+        ThreadPoolExecutor(1) as other,
+    ):
+        for what in (signal.SIGUSR1, signal.SIGUSR2):
+            assert is_whole(kept.post("/synthesize", json={"text": "Hi."}), "Hi.")
+            (connection,) = kept._transport._pool.connections  # type: ignore[attr-defined]
+            half = connect(server.address)
+            half.sendall(asks[:-20])
+            under_way = other.submit(server.says_all, LONG)
+            until(lambda: server.status()["busy"])
+            server.process.send_signal(what)
+            time.sleep(1.5)  # more than a turn of the server's loop, which looks for what is old
+            half.sendall(asks[-20:])
+            whole = parsed(read_all(half))
+            half.close()
+            assert (whole.status, under_way.result()) == (200, True)
+            for _ in range(12):
+                answer = kept.post("/synthesize", json={"text": "Hi."})
+                assert answer.status_code == 200, (what, answer.text)
+                time.sleep(0.11)
+            assert kept._transport._pool.connections == [connection]  # type: ignore[attr-defined]
+        assert server.ready() and "Traceback" not in server.log()
 
 
 def test_a_clock_that_jumps_moves_no_deadline() -> None:

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from tests.fakes.book_engine import BookEngine, hum
@@ -352,3 +354,16 @@ def test_ids_are_no_paths(library: Library) -> None:
             library._shelf.edition(trick, "x")
         library._shelf.discard(trick)
     assert library.find(job.id).id == job.id and (library.terms.folder / "jobs.sqlite3").exists()
+
+
+def test_a_thread_that_ends_takes_its_connection_along(folder: Path) -> None:
+    """A server has threads that come and go: each looks at the jobs once."""
+    with closing(Store(folder / "jobs.sqlite3")) as store:
+        store.jobs()
+        before = psutil.Process().num_fds() if os.name == "posix" else psutil.Process().num_handles()
+        for _ in range(20):
+            visitor = threading.Thread(target=store.jobs)
+            visitor.start()
+            visitor.join()
+        after = psutil.Process().num_fds() if os.name == "posix" else psutil.Process().num_handles()
+        assert after <= before + 1  # SQLite may keep one for the next that opens

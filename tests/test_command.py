@@ -17,7 +17,13 @@ from tests.fakes.requests import utterance
 from tests.waiting import until
 from tts.engines.command import RUN_PREFIX, Command
 from tts.speech.audio import SAMPLE_RATE, Chunk
-from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.errors import (
+    ClientGone,
+    StorageUnavailable,
+    SynthesisFailed,
+    TimedOut,
+    WorkerUnavailable,
+)
 from tts.speech.text import Utterance
 
 FAKE = str(Path(__file__).parent / "fakes" / "fake_kokoro.py")
@@ -177,13 +183,23 @@ def test_a_command_that_does_not_answer_cannot_start(tmp_path: Path, words: list
         Command(words, tmp_path, 5.0).start()
 
 
-def test_a_temp_folder_that_vanished_is_an_error_of_ours(tmp_path: Path) -> None:
-    worker = command(tmp_path / "gone")
-    with pytest.raises((SpeechError, OSError)):
-        speak(worker, utterance())
-
-
 def test_the_runs_folder_can_be_told_from_others(tmp_path: Path) -> None:
     log = tmp_path / "log"
     speak(command(tmp_path, "ok", 30.0, "--log", str(log)), utterance())
     assert Path(runs(log)[0]["arguments"][-1]).parent.name.startswith(RUN_PREFIX)
+
+
+def test_a_folder_that_is_removed_is_made_again(tmp_path: Path) -> None:
+    worker = command(tmp_path / "temp")
+    for _ in range(2):
+        assert speak(worker, utterance("Hello there."))
+        (tmp_path / "temp").rmdir()
+
+
+def test_a_folder_that_cannot_be_used_is_told_and_later_used(tmp_path: Path) -> None:
+    (tmp_path / "temp").touch()
+    worker = command(tmp_path / "temp")
+    with pytest.raises(StorageUnavailable, match="KOKORO_TEMP_DIR"):
+        speak(worker, utterance("Hello there."))
+    (tmp_path / "temp").unlink()
+    assert speak(worker, utterance("Hello there."))

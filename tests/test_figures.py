@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,7 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import TestResponse
 
 from config import Config
-from kokoro_tts_api import StartFailed, serve
+from kokoro_tts_api import serve
+from tests.fakes.cluster_machine import EDITION
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, exchange
@@ -27,8 +29,11 @@ from tests.fakes.requests import LONG
 from tests.fakes.worker import FakeWorker
 from tests.waiting import until
 from tts.api.tracing import TracesUnavailable
+from tts.engines.cluster import Cluster
 from tts.engines.logs import JsonLines, TextLines, about
+from tts.engines.parcels import Link
 from tts.engines.pool import Pool
+from tts.setup import StartFailed
 from tts.speech.errors import SynthesisFailed
 from tts.speech.text import Sizes
 
@@ -64,9 +69,32 @@ def test_requests_and_sound_are_counted(tmp_path: Path) -> None:
     assert found["kokoro_requests_total|404|none"] == 1
     assert (found["kokoro_cache_total|hit"], found["kokoro_cache_total|miss"]) == (1, 2)
     assert found["kokoro_speeches_total|whole"] == found["kokoro_first_audio_seconds_count"] == 2
+    assert found["kokoro_real_time_factor_count"] == 2 and 0 < found["kokoro_real_time_factor_sum"] < 2
     assert found["kokoro_characters_total"] == len(SEVERAL) + len("Another.")
     assert found["kokoro_audio_seconds_total"] > 0.1
     assert found["process_open_fds"] > 0
+
+
+def test_what_is_refused_unread_is_counted_and_logged_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    app = make_app(tmp_path, FakeEngine())
+    with live(app) as address:
+        answer = exchange(address, b"POST /synthesize HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n")
+    assert answer.status == 413
+    assert figures(app.test_client().get("/metrics").text)["kokoro_requests_total|413|none"] == 1
+    (told,) = [entry.__dict__["fields"] for entry in caplog.records if "refused unread" in entry.message]
+    assert told == {"request_id": answer.headers["x-request-id"], "route": "none", "status": 413}
+
+
+def test_the_real_time_factor_counts_the_waiting_for_sound_and_not_for_its_reader(tmp_path: Path) -> None:
+    client = make_app(tmp_path, FakeEngine(1.0)).test_client()
+    with client.post("/synthesize/stream", json={"text": SEVERAL}) as answer:
+        for _ in answer.iter_encoded():
+            time.sleep(0.02)
+    found = figures(client.get("/metrics").text)
+    assert found["kokoro_speech_seconds_sum"] > 0.02 * 4
+    assert found["kokoro_real_time_factor_count"] == 1
+    assert found["kokoro_real_time_factor_sum"] * found["kokoro_audio_seconds_total"] < 0.05
 
 
 def test_sound_that_ends_early_is_told_from_whole_one(tmp_path: Path) -> None:
@@ -98,11 +126,15 @@ def test_the_pool_tells_its_work_and_its_waits(tmp_path: Path) -> None:
 
 
 def test_the_dashboard_asks_for_figures_that_there_are(tmp_path: Path) -> None:
-    with closing(Pool("fake", [FakeWorker()], 1, 1, Sizes(), idle=0.01)) as pool:
+    cluster = Cluster(Link("redis://127.0.0.1:1/0", "redis://127.0.0.1:1/0", 60, 60, EDITION), 1, 1, 1)
+    with closing(Pool("fake", [FakeWorker()], 1, 1, Sizes(), idle=0.01)) as pool, closing(cluster):
         pool.start()
-        client = make_app(tmp_path, pool, CACHE_MB=10).test_client()  # type: ignore[arg-type]
-        say(client, "/synthesize", SEVERAL)
-        known = {name.partition("|")[0] for name in figures(client.get("/metrics").text)}
+        known = set()
+        for engine in (pool, cluster):
+            client = make_app(tmp_path, engine, CACHE_MB=10).test_client()  # type: ignore[arg-type]
+            if engine is pool:
+                say(client, "/synthesize", SEVERAL)
+            known |= {name.partition("|")[0] for name in figures(client.get("/metrics").text)}
     wanted = set(re.findall(r"(?:kokoro|process)_\w+", DASHBOARD.read_text("utf-8")))
     assert len(wanted) > 15
     assert wanted <= known

@@ -1,4 +1,4 @@
-"""Imports point one way: api, books, engines, synth, speech; and each outside thing has one place that knows it."""
+"""Imports point one way, from the command line down to speech; and each outside thing has one place that knows it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ MODULES = {
     path.relative_to(ROOT).with_suffix("").as_posix(): ast.parse(path.read_text("utf-8"))
     for path in (*ROOT.glob("tts/**/*.py"), *ROOT.glob("*.py"))
 }
+PROGRAMS = ("config", "kokoro_tts_api")
 MAY_IMPORT = {
     "tts/speech/": ("tts.speech",),
     "tts/synth/": ("tts.synth", "tts.speech"),
@@ -21,7 +22,8 @@ MAY_IMPORT = {
     "tts/books/": ("tts.books", "tts.engines", "tts.speech"),
     "tts/books/reader": ("tts.books", "tts.speech"),  # a child process
     "tts/api/": ("tts.api", "tts.books", "tts.engines", "tts.speech"),
-    "tts/command/": ("tts.command", "tts.api", "tts.books", "tts.engines", "tts.speech", "config", "kokoro_tts_api"),
+    "tts/setup/": ("tts.setup", "tts.api", "tts.books", "tts.engines", "tts.synth.assets", "tts.speech", "config"),
+    "tts/command/": ("tts.command", "tts.setup", "tts.api", "tts.books", "tts.engines", "tts.speech", *PROGRAMS),
     "tts/command/checks": ("tts.command", "tts.synth", "tts.speech", "config"),  # looks at all that must be there
     "tts/__main__": ("tts.command",),
     "config": ("tts.speech",),
@@ -37,7 +39,7 @@ ONLY = [
     ),
     ({"lxml", "pypdf", "docx", "markdown_it", "charset_normalizer"}, ("tts/books/",)),
     ({"celery", "kombu"}, ("tts/engines/cluster",)),
-    ({"config"}, ("kokoro_tts_api", "tts/synth/cli", "tts/command/")),
+    ({"config"}, ("kokoro_tts_api", "tts/synth/cli", "tts/setup/", "tts/command/")),
     ({"subprocess"}, ("tts/engines/", "tts/books/reading", "tts/synth/assets", "tts/command/player", "run")),
 ]
 

@@ -13,11 +13,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from kokoro_tts_api import ensure_temp_directory
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import make_app
 from tts.api.native import FILE_PREFIX
 from tts.engines.command import RUN_PREFIX
+from tts.setup.folders import ensure_temp_directory
 from tts.speech.audio import UNKNOWN_SIZE
 from tts.speech.errors import Busy, SpeechError, SynthesisFailed, TimedOut, WorkerUnavailable
 from tts.speech.voices import VOICES

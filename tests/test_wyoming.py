@@ -31,11 +31,13 @@ from zeroconf import IPVersion
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from config import Config
-from kokoro_tts_api import StartFailed, limits, wyoming
 from tests.fakes.engine import FakeEngine
 from tests.waiting import until
 from tts.api.announcement import SERVICE, described, reachable
 from tts.api.wyoming import Wyoming
+from tts.setup import StartFailed
+from tts.setup.bounds import limits
+from tts.setup.wyoming import wyoming
 from tts.speech.errors import Busy, SynthesisFailed
 
 Talk = Callable[[AsyncTcpClient], Awaitable[None]]

@@ -1,6 +1,7 @@
 """The real server around workers without a network; arguments go to those, settings come from the environment.
 
-Run as `python -m tests.fakes.fake_server --pace 0.001`.
+Run as `python -m tests.fakes.fake_server --pace 0.001`. Its wall clock can be set: SIGUSR1 puts it a day ahead, SIGUSR2
+two days back.
 """
 
 from __future__ import annotations
@@ -8,13 +9,29 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
 from config import Config
-from kokoro_tts_api import StartFailed, serve, warm_pool
+from kokoro_tts_api import serve
 from tts.engines import logs
+from tts.setup import StartFailed
+from tts.setup.engines import warm_pool
+
+DAY = 86_400.0
+
+
+def have_a_clock_that_can_be_set() -> None:
+    """What an operator or a time server does to the machine's clock, done to this process alone."""
+    if sys.platform == "win32":
+        return
+    told, ahead = time.time, [0.0]
+    time.time = lambda: told() + ahead[0]
+    for what, days in ((signal.SIGUSR1, 1), (signal.SIGUSR2, -2)):
+        signal.signal(what, lambda *_, days=days: ahead.__setitem__(0, ahead[0] + days * DAY))  # type: ignore[misc]
 
 
 def main() -> None:
+    have_a_clock_that_can_be_set()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     config = Config.from_environment(os.environ)
     logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)

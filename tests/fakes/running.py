@@ -25,11 +25,11 @@ WAV_HEADER = 44
 class Running:
     """A server that runs; `folder` holds its temp folder, its cache and its log."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path, patience: float = 30.0) -> None:
         self.process = process
         self.folder = folder
         self.temp = folder / "temp"
-        until(lambda: "Engine " in self.log() or process.poll() is not None, 30)
+        until(lambda: "Engine " in self.log() or process.poll() is not None, patience)
         found = re.search(r"Listening on (http://\S+?:\d+)", self.log())
         assert found, self.log()
         self.address = found[1]
@@ -49,8 +49,10 @@ class Running:
         status = self.status()
         return bool(status["ready"] == status["workers"] and not status["busy"])
 
-    def say(self, text: str = "Hello there.", path: str = "/synthesize/stream", **fields: Any) -> httpx.Response:
-        return httpx.post(f"{self.address}{path}", json={"text": text, **fields}, timeout=30)
+    def say(
+        self, text: str = "Hello there.", path: str = "/synthesize/stream", wait: float = 30.0, **fields: Any
+    ) -> httpx.Response:
+        return httpx.post(f"{self.address}{path}", json={"text": text, **fields}, timeout=wait)
 
     def says_all(self, text: str = "Hello there.", path: str = "/synthesize/stream") -> bool:
         """Whether every sample of the text's sound comes."""

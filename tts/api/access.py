@@ -18,6 +18,8 @@ OPEN_FOLDER = "/static/"
 EXPOSED = ("Content-Disposition", "ETag", "Retry-After", "X-Request-Id", "X-Download-Path")
 """Headers that a script of another origin may read."""
 DAY = 86_400
+JUMP = 1.0
+"""Seconds: a clock that is merely corrected drifts by less from one request to the next."""
 
 
 def install(app: Flask) -> None:
@@ -73,8 +75,31 @@ def _limit_rate(app: Flask, limit: str) -> None:
         strategy="moving-window",
         storage_uri="memory://",  # one process serves, and a restart may forgive
     )
+    clock = _Clock()
+
+    def forgive() -> None:
+        if clock.jumped():
+            limiter.reset()
+
+    app.before_request(forgive)
     limiter.request_filter(lambda: is_open(request.path) or request.method == "OPTIONS")
     limiter.init_app(app)
+
+
+class _Clock:
+    """Notices when the wall clock is set, by which the limiter counts: set back, it would refuse until it is as late
+    again as it was."""
+
+    def __init__(self) -> None:
+        self._ahead = self._now()
+
+    def jumped(self) -> bool:
+        """Whether it was set by more than JUMP since the last call."""
+        before, self._ahead = self._ahead, self._now()
+        return abs(self._ahead - before) > JUMP
+
+    def _now(self) -> float:
+        return time.time() - time.monotonic()
 
 
 def _client() -> str:

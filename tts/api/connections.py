@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import logging
+import queue
 import socket
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from waitress.channel import HTTPChannel
-from waitress.task import ThreadedTaskDispatcher
 
 if sys.platform != "win32":
     import resource
@@ -23,14 +26,30 @@ LINGER = 2.0
 """Seconds that a client whose request was refused may go on sending it."""
 STALLED = 10.0
 """Seconds after which a client that reads nothing has to go when its thread is needed for others."""
+FORGOTTEN = 120.0
+"""Seconds after which a connection goes that neither asks nor reads; nothing of an answer is being made for it."""
 BURST = 256
 """Connections taken in one turn: one alone would make thousands wait for each other."""
 MOST = 16_384
 """Connections held at once: beyond it each turn of the loop, which looks at all, would be felt."""
 WINDOWS_MOST = 480
 """Sockets that Python's select can wait for on Windows are 512."""
+PATIENCE = 60.0
+"""Seconds that a thread waits for its next request before it goes."""
 TELLING = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 """Routes that tell how the server is, by threads of their own."""
+
+
+class Task(Protocol):
+    """A connection whose next request is to be answered: waitress's word for it is a task."""
+
+    requests: list[Any]
+
+    def service(self) -> None:
+        """Answer it."""
+
+    def cancel(self) -> None:
+        """Give it up."""
 
 
 def most_connections() -> int:
@@ -69,6 +88,10 @@ class Channel(HTTPChannel):
         """Whether sound has waited for the client that long without any of it being read."""
         return bool(self.total_outbufs_len) and time.monotonic() - self.moved > seconds
 
+    def forgotten(self, seconds: float) -> bool:
+        """Whether nothing has been asked or read for so long."""
+        return not self.requests and time.monotonic() - self.moved > seconds
+
     def send(self, data: bytes, do_close: bool = True) -> int:
         sent: int = super().send(data, do_close)
         if sent:
@@ -102,29 +125,111 @@ class Channel(HTTPChannel):
             self.handle_close()
 
 
-class Threads(ThreadedTaskDispatcher):
-    """The threads that answer, and two that only tell how the server is: slow readers can't take those."""
+class Crew:
+    """Threads that each answer one request at a time, up to `most` of them.
 
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.set_thread_count(count)
-        self._telling = ThreadedTaskDispatcher()
-        self._telling.set_thread_count(2)
+    The one that was free last is taken first, and a new one is made only where none is free: so a server holds the
+    memory of as many as it needs, and not, a few requests later, of all that it may have. Who was not needed for
+    `PATIENCE` goes.
+    """
+
+    def __init__(self, most: int, name: str) -> None:
+        self._most = most
+        self._name = name
+        self._changed = threading.Condition()
+        self._free: list[queue.SimpleQueue[Task | None]] = []
+        self._waiting: deque[Task] = deque()
+        self._made = itertools.count(1)
+        self._count = 0
+        self._closing = False
 
     @property
     def short(self) -> bool:
         """Whether requests wait for a thread."""
-        return bool(self.queue)
+        return bool(self._waiting)
 
-    def add_task(self, task: Any) -> None:
-        if getattr(task.requests[0], "path", "") in TELLING:
-            self._telling.add_task(task)
-        else:
-            super().add_task(task)
+    def add_task(self, task: Task) -> None:
+        """Have a thread answer it, at once or when one is free."""
+        with self._changed:
+            if self._free:
+                self._free.pop().put(task)
+            elif self._count >= self._most or not self._begin(task):
+                self._waiting.append(task)
 
-    def shutdown(self, cancel_pending: bool = True, timeout: int = 5) -> bool:
-        self._telling.shutdown(cancel_pending, timeout)
-        return bool(super().shutdown(cancel_pending, timeout))
+    def shutdown(self, timeout: float) -> None:
+        """Let every thread go that is free or becomes so in time; requests that still wait are given up."""
+        with self._changed:
+            self._closing = True
+            for inbox in self._free:
+                inbox.put(None)
+            self._changed.wait_for(lambda: not self._count, timeout)
+            for task in self._waiting:
+                task.cancel()
+            self._waiting.clear()
+
+    def _begin(self, task: Task) -> bool:
+        """Start a thread with its first task; not where the system has none to give."""
+        name = f"{self._name}-{next(self._made)}"
+        try:
+            threading.Thread(target=self._work, args=(task,), name=name, daemon=True).start()
+        except RuntimeError as exc:
+            if not self._count:
+                raise
+            log.warning("No more than %d threads: %s", self._count, exc)
+            return False
+        self._count += 1
+        return True
+
+    def _work(self, task: Task | None) -> None:
+        inbox: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        while task is not None:
+            try:
+                task.service()
+            except BaseException:  # the thread's edge: whatever broke must not end it
+                log.exception("A request broke its thread's work")
+            task = self._next(inbox)
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def _next(self, inbox: queue.SimpleQueue[Task | None]) -> Task | None:
+        """The next task; None when the thread has to go, or was not needed for long."""
+        with self._changed:
+            if self._closing:
+                return None
+            if self._waiting:
+                return self._waiting.popleft()
+            self._free.append(inbox)
+        try:
+            return inbox.get(timeout=PATIENCE)
+        except queue.Empty:
+            with self._changed:
+                if inbox in self._free:
+                    self._free.remove(inbox)
+                    return None
+            return inbox.get()  # it was given a task at the last moment
+
+
+class Threads:
+    """The threads that answer, and two that only tell how the server is: slow readers can't take those."""
+
+    def __init__(self, count: int) -> None:
+        self._answering = Crew(count, "answer")
+        self._telling = Crew(2, "tell")
+
+    @property
+    def short(self) -> bool:
+        """Whether requests wait for a thread."""
+        return self._answering.short
+
+    def add_task(self, task: Task) -> None:
+        tells = getattr(task.requests[0], "path", "") in TELLING
+        (self._telling if tells else self._answering).add_task(task)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5.0) -> None:
+        """What waitress calls at its end."""
+        self._telling.shutdown(timeout)
+        self._answering.shutdown(timeout)
 
 
 def accept(listening: Any, most: int, make_room: Callable[[], None]) -> None:
@@ -163,4 +268,12 @@ def close_stalled(channels: list[Channel]) -> None:
     for channel in channels:
         if channel.stalled(STALLED):
             log.warning("A client that reads nothing was let go: its thread is needed")
+            channel.handle_close()
+
+
+def close_forgotten(channels: list[Channel]) -> None:
+    """Let those go whose client has done nothing for long. Waitress's own look at this follows the wall clock, which
+    may be set while an answer is on its way."""
+    for channel in channels:
+        if channel.forgotten(FORGOTTEN):
             channel.handle_close()

@@ -26,19 +26,22 @@ log = logging.getLogger(__name__)
 
 FIRST_AUDIO = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 """Seconds; 0.2 is what screen readers want, 10 what Home Assistant waits for."""
+FACTORS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 5)
+"""Seconds of waiting for a second of sound; from 1 on a listener hears gaps."""
 WHOLE = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
 
 @dataclass(frozen=True)
 class Spoken:
     """An answer as it was sent: `outcome` is whole, cut (by a fault of ours) or left (by the client); times in seconds
-    since the request came."""
+    since the request came, `made` those of them in which the next sound was waited for."""
 
     request_id: str
     outcome: str
     characters: int
     audio: float
     first: float
+    made: float
     total: float
 
 
@@ -56,6 +59,8 @@ class Figures:
         )
         self._first = self._histogram("kokoro_first_audio_seconds", "Time until the first sound was made.", FIRST_AUDIO)
         self._total = self._histogram("kokoro_speech_seconds", "Time until the last sound was sent.", WHOLE)
+        factor = "Seconds of waiting for the engine for each second of sound, of whole answers."
+        self._factor = self._histogram("kokoro_real_time_factor", factor, FACTORS)
         self._characters = Counter("kokoro_characters", "Characters of text spoken.", registry=self._registry)
         self._audio = Counter("kokoro_audio_seconds", "Seconds of sound sent.", registry=self._registry)
         self._cache = Counter(
@@ -80,6 +85,8 @@ class Figures:
         self._speeches.labels(speech.outcome).inc()
         self._first.observe(speech.first)
         self._total.observe(speech.total)
+        if speech.outcome == "whole" and speech.audio:
+            self._factor.observe(speech.made / speech.audio)
         self._characters.inc(speech.characters)
         self._audio.inc(speech.audio)
         log.info(
@@ -116,11 +123,24 @@ class _OfEngine(Collector):
         yield GaugeMetricFamily("kokoro_queue_length", "Requests that wait.", status.get("waiting", 0))
         yield _states(status)
         yield GaugeMetricFamily("kokoro_worker_memory_bytes", "Memory of all child processes.", _memory())
+        if "machines" in status:
+            yield from _of_cluster(status)
         waits = SummaryMetricFamily("kokoro_queue_wait_seconds", "Waiting of requests until their turn.")
         waits.add_metric([], totals.pop("waits", 0), totals.pop("wait_seconds", 0.0))
         yield waits
         for name, value in totals.items():
             yield CounterMetricFamily(f"kokoro_engine_{name}", f"The engine's {name.replace('_', ' ')}.", value)
+
+
+def _of_cluster(status: dict[str, Any]) -> Iterator[Metric]:
+    """What there is to tell of machines elsewhere."""
+    lag = "Waiting so far of the utterance that has waited longest for a machine to begin it."
+    yield GaugeMetricFamily("kokoro_cluster_lag_seconds", lag, status["lag_seconds"])
+    machines = GaugeMetricFamily("kokoro_cluster_machines", "Worker machines by whether they match.", labels=["state"])
+    machines.add_metric(["there"], status["machines"])
+    machines.add_metric(["refused"], status["refused"])
+    yield machines
+    yield GaugeMetricFamily("kokoro_cluster_broker_up", "Whether the broker answers.", status["broker"] == "there")
 
 
 def _states(status: dict[str, Any]) -> Metric:

@@ -93,13 +93,13 @@ class Speech:
         self._first = next(self._chunks, Chunk(np.zeros(0, np.float32)))
         self._request_id, self._began, self._span, self._figures = g.request_id, g.began, span(), figures()
         self._characters = len(order.request.text)
-        self._first_after = time.monotonic() - self._began
+        self._first_after = self._made = time.monotonic() - self._began
         self._outcome = "left"
         self.samples = 0
         """How many have been handed on, at SAMPLE_RATE."""
 
     def __iter__(self) -> Iterator[Chunk]:
-        chunks: Iterator[Chunk] = chain([self._first], self._chunks)
+        chunks: Iterator[Chunk] = chain([self._first], self._waited_for())
         if self._order.loudness is not None:
             chunks = level(chunks, self._order.loudness)
         volume = self._order.volume
@@ -113,6 +113,16 @@ class Speech:
             log.warning("%s cut short: %s", self._request_id, exc, extra=about(request_id=self._request_id))
             raise
 
+    def _waited_for(self) -> Iterator[Chunk]:
+        """The rest of the chunks; the time counts that each lets us wait, not the time until it is wanted."""
+        while True:
+            asked = time.monotonic()
+            chunk = next(self._chunks, None)
+            self._made += time.monotonic() - asked
+            if chunk is None:
+                return
+            yield chunk
+
     def close(self) -> None:
         """Give up what is not spoken yet, and tell how it went."""
         self._chunks.close()
@@ -122,7 +132,8 @@ class Speech:
 
     def _tell(self, total: float) -> None:
         audio = self.samples / SAMPLE_RATE
-        self._figures.spoken(Spoken(self._request_id, self._outcome, self._characters, audio, self._first_after, total))
+        times = (self._first_after, self._made, total)
+        self._figures.spoken(Spoken(self._request_id, self._outcome, self._characters, audio, *times))
         if self._span is not None:
             first = {"kokoro.first_audio_ms": round(1000 * self._first_after), "kokoro.audio_seconds": audio}
             self._span.set_attributes({**first, "kokoro.outcome": self._outcome})

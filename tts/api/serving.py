@@ -14,16 +14,33 @@ from functools import partial
 from typing import Any
 
 from flask import Flask
+from waitress.channel import ClientDisconnected
 from waitress.server import create_server
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 from waitress.wasyncore import close_all, dispatcher, loop
 
-from tts.api.connections import BURST, Channel, Threads, accept, close_idle, close_stalled, most_connections
+from tts.api.connections import (
+    BURST,
+    Channel,
+    Threads,
+    accept,
+    close_forgotten,
+    close_idle,
+    close_stalled,
+    most_connections,
+)
 from tts.api.responses import shape_for
-from tts.speech.errors import BadRequest, TooLarge
+from tts.engines.logs import about
+from tts.speech.errors import BadRequest, SpeechError, TooLarge
 
 log = logging.getLogger(__name__)
 
+LOOK = 30.0
+"""Seconds between two looks for connections that were forgotten."""
+HELD = 1 << 20
+"""Bytes that wait for a slow client, 20 s of sound; then its thread does."""
+PIECE = 1 << 18
+"""Bytes of an answer that are handed on at a time."""
 SETTLED = 0.1
 """Seconds without any answer under way after which none is on its way in either."""
 
@@ -47,6 +64,8 @@ class _JsonErrorTask(ErrorTask):
         refused = self.request.error  # type: ignore[attr-defined]  # the stubs know no error's error
         shape = shape_for(getattr(self.request, "path", ""))  # there is none when the first line was not understood
         body = json.dumps(shape(_refusal(refused, self.channel.adj.max_request_body_size))).encode()
+        request_id = uuid.uuid4().hex
+        self._tell(request_id, refused.code, refused.reason)
         assert isinstance(self.channel, _Channel)
         self.channel.refused = True
         self.status = f"{refused.code} {refused.reason}"
@@ -56,9 +75,16 @@ class _JsonErrorTask(ErrorTask):
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
-            ("X-Request-Id", uuid.uuid4().hex),
+            ("X-Request-Id", request_id),
         ]
         self.write(body)
+
+    def _tell(self, request_id: str, status: int, reason: str) -> None:
+        """Log and count it, as the application does with those that reach it."""
+        told = about(request_id=request_id, route="none", status=status)
+        log.info("%s refused unread: %d %s", request_id, status, reason, extra=told)
+        listening: Any = self.channel.server
+        listening.count("none", status)
 
 
 def _refusal(refused: Any, limit: int) -> BadRequest:
@@ -70,8 +96,27 @@ def _refusal(refused: Any, limit: int) -> BadRequest:
     return error
 
 
+class _Task(WSGITask):
+    """Hands a long answer on in pieces, each when the client has read most of those before: all at once it would be
+    written to a file of the system's temp folder, which may be full.
+
+    Cuts an answer short that ends with a fault or without its client: both have been told in the log."""
+
+    def execute(self) -> None:
+        try:
+            super().execute()
+        except SpeechError as exc:
+            raise ClientDisconnected from exc  # at which waitress closes the connection, without a traceback
+
+    def write(self, data: bytes) -> None:
+        for start in range(0, max(1, len(data)), PIECE):
+            super().write(data[start : start + PIECE])
+
+
 class _Channel(Channel):
     error_task_class = _JsonErrorTask
+    task_class = _Task
+    logger = logging.getLogger("waitress.channel")
 
 
 class Server:
@@ -79,6 +124,7 @@ class Server:
 
     def __init__(self, app: Flask, address: Address) -> None:
         """Listen. Raises OSError when the address can't be had."""
+        _Channel.logger.setLevel(logging.WARNING)  # below that it tells of clients that left, as we do with their ids
         self._map: dict[int, Any] = {}
         self._stop = threading.Event()
         self._grace = address.grace
@@ -90,17 +136,20 @@ class Server:
             map=self._map,
             host=address.host,
             port=address.port,
-            _dispatcher=self._threads,
+            _dispatcher=self._threads,  # type: ignore[arg-type]  # it asks for no more than ours can do
             connection_limit=2 * most,  # waitress would close its door there; we make room before
             max_request_body_size=address.body_limit,
             channel_request_lookahead=1,  # reads on while it answers, and so notices a client that leaves
-            outbuf_high_watermark=1 << 20,  # 20 s of sound wait for a slow client, then its thread does
+            outbuf_high_watermark=HELD,
+            outbuf_overflow=2 * (HELD + PIECE),  # which is more than ever waits: nothing is written to a file
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
         self._thread = threading.Thread(target=self._serve, name="waitress", daemon=True)
         for listening in self._listening():
             listening.channel_class = _Channel
+            listening.maintenance = _leave_to_us
+            listening.count = app.extensions["figures"].answered
             listening.handle_accept = partial(accept, listening, most, self._let_idle_go)
             log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
 
@@ -142,10 +191,14 @@ class Server:
 
     def _serve(self) -> None:
         """What waitress's own run() does, but that it can end while sockets are open."""
+        looked = time.monotonic()
         while not self._closing:
             loop(timeout=1.0, map=self._map, count=1, use_poll=True)  # select can't wait for more than 1,024
             if self._threads.short:
                 close_stalled(self._channels())
+            if time.monotonic() - looked > LOOK:
+                looked = time.monotonic()
+                close_forgotten(self._channels())
 
     def _let_idle_go(self) -> None:
         close_idle(self._channels())
@@ -166,6 +219,10 @@ class Server:
 
     def _listening(self) -> list[Any]:
         return [each for each in self._map.values() if hasattr(each, "effective_port")]
+
+
+def _leave_to_us(now: float) -> None:
+    """Waitress would look for forgotten connections by the wall clock: close_forgotten() does so by ours."""
 
 
 def _shut(listening: Any) -> None:

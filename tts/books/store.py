@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
@@ -49,6 +50,17 @@ _PORTION = 'number, chapter, start, "end", rest'
 _UNFINISHED = "('queued', 'running')"
 
 
+class Own:
+    """One thread's connection, closed when the thread ends, which then lets go of this. (SQLite's connections are in
+    cycles with their statements: they would wait for the garbage collector, and hold descriptors until then.)"""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
 class Store:
     """The database of one data folder, made when it is first needed. Any thread may call; each has its connection.
 
@@ -59,13 +71,13 @@ class Store:
         self._path = path
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._all: list[sqlite3.Connection] = []
+        self._all: weakref.WeakSet[Own] = weakref.WeakSet()
 
     def close(self) -> None:
         """Close every thread's connection; call it when none is in use."""
         with self._lock:
-            for connection in self._all:
-                connection.close()
+            for own in list(self._all):
+                own.connection.close()
             self._all.clear()
             self._own = threading.local()
 
@@ -226,12 +238,12 @@ class Store:
 
     def _db(self) -> sqlite3.Connection:
         """This thread's connection."""
-        found: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        found: Own | None = getattr(self._own, "found", None)
         if found is None:
             with self._lock:
-                found = self._own.connection = self._opened()
-                self._all.append(found)
-        return found
+                found = self._own.found = Own(self._opened())
+                self._all.add(found)
+        return found.connection
 
     def _opened(self) -> sqlite3.Connection:
         try:

@@ -9,10 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from config import Config
-from kokoro_tts_api import StartFailed, limits, make_engine
 from tts.api.bodies import check_format, speech_request
 from tts.command.speech import Wish
 from tts.engines.base import Engine, Listener
+from tts.setup import StartFailed
+from tts.setup.bounds import limits
+from tts.setup.engines import make_engine
 from tts.speech.encoding import encode
 from tts.speech.errors import WorkerUnavailable
 

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from config import Config
-from kokoro_tts_api import StartFailed, body_limit, create_app, ensure_temp_directory, make_engine
-from tts.api.jobs import upload_limit
-from tts.api.serving import Address, Server
+from kokoro_tts_api import create_app
+from tts.api.serving import Server
 from tts.books.library import Library
 from tts.command.remote import Remote
 from tts.engines.base import Engine
+from tts.setup import StartFailed
+from tts.setup.bounds import address
+from tts.setup.engines import make_engine
+from tts.setup.folders import ensure_temp_directory
 from tts.speech.errors import WorkerUnavailable
 
 ALONE: dict[str, Any] = {
@@ -41,8 +44,7 @@ def own_server(config: Config, data: Path, engine: Engine | None = None) -> Iter
             engine.start()
             app = create_app(config, engine)
             library: Library = stack.enter_context(closing(app.extensions["library"]))
-            limit = max(body_limit(config), upload_limit(app.config))
-            server = Server(app, Address(config.HOST, config.PORT, config.CONNECTIONS, limit, config.GRACE))
+            server = Server(app, address(config))
             library.start()
             server.start()
             stack.callback(server.close)

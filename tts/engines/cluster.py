@@ -109,14 +109,20 @@ class CeleryPost:
 
     def status(self) -> dict[str, Any]:
         with self._lock:
-            machines = list(self._machines.values())
+            machines = [] if self._fault else list(self._machines.values())
             return {
                 "machines": len(machines),
                 "refused": len(self._strangers),
                 "workers": sum(machine.workers for machine in machines),
                 "ready": sum(machine.ready for machine in machines),
                 "broker": "away" if self._fault else "there",
+                "lag_seconds": round(self._lag_now(), 3),
             }
+
+    def _lag_now(self) -> float:
+        """Seconds that the utterance waits already that has waited longest for a machine to begin it."""
+        now = time.monotonic()
+        return max((now - letter.sent_at for letter in self._letters.values() if not letter.begun), default=0.0)
 
     def totals(self) -> dict[str, float]:
         """What has been counted since the start: seconds from sending a letter until a machine began it are the lag."""

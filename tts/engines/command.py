@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from tts.engines.base import OUT_OF_REACH, ROOT
 from tts.speech.audio import SAMPLE_RATE, Chunk
-from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, Unsupported, WorkerUnavailable
+from tts.speech.errors import (
+    ClientGone,
+    StorageUnavailable,
+    SynthesisFailed,
+    TimedOut,
+    Unsupported,
+    WorkerUnavailable,
+)
 from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
@@ -70,6 +77,16 @@ class Command:
         return self._speak(utterance)
 
     def _speak(self, utterance: Utterance) -> Iterator[Chunk]:
+        try:
+            samples = self._spoken(utterance)
+        except OSError as exc:
+            raise StorageUnavailable(f"The temp folder can't be used: {exc.strerror}. See KOKORO_TEMP_DIR.") from exc
+        rest = np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32)
+        yield Chunk(np.concatenate([samples, rest]))
+
+    def _spoken(self, utterance: Utterance) -> NDArray[np.float32]:
+        """The samples of one run, in a folder that is made again when somebody removed it. Raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=RUN_PREFIX, dir=self._folder) as folder:
             text, sound = Path(folder, "text.txt"), Path(folder, "sound.wav")
             text.write_text(utterance.text, "utf-8")
@@ -77,9 +94,7 @@ class Command:
             if code:
                 log.error("%s exited with %d: %s", self._shown, code, _tail(stderr))
                 raise SynthesisFailed(f"The speech command failed with exit code {code}.")
-            samples = _read(sound, stderr)
-        rest = np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32)
-        yield Chunk(np.concatenate([samples, rest]))
+            return _read(sound, stderr)
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
         raise Unsupported("This server's engine is a command, which does not tell how it reads.")

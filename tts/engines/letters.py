@@ -46,6 +46,11 @@ class Letter:
         self.answered = False
         self._inbox: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
 
+    @property
+    def begun(self) -> bool:
+        """Whether a machine works on it, or has."""
+        return bool(self.machine) or self.answered
+
     def deliver(self, answer: Answer) -> None:
         self.answered = True
         self._inbox.put(answer)

@@ -119,7 +119,7 @@ class Pool:
             "waits": taken,
             "wait_seconds": round(waited, 3),
             "utterances": sum(driver.utterances for driver in self._drivers),
-            "work_seconds": round(sum(driver.worked for driver in self._drivers), 3),
+            "work_seconds": round(sum(driver.worked for driver in self._drivers), 6),
             "sound_seconds": round(sum(driver.spoken for driver in self._drivers), 3),
             "restarts": sum(driver.restarts for driver in self._drivers),
         }

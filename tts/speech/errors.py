@@ -14,7 +14,7 @@ SpeechError                 500  server's fault unless a subclass says otherwise
 │   └── WorkerLost          500  its process ended in the midst of it
 ├── Unsupported             501  this server's engine can't do that at all
 ├── WorkerUnavailable       503  no engine can speak now
-├── StorageUnavailable      503  the folder of the books can't be used
+├── StorageUnavailable      503  a folder of the server's can't be used
 ├── TimedOut                504  the time limit was hit
 ├── StorageFull             507  the disk space for books is used up
 └── ClientGone              499  nobody is listening any more (never sent)

@@ -1,0 +1,29 @@
+"""The folder of answers' files: proved before the server listens, and swept of what is left there."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from tts.api.native import FILE_PREFIX
+from tts.engines.command import RUN_PREFIX
+from tts.setup import StartFailed
+
+
+def ensure_temp_directory(folder: Path, cleanup: bool = True) -> None:
+    """Make the folder, prove that it can be written, and remove what an earlier run left. Raises StartFailed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as proof:
+            proof.write(b"ok")
+        remove_leftovers(folder, cleanup)
+    except OSError as exc:
+        raise StartFailed(f"The temp folder {folder} cannot be used: {exc.strerror}. Set KOKORO_TEMP_DIR.") from exc
+
+
+def remove_leftovers(folder: Path, cleanup: bool) -> None:
+    """Remove our files from the folder, but for the answers that a server without `cleanup` keeps. Raises OSError."""
+    for prefix in (RUN_PREFIX, FILE_PREFIX) if cleanup else (RUN_PREFIX,):
+        for left in folder.glob(f"{prefix}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
