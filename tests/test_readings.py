@@ -107,7 +107,24 @@ def test_emoji_can_be_silent() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["1", "1,", "a@", "(((", "/", "*", " ", "½", "π", "a_", "A ", "1a", "<!--", "e\u0301", "\n"]
+    "unit",
+    ["1", "1,", "a@", "(((", "/", "*", " ", "½", "π", "a_", "A ", "1a", "<!--", "e\u0301", "\n"]
+    + [
+        "1-",
+        "6-4, ",
+        "1 000 ",
+        "1.000.",
+        "a:",
+        "1:",
+        "1 N. Ab ",
+        "Abc ",
+        "H2",
+        "₁",
+        "x₁",
+        "won 1-0 ",
+        "St, ",
+        "2 x 4g ",
+    ],
 )
 def test_any_text_is_read_in_linear_time(unit: str) -> None:
     text = unit * (10_000 // len(unit))

@@ -18,7 +18,7 @@ _FILE_ENDINGS = (
 )
 _LONG_ENDINGS = _FILE_ENDINGS.replace("|c|h", "").replace("|7z", "")
 _KNOWN_LETTERS = words("""
-    io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri
+    io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri etc
 """)
 _ENDINGS_AS_WORDS = words("""
     zip java log tar env lock swift bat conf bin vue epub go mobi lua opus svelte webp json toml yaml yml
@@ -79,6 +79,10 @@ def _host(found: re.Match[str], passage: Passage) -> Said:
     return spell(found[0].rstrip("/"))
 
 
+def _own_machine(found: re.Match[str], passage: Passage) -> Said:
+    return f"localhost port {short(found['port'], False)}"
+
+
 def _mail(found: re.Match[str], passage: Passage) -> Said:
     return spell(found["mail"])
 
@@ -98,10 +102,11 @@ def spell_ending(ending: str) -> str:
 
 def _path(found: re.Match[str], passage: Passage) -> Said:
     written = found[0]
+    gap = " " if written[0] == "/" and not passage.before(found.start()).isspace() else ""
     stem, dot, ending = written.rpartition(".")
     if dot and re.fullmatch(_FILE_ENDINGS, ending):
-        return f"{spell(stem)} dot {spell_ending(ending)}"
-    return spell(written)
+        return f"{gap}{spell(stem)} dot {spell_ending(ending)}"
+    return gap + spell(written)
 
 
 def _handle(found: re.Match[str], passage: Passage) -> Said:
@@ -140,6 +145,7 @@ LETTER_RULES: tuple[Rule, ...] = (
     rule(rf"(?:https?|ftps?|wss?|file|ssh|git)://(?P<link>[\w\-.@\[\]]{{1,200}}{_REST})", _link, re.IGNORECASE),
     rule(rf"(?P<link>www\.{HOST}{_REST})", _link),
     rule(rf"{HOST}(?!@){_REST}", _host),
+    rule(r"localhost:(?P<port>\d{2,5})(?![\w/])", _own_machine),
     rule(r"[A-Za-z]:\\[\w\\.\- ()]{0,200}[\w)](?![\w\\])", _path),
     rule(rf"[\w.-]{{1,60}}(?:/[\w.-]{{1,60}}){{1,12}}\.(?:{_FILE_ENDINGS})(?![\w])", _path),
     rule(rf"{_NAME}(?:\.[\w-]{{1,20}}){{0,3}}\.(?:{_FILE_ENDINGS})(?![\w/@]|\.\w)", _file),
