@@ -4,7 +4,9 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -73,6 +75,25 @@ HETERONYMS = [
 @pytest.mark.parametrize(("text", "word", "phonemes"), HETERONYMS)
 def test_heteronyms(speak: Phonemizer, text: str, word: str, phonemes: str) -> None:
     assert dict(by_word(speak, text, "a"))[word] == phonemes
+
+
+def listed_heteronyms() -> Iterator[tuple[str, str, str, bool]]:
+    """Sentence, word, its phonemes, and whether the reader is known to fail."""
+    table = Path(__file__).parent / "data" / "heteronyms.tsv"
+    for line in table.read_text(encoding="utf-8").splitlines():
+        text, word, phonemes, *note = line.split("\t")
+        yield text, word, phonemes, "wrong" in note
+
+
+@pytest.mark.parametrize(("text", "word", "phonemes", "fails"), list(listed_heteronyms()))
+def test_listed_heteronyms(speak: Phonemizer, text: str, word: str, phonemes: str, fails: bool) -> None:
+    assert (dict(by_word(speak, text, "a"))[word] == phonemes) is not fails
+
+
+def test_nearly_all_heteronyms_are_right() -> None:
+    fails = [fails for _, _, _, fails in listed_heteronyms()]
+    assert len(fails) >= 120
+    assert sum(fails) <= len(fails) * 0.05
 
 
 ENGLISH_WORDS = [

@@ -12,6 +12,7 @@ from num2words import num2words  # type: ignore[import-untyped]
 from tts.synth.phonemes.espeak import ipa
 from tts.synth.phonemes.lexicon import CONSONANTS, VOWELS, Context, Lexicon, apply_stress, stress_weight
 from tts.synth.phonemes.marks import PAUSES, known_mark, quote
+from tts.synth.phonemes.senses import RESPELLED, respelled
 from tts.synth.phonemes.spoken import Spoken
 from tts.synth.phonemes.tagger import Tagger
 
@@ -105,7 +106,15 @@ class English:
             return self._mark(tokens, at)
         if token.text == "A" and _is_letter(tokens, at):
             tag = "NN"
-        return self._word(token.text, tag, context.future_vowel, context.future_to)
+        return self._word(self._lookup(tokens, at, tag), tag, context.future_vowel, context.future_to)
+
+    @staticmethod
+    def _lookup(tokens: Sequence[_Token], at: int, tag: str) -> str:
+        """The word to look up: for a few, one that is spelt otherwise."""
+        if tokens[at].text.lower() not in RESPELLED:
+            return tokens[at].text
+        first = max(0, at - 5)
+        return respelled([token.text for token in tokens[first : at + 6]], at - first, tag)
 
     def _word_once(self, text: str, tag: str, future_vowel: bool | None, future_to: bool) -> str:
         context = Context(future_vowel, future_to)
