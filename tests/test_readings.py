@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tts.synth.readings import Reading, SpokenText, read, spoken_text
+from tts.synth.readings import Reading, SpokenText, read, spoken_text, without_emoji
 
 TABLE = Path(__file__).parent / "data" / "readings.tsv"
 
@@ -104,6 +104,23 @@ def test_other_languages_lose_markup_alone(language: str, written: str, spoken: 
 
 def test_emoji_can_be_silent() -> None:
     assert said("Great 👍🏽 job ❤️!", emoji=False) == "Great job !"
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("Good 👍🏽 5 km **job**", "Good  5 km **job**"),
+        ("👩‍👩‍👧‍👦", ""),
+        ("1️⃣ and 1 ❤️❤️ #", " and 1  #"),
+        ("— “no” → ½ ☃", "— “no” → ½ "),
+        ("", ""),
+    ],
+)
+def test_emoji_alone_are_silent(written: str, spoken: str) -> None:
+    readings = without_emoji(written)
+    assert spoken_text(readings) == spoken
+    ends = [0, *(reading.end for reading in readings)]
+    assert [reading.start for reading in readings] == ends[:-1] and ends[-1] == len(written)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ _TOKEN = re.compile(r"[^\W\d_½-¾⅐-⅞Ͱ-Ͽ₀-₉]{1,64}(?:['’][^\W\d_]{1,
 _WORDS = re.compile(r"\s+|\S+")
 # A short number that nothing but a mark follows: no rule but the plainest can want it.
 _LONELY = re.compile(r"\d{1,3}(?=[,;?)](?!\d\d)|!(?! ?[=+*/×÷\d]))")
+_PICTURE = re.compile("[\u203c-\U0001faff]|[\u00a9\u00ae#*0-9](?=[\ufe0f\u20e3])")
 _MAIL_AHEAD = re.compile(r"@[A-Za-z0-9-]{1,63}\.")
 # The same mark over and over is not read, other than the ones that have rules for that.
 _REPEATED = re.compile(r"([^\w\s.,;:!?…。、\-–—=*_`#~+\"'])\1{2,}")
@@ -87,6 +88,18 @@ def read(text: str, language: str = "a", *, emoji: bool = True) -> list[Reading]
     plain = clean(text, wide=language in "jz")
     passage = Passage(plain.text, language, emoji)
     return list(_merged(text, _written(plain, text, _scan(passage)))) or [Reading("", 0, len(text))]
+
+
+def without_emoji(text: str) -> list[Reading]:
+    """The text as it is written, with its emoji silent."""
+    passage = Passage(text, "a", emoji=False)
+    readings, at = [], 0
+    for found in _PICTURE.finditer(text):
+        silent = None if found.start() < at else _emoji(passage, found[0], found.start())
+        if silent is not None:
+            readings += [Reading(text[at : found.start()], at, found.start()), *silent[0]]
+            at = silent[1]
+    return [*readings, Reading(text[at:], at, len(text))]
 
 
 def _scan(passage: Passage) -> Iterator[Reading]:
