@@ -47,13 +47,14 @@ def _words(listed: str) -> frozenset[str]:
 # Abbreviations are listed in small letters, without their last full stop.
 _TITLES = _words("""
     rt mr mrs ms mx dr drs prof messrs mme mlle sr sra srta dra profa dña sig sigg dott avv exmo exma ilmo
-    डॉ श्री प्रो पं कु सु
+    ilma egr spett.le gent.ma gent.mo gral lic arq mgr v.le p.zza
+    डॉ श्री प्रो पं कु सु मो नं
 """)
 # Titles that are words too ("one more rep."): only with a capital.
-_RANKS = _words("rev hon gen col lt sgt capt cmdr maj adm gov sen rep pres supt ing ste sta sto ud uds vd")
+_RANKS = _words("rev hon gen col lt sgt capt cmdr maj adm gov sen rep pres supt ing ste sta sto ud uds vd on mons eng")
 _NEVER_LAST = _words("e.g i.e vs v cf viz approx ca incl excl aka av p.ex p.es p.ej")
 _BEFORE_NUMBER = _words("""
-    no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm
+    no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm apto séc
     num n tel tél ext ed tab rm apt est c approx para paras fl arr dep ver
 """)
 _SHORT_WORDS = _words(

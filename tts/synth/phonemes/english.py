@@ -254,7 +254,9 @@ def _unshouted(tokens: list[_Token], lexicon: Lexicon) -> list[_Token]:
 
 
 def _is_letter(tokens: Sequence[_Token], at: int) -> bool:
-    """Whether "A" is the letter ("plan A is", "vitamin A.") and not the article of a heading."""
+    """Whether "A" is the letter ("plan A is", "vitamin A.", A alone) and not the article of a heading."""
+    if len(tokens) == 1:
+        return True
     if not at or tokens[at - 1].kind == "mark":
         return False
     return at + 1 == len(tokens) or not tokens[at + 1].text[:1].isupper()

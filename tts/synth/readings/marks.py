@@ -191,9 +191,19 @@ def _caret(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _silent(found: re.Match[str], passage: Passage) -> Said:
-    """Nothing, or a gap where two words would grow together."""
+    """Nothing, or a gap where two words would grow together; in other languages than English $, ~, < and > may mean
+    something beside a number, and the phonemizer says them."""
+    if passage.language not in "ab" and _means_something(found, passage):
+        return None
     both = passage.before(found.start()).isalnum() and passage.after(found.end()).isalnum()
     return " " if both and found[0][0] not in "*_`®™\\" else ""
+
+
+def _means_something(found: re.Match[str], passage: Passage) -> bool:
+    before = passage.text[max(0, found.start() - 2) : found.start()].rstrip()
+    after = passage.text[found.end() : found.end() + 2].lstrip()
+    beside = before[-1:].isdecimal(), after[:1].isdecimal()
+    return found[0] in "$~" and any(beside) or found[0] in "<>*" and all(beside)
 
 
 def _apart(found: re.Match[str], passage: Passage) -> Said:
