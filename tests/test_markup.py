@@ -43,11 +43,21 @@ def outline(text: str) -> list[tuple[str, str, float, float]]:
             "See [1], [sic] and [a link](https://x.y).",
             [("See [1], [sic] and [a link](https://x.y).", "af_heart", 1.0, 0.0)],
         ),
+        ("[PAUSE:1s]Hi.", [("", "af_heart", 1.0, 1.0), ("Hi.", "af_heart", 1.0, 0.0)]),
+        ("[Voice:am_adam]Hi.[/VOICE]", [("Hi.", "am_adam", 1.0, 0.0)]),
+        ("Of [May](/2024/) and [it](/a1/)", [("Of [May](/2024/) and [it](/a1/)", "af_heart", 1.0, 0.0)]),
         ("[note: not ours]", [("[note: not ours]", "af_heart", 1.0, 0.0)]),
     ],
 )
 def test_marks_make_passages(text: str, expected: list[tuple[str, str, float, float]]) -> None:
     assert outline(text) == expected
+
+
+@pytest.mark.parametrize("text", ["Hi [voice:nobody]there[/voice]", "Hi [voice:]there[/voice]"])
+def test_an_unknown_voice_is_named_with_its_mark_and_place(text: str) -> None:
+    with pytest.raises(BadRequest, match=r"text has \[voice:\w*\] at position 3: .*GET /voices") as refused:
+        parsed(text)
+    assert refused.value.field == "text"
 
 
 def test_a_voices_language_goes_with_it() -> None:
