@@ -260,6 +260,31 @@ def test_tokens() -> None:
     assert known("ẽ") == "e\u0303" and known("ç") == "ç"
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("sign", "¬¢Ꭰ߀໐৲፩⅋∯⌘ܐɐʘ₿㊙あم中5a")
+def test_no_sign_is_dropped_in_silence(
+    speak: Phonemizer, caplog: pytest.LogCaptureFixture, language: str, sign: str
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        sounds = said(speak, f"5 {sign} 6", language)
+    told = f"U+{ord(sign):04X}" in caplog.text
+    assert told or count_letters(sounds) > count_letters(said(speak, "5 6", language))
+    assert sign.isascii() or sign not in caplog.text
+
+
+def count_letters(sounds: str) -> int:
+    return sum(map(str.isalpha, sounds))
+
+
+@pytest.mark.parametrize(("language", "text"), [(each[0], each[1]) for each in SENTENCES])
+def test_ordinary_sentences_lose_nothing(
+    speak: Phonemizer, caplog: pytest.LogCaptureFixture, language: str, text: str
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        speak(text, language)
+    assert not caplog.text
+
+
 def test_unknown_symbols_are_counted_without_the_text(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert tokens("a☃☃b") == tokens("ab")

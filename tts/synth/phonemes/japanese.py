@@ -249,7 +249,6 @@ def _covered(spoken: Sequence[Spoken], text: str) -> list[Spoken]:
     for word in (*spoken, Spoken("", len(text), len(text))):
         missed = text[at : word.start]
         if any(map(str.isalnum, missed)):
-            log.warning("left out %d characters that have no reading", len(missed.strip()))
             out.append(Spoken("", word.start - len(missed.lstrip()), at + len(missed.rstrip())))
         out.append(word)
         at = word.end
