@@ -206,6 +206,8 @@ REFUSED: list[tuple[str, Any, str | None, int, str | None, str]] = [
     ("number text", '{"text": 5}', JSON, 400, "text", "text is 5: expected a valid string"),
     ("list text", '{"text": ["Hi."]}', JSON, 400, "text[0]", "text[0] is 'Hi.'"),
     ("no turns", '{"text": []}', JSON, 400, "text", "text is empty"),
+    ("a turn of text", '{"text": ["Hi."]}', JSON, 400, "text[0]", "text[0] is 'Hi.': expected a JSON object"),
+    ("a list of words", f'{{{T}, "pronunciations": ["a"]}}', JSON, 400, "pronunciations", "expected a JSON object"),
     ("a turn of nothing", '{"text": [{}]}', JSON, 400, "text[0].text", "text[0].text is missing"),
     ("a blank turn", '{"text": [{"text": " "}]}', JSON, 400, "text[0].text", "text[0].text is empty"),
     ("a turn's voice", '{"text": [{"text": "Hi.", "voice": "af_hart"}]}', JSON, 400, None, "Did you mean af_heart"),

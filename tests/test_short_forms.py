@@ -111,6 +111,10 @@ def test_what_is_said_leads_back_to_what_is_written(language: str, written: str,
     ("language", "text"),
     [
         ("e", "Vive en D.C. y compró un CD. Su DNI es MI. Toma vitamina D. Luego vuelve."),
+        ("e", "Le di 20° de ángulo y un A-4."),
+        ("f", "Me voici. Ce St est là."),
+        ("i", "Il tipo C e la vitamina D."),
+        ("p", "Faz 20° hoje. A R. é boa."),
         ("f", "Le CD est là. Ce DVD et ma CI, c'est le mien."),
         ("i", "Il CD e la MM di Roma. Vitamina C."),
         ("p", "O CD e a MM. Vitamina C e D."),
@@ -119,6 +123,28 @@ def test_what_is_said_leads_back_to_what_is_written(language: str, written: str,
 def test_capitals_that_are_no_numerals_stay(language: str, text: str) -> None:
     locale = LOCALES[language]
     assert Rules(locale.voice, locale).spelled_out(text).text == text
+
+
+BUSY = {
+    "a": "On Mon, Mar 4, 2024, Dr. Smith of 123 N. Main St. paid $12.50 for 2 lbs of apples; by 5 p.m. he had won 6-4,"
+    " 3-6, 7-5 and posted 10,000+ words on https://example.com/docs about NASA, e-mail and the 1990s, didn't he?",
+    "e": "El 15/03/2024 el Sr. Pérez pagó 1.299,99 € por 5 kg de manzanas en la C/ Mayor, núm. 7, y llamó al tel. 912"
+    " 345 678 para hablar con la Dra. Ruiz, que vivía en el siglo XXI como Felipe II, entre 10-15 minutos al día.",
+    "j": "2024年3月15日の12:30に、田中さんは¥1,250のりんごを3個買って、10-15分ほど歩いて駅まで行きました。",
+}
+
+
+@pytest.mark.parametrize("language", BUSY)
+def test_a_busy_sentence_is_read_in_15_milliseconds(language: str) -> None:
+    phonemizer()(plain(BUSY[language], language), language)
+
+    def cost(run: int) -> float:
+        text = BUSY[language].replace("2024", str(2025 + run))
+        before = time.thread_time()
+        phonemizer()(plain(text, language), language)
+        return time.thread_time() - before
+
+    assert min(map(cost, range(5))) < 0.015
 
 
 @pytest.mark.parametrize("language", LOCALES)

@@ -270,6 +270,8 @@ def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
             f"{field} is missing: expected {_purpose(model, field)}.", field, None, _purpose(model, field)
         )
     value = fault["input"]
+    if fault["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        expected = "a JSON object"  # pydantic names classes of ours
     return BadRequest(f"{field} is {_described(value)}: expected {expected}.", field, value, expected)
 
 

@@ -96,6 +96,7 @@ SPANISH = Locale(
         "¥": ("un yen", "yenes", ""),
     },
     units={
+        "s": "segundos",
         "km²": "kilómetros cuadrados",
         "m³": "metros cúbicos",
         "ml": "mililitros",
@@ -175,7 +176,7 @@ SPANISH = Locale(
     },
     numbers="es",
     short_months="ene feb mar abr may jun jul ago sept? oct nov dic",
-    ordinal_signs=r"\.?\s?[º°]|\.?\s?(?P<feminine>ª)|(?:ro|do|to|mo|vo|no)\b|(?P<feminine2>ra|da|ta|ma|va|na)\b",
+    ordinal_signs=r"\.?\s?º(?!\s?[CF]\b)|\.°|\.?\s?(?P<feminine>ª)|(?:ro|do|to|mo|vo|no)\b|(?P<feminine2>ra|da|ta|ma|va|na)\b",
     own_ordinals={
         "1er": "primer",
         "1.er": "primer",
@@ -269,6 +270,7 @@ FRENCH = Locale(
         "¥": ("un yen", "yens", ""),
     },
     units={
+        "s": "secondes",
         "km²": "kilomètres carrés",
         "m³": "mètres cubes",
         "ml": "millilitres",
@@ -418,6 +420,7 @@ ITALIAN = Locale(
         "¥": ("uno yen", "yen", ""),
     },
     units={
+        "s": "secondi",
         "km²": "chilometri quadrati",
         "mq": "metri quadrati",
         "m³": "metri cubi",
@@ -462,7 +465,6 @@ ITALIAN = Locale(
         "ca.": "circa",
         "max.": "massimo",
         "min.": "minimo",
-        "es.": "esempio",
         "vs.": "contro",
         "Sig.ra": "signora",
         "Sig.na": "signorina",
@@ -574,6 +576,7 @@ PORTUGUESE = Locale(
         "¥": ("um iene", "ienes", ""),
     },
     units={
+        "s": "segundos",
         "km²": "quilômetros quadrados",
         "m³": "metros cúbicos",
         "ml": "mililitros",
@@ -652,7 +655,7 @@ PORTUGUESE = Locale(
     },
     numbers="pt_BR",
     short_months="jan fev mar abr mai jun jul ago set out nov dez",
-    ordinal_signs=r"\.?\s?[º°](?!\s?[CF]\b)|\.?\s?(?P<feminine>ª)",
+    ordinal_signs=r"\.?\s?º(?!\s?[CF]\b)|\.°|\.?\s?(?P<feminine>ª)",
     century="século",
     numbered="séculos capítulo tomo volume título artigo ato livro parte seção fase anexo nível tipo",
     articles=("o do no ao", "a da na à"),
@@ -754,7 +757,6 @@ HINDI = Locale(
         "मो.": "मोबाइल",
         "नं.": "नंबर",
         "ई.पू.": "ईसा पूर्व",
-        "ई.": "ईसवी",
         "डॉ.": "डॉक्टर",
         "श्री.": "श्री",
         "प्रो.": "प्रोफ़ेसर",

@@ -119,6 +119,8 @@ def _before_noun(locale: Locale, found: re.Match[str]) -> str:
 
 def _behind(locale: Locale, found: re.Match[str]) -> str:
     numeral, before = found["numeral"], found["before"].lower()
+    if numeral in ("C", "D", "L", "M"):
+        return numeral
     number = value(numeral)
     century = before.startswith(locale.century) and len(before) < len(locale.century) + 3
     if century or before == "séc":

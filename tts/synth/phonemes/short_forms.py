@@ -27,7 +27,8 @@ _BETWEEN = frozenset("<>*")
 """Signs that are said between two things alone."""
 
 
-_NAME_AHEAD = re.compile(r"[ \u00a0\u202f]{1,2}(?:[^\W\d_a-zà-ÿ][a-zà-ÿ]|(?:et|y|e)\s)")
+_BEFORE_NAMES = frozenset({"Me", "St", "Ste"})
+_NAME_AHEAD = re.compile(r"(?:-|[ \u00a0\u202f]{1,2})(?:[^\W\d_a-zà-ÿ][a-zà-ÿ]|(?:et|y|e)\s)")
 _NAME_BEHIND = re.compile(
     r"(?:^|[.,;:!?(¿¡\"'«“\n]\s?|\b(?:y|e|a|de|del|con|por|para|que|na|no|da|do|em|à|com|et|le|la|o|à|chez|avec|est)\s)$"
 )
@@ -89,7 +90,9 @@ def _abbreviations(locale: Locale) -> tuple[Rewrite, Rewrite]:
             lambda found: _in_full(found, locale),
         ),
         Rewrite(
-            re.compile(rf"(?<![\w.])({counted})(?=\s?\d|\s[IVXLC]{{1,8}}\b)"), lambda f: f"{locale.counted[f[1]]} "
+            re.compile(rf"(?<![\w.])(?i:(?P<word>{counted}))(?=(?P<gap>\s?)(?:\d|[IVXLC]{{1,8}}\b))"),
+            lambda found: locale.counted[found["word"].lower()] + ("" if found["gap"] else " "),
+            "word",
         ),
     )
 
@@ -97,6 +100,8 @@ def _abbreviations(locale: Locale) -> tuple[Rewrite, Rewrite]:
 def _in_full(found: re.Match[str], locale: Locale) -> str:
     """What the abbreviation stands for; D. and M. are one only where a name follows, and not behind `vitamin`."""
     written = found[0]
+    if written in _BEFORE_NAMES and not _NAME_AHEAD.match(found.string, found.end()):
+        return written
     if len(written) == 2 and written[0].isupper() and written[1] == ".":
         behind = found.string[max(0, found.start() - 12) : found.start()]
         if not (_NAME_AHEAD.match(found.string, found.end()) and _NAME_BEHIND.search(behind)):

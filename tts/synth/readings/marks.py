@@ -203,6 +203,8 @@ def _means_something(found: re.Match[str], passage: Passage) -> bool:
     before = passage.text[max(0, found.start() - 2) : found.start()].rstrip()
     after = passage.text[found.end() : found.end() + 2].lstrip()
     beside = before[-1:].isdecimal(), after[:1].isdecimal()
+    if found[0] == "//":
+        return before[-1:] == ":"  # of an address
     return found[0] in "$~" and any(beside) or found[0] in "<>*" and all(beside)
 
 
