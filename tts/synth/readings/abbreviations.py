@@ -102,6 +102,7 @@ _ALWAYS = table("""
     wks weeks
     yrs years
     utd United
+    b-day birthday
     pcm per calendar month
     gr8 great
     l8r later
@@ -224,6 +225,9 @@ _WITHOUT_STOP = table("""
     imo I M O
     imho I M H O
     omg O M G
+    omw O M W
+    irl I R L
+    afk A F K
     afaik A F A I K
     iirc I I R C
     n/a N A
@@ -248,7 +252,7 @@ _WITHOUT_STOP = table("""
     Lt Lieutenant
     Sgt Sergeant
 """)
-_LETTERED = words("idk imo imho omg afaik iirc")
+_LETTERED = words("idk imo imho omg afaik iirc omw irl afk")
 _LIFE = {"b": "born", "d": "died"}
 _FIXED_CASE = {"Ms", "Mr", "Mrs", "Dr", "Prof", "Jr", "Blvd", "Ave", "Lt", "Sgt"}
 # Acronyms when in capitals, at the end of a sentence perhaps: EST.
@@ -409,5 +413,7 @@ LETTER_RULES: tuple[Rule, ...] = (
     rule(rf"(?:{'|'.join(map(re.escape, _OTHERS))})(?![\w/'’-])", _without_stop, re.IGNORECASE),
 )
 # Words in small letters that the rules above must see although they look like any other word.
-WATCHED = words("utd idk imo imho omg afaik iirc no vs aka eg ie approx w b s n and he she his him yes either e i")
+WATCHED = words(
+    "utd idk imo imho omg afaik iirc omw irl afk no vs aka eg ie approx w b s n and he she his him yes either e i"
+)
 WITH_STOP = frozenset((*_NAMES, *_ALWAYS, *map(str.lower, _STATES)))

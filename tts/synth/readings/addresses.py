@@ -133,6 +133,11 @@ def _ordinal_sign(found: re.Match[str], passage: Passage) -> Said:
     return f"number {amount(found['number'], passage.british)}"
 
 
+def _order_number(found: re.Match[str], passage: Passage) -> Said:
+    """#A-10293."""
+    return f"number {' '.join(found['letters'])} {digits(found['digits'])}"
+
+
 def _bare_ending(found: re.Match[str], passage: Passage) -> Said:
     name = found["name"]
     return f"dot {spell_ending(name)}" if re.fullmatch(_FILE_ENDINGS, name) else f"dot {name.lower()}"
@@ -163,6 +168,7 @@ SIGN_RULES: dict[str, tuple[Rule, ...]] = {
     "#": (
         rule(r"#(?P<digits>[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})(?![\w])", _colour),
         rule(r"#(?P<number>\d{1,9}(?:,\d{3}){0,3})(?![\w])", _ordinal_sign),
+        rule(r"#(?P<letters>[A-Z]{1,3})-?(?P<digits>\d{2,12})(?![\w])", _order_number),
         rule(r"#(?P<name>\w{1,60})", _hashtag),
     ),
     "/": (

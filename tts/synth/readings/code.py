@@ -18,6 +18,7 @@ _PLURAL_ACRONYM = re.compile(r"[A-Z]{2,20}s")
 _ELEMENTS = "H He Li B C N O F Na Mg Al Si P S Cl K Ca Ti Cr Mn Fe Ni Cu Zn Br Ag Sn I Ba Au Hg Pb U"
 _ELEMENT = "(?:" + "|".join(sorted(_ELEMENTS.split(), key=len, reverse=True)) + ")"
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_PLAIN_FORMULA = re.compile(r"[A-Z]{2}\d{1,2}(?:[A-Z]{1,2}\d{1,2}){0,3}|(?:[A-Z]{1,2}\d{1,2}){1,4}[A-Z]{1,2}\d{0,2}")
 _NO_FORMULAS = words("NaN CoS HoH PoC IoT SoC NoS")
 _MIXED_PART = re.compile(r"[A-Za-z]+|\d+")
 
@@ -96,7 +97,8 @@ def _mixed(found: re.Match[str], passage: Passage) -> Said:
 def _formula(found: re.Match[str], passage: Passage) -> Said:
     """NaCl, CO₂, CaCO₃: the letters one by one, the numbers as numbers."""
     written = found[0].translate(_LOWERED)
-    if written in _NO_FORMULAS or (written == found[0] and not re.search("[A-Z][a-z]", written)):
+    marked = written != found[0] or re.search("[A-Z][a-z]", written) or _PLAIN_FORMULA.fullmatch(written)
+    if written in _NO_FORMULAS or not marked:
         return None
     parts = re.findall(r"[A-Za-z]|\d+", written)
     return " ".join(short(part, False) if part.isdecimal() else part.upper() for part in parts)

@@ -39,9 +39,13 @@ _VULGAR |= {
 }
 _FRACTION_SIGNS = "".join(_VULGAR)
 _CONTEST = re.compile(
-    r"\b(?:wins?|won|beats?|beat|beating|lost|loses?|defeat(?:s|ed)?|leads?|led|trail(?:s|ed)?|score[ds]?|victory|drew|draws?)\b"
+    r"\b(?:wins?|won|beats?|beat|beating|lost|loses?|defeat(?:s|ed)?|leads?|led|trail(?:s|ed)?|score[ds]?|victory|drew|draws?|pass(?:ed)?|vote[ds]?|approved?|rejected|failed)\b"
     r"[^.!?\n]{0,40}$",
     re.IGNORECASE,
+)
+_CODE_BEHIND = re.compile(
+    r"\b(?:OTP|PIN|[Pp]asscode|[Pp]assword|[Cc]ode|ID|[Aa]ccount|[Rr]eference|[Cc]onfirmation)(?: number)?"
+    r"(?:,? is|:)? $"
 )
 _PAIR = re.compile(r"(\d{1,2})[-–](\d{1,2})")
 _TEXT_TO = re.compile(r"\b[Tt]ext (?:\w{1,20} )?to $")
@@ -198,6 +202,18 @@ def _group_address(found: re.Match[str], passage: Passage) -> Said:
     return " ".join("colon" if sign == ":" else digits(sign) or sign.upper() for sign in found[0])
 
 
+def _code(found: re.Match[str], passage: Passage) -> Said:
+    """Your OTP is 483920, meeting ID: 845 1234 5678."""
+    if not _CODE_BEHIND.search(passage.text, max(0, found.start() - 32), found.start()):
+        return None
+    return ", ".join(digits(group) for group in found[0].split())
+
+
+def _ports(found: re.Match[str], passage: Passage) -> Said:
+    """8080:80."""
+    return f"{short(found['first'], False)} to {short(found['last'], False)}"
+
+
 def _hyphened_digits(found: re.Match[str], passage: Passage) -> Said:
     """4-4-2, 978-0-306: groups of digits, each said by itself."""
     groups = re.split("[-–]", found[0])
@@ -336,6 +352,8 @@ def _numbered(found: re.Match[str], passage: Passage) -> Said:
         return digits(found[0], "oh")
     if len(found[0]) == 3 and (before in _ERAS or passage.word_after(found.end()) in _ERAS):
         return short(found[0], passage.british)
+    if len(found[0]) == 5 and passage.text[max(0, found.start() - 2) : found.start()] == ", ":
+        return digits(found[0]) if passage.word_after(found.end()).istitle() else None  # 75004 Paris
     if len(found[0]) == 5 and len(before) == 2 and before.isupper():
         return digits(found[0], "oh")
     named = is_named(found, passage) or _ROOM_BEFORE.search(passage.text, max(0, found.start() - 5), found.start())
@@ -393,6 +411,8 @@ DIGIT_RULES_FIRST: tuple[Rule, ...] = (
         r"(?![\w–-])",
         _sets,
     ),
+    rule(r"\d{3,4}(?: \d{3,4}){1,3}(?![\d.,-]\d|\d| \d)|\d{4,12}(?![\w]|[.,-]\d)", _code),
+    rule(r"(?P<first>\d{4,5}):(?P<last>\d{2,5})(?![\w:])", _ports),
     rule(r"2(?:moro|morrow)\b", lambda found, passage: "tomorrow"),
     rule(r"2nite\b", lambda found, passage: "tonight"),
     rule(r"802\.11(?P<letters>[a-z]{0,2})(?!\w)", _wireless),

@@ -41,6 +41,7 @@ _NO_PLURALS = words("was is has this as his its us across always perhaps does ye
 _ZONE_AHEAD = re.compile(
     r" (?:[ECMP][SD]?T|GMT|UTC|BST|CES?T|[IJK]ST|AE[SD]T|Eastern|Central|Mountain|Pacific|local|sharp)\b"
 )
+_BEFORE_DAY = words("on by to until till next last this every from")
 _BEFORE_DATE = words("on by until before after from since due dated till through")
 
 
@@ -251,6 +252,17 @@ def _days(found: re.Match[str], passage: Passage) -> Said:
     ]
 
 
+def _short_day(found: re.Match[str], passage: Passage) -> Said:
+    """Can we move it to Wed?"""
+    return DAYS[found[0]] if passage.word_before(found.start()).lower() in _BEFORE_DAY else None
+
+
+def _decades(found: re.Match[str], passage: Passage) -> Said:
+    """The '60s–'70s."""
+    first, last = (decade(int(found[group]), passage.british) for group in ("first", "last"))
+    return f"{first} to {last}"
+
+
 def _day_name(found: re.Match[str], passage: Passage) -> Said:
     return DAYS[found[0]]
 
@@ -262,6 +274,8 @@ def _full_name(written: str) -> str:
 
 def _decade(found: re.Match[str], passage: Passage) -> Said:
     number = int(found["number"])
+    if passage.before(found.start()) in "=<>":
+        return None  # timeout=30s
     if number < 100 and (number < 20 or number % 10):
         return None
     if number >= 100 and (number % 10 or number == 1000):
@@ -345,13 +359,17 @@ DIGIT_RULES: tuple[Rule, ...] = (
 _DAY_NAME = "(?:" + "|".join(DAYS.values()) + "|Tues|Thurs?|" + "|".join(DAYS) + r")\.?"
 _SPAN = r"(?P<first>{0})(?P<to> ?[-–—] ?)(?P<last>{0})(?!\w)"
 _MONTH_NAME = "(?:" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r")\.?"
-QUOTE_RULES: tuple[Rule, ...] = (rule(r"['’‘](?P<number>\d{2})(?P<tens>s)?(?![\w'’])", _short_year),)
+QUOTE_RULES: tuple[Rule, ...] = (
+    rule(r"['’‘](?P<first>[2-9]0)s ?[-–] ?['’‘]?(?P<last>[2-9]0)s\b", _decades),
+    rule(r"['’‘](?P<number>\d{2})(?P<tens>s)?(?![\w'’])", _short_year),
+)
 LETTER_RULES: tuple[Rule, ...] = (
     rule(_SPAN.format(_DAY_NAME), _days),
     rule(
         rf"(?:{'|'.join(DAYS)})(?=,? (?:\d{{1,2}}(?:[:–-]\d|[ap]m\b|[,.;)]|$)|(?:{'|'.join(_NAMES)})\b))",
         _day_name,
     ),
+    rule(rf"(?:{'|'.join(DAYS)})(?![\w.'’-])", _short_day),
     rule(_SPAN.format(_MONTH_NAME) + r"(?! \d{1,2}\b)", _days),
     rule(rf"{_MONTH} (?P<days>{_DAY}{_TO_DAY})(?:,? {_YEAR})?", _month_first),
     rule(rf"{_MONTH},? {_YEAR}", _month_and_year),

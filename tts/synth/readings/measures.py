@@ -210,6 +210,8 @@ def _fraction_of(found: re.Match[str], passage: Passage) -> Said:
 def _quantity(found: re.Match[str], passage: Passage) -> Said:
     unit, gap = found["unit"], found["gap"]
     dot = found["dot"] or ""
+    if unit == "N" and gap and dot:
+        return None  # Highway 101 N.
     sized = unit == "in" and passage.word_after(found.end()) in _SIZES
     if not gap and len(unit) == 1 and is_named(found, passage):
         return None
@@ -219,7 +221,7 @@ def _quantity(found: re.Match[str], passage: Passage) -> Said:
         return f"{_count(found, passage.british)} basis point{'s' if _is_many(found, passage) else ''}"
     if not gap and unit in _SPACED_ONLY:
         return None
-    if gap == "-" and not passage.after(found.end()).isspace():
+    if gap == "-" and not (passage.after(found.end()).isspace() or passage.after(found.end()) in "),"):
         return None
     spoken = _unit_words(found, passage)
     keeps_stop = dot and (unit not in _DOTTED or passage.ends_sentence(found.end()))

@@ -180,7 +180,7 @@ SIGN_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?-?(?P<number>{NUMBER})(?:{_TO})?{_AFTER_SIGN}{_PER}?(?!\w)", _signed),
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?(?P<number>{NUMBER})", _signed),
 )
-TO_RULES: tuple[Rule, ...] = (rule(r"[-–—](?=[$£€]\d)", _to),)
+TO_RULES: tuple[Rule, ...] = (rule(r"[-–—](?=[$£€]\d|(?:noon|midnight|dusk|close)\b)", _to),)
 CODE_RULES: tuple[Rule, ...] = (rule(rf"{_CODE} ?(?P<number>{NUMBER}){_AFTER_SIGN}", _coded),)
 DIGIT_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<number>{_EUROPEAN}) ?(?P<sign>[£€])", _european),
