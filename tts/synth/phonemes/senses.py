@@ -26,6 +26,10 @@ _BEFORE_VERB = _words("""
     can can't cannot could couldn't will won't would wouldn't shall shan't should shouldn't may might must mustn't
     don't doesn't didn't do did does let's please i'll you'll we'll they'll he'll she'll i'd you'd we'd they'd
 """)
+_BEFORE_SUBJECT = _words("""
+    if when as and but that because while before after do did can will would should could may might must until where how
+    what why unless since so or whenever once though although
+""")
 _BE = _words("am is are was were be been being isn't aren't wasn't weren't")
 _PLACE = 5
 """Words on either side that a clue may look at."""
@@ -61,6 +65,7 @@ _METAL = re.compile(
     r"\b(?:of|tin and|copper and|zinc and|with|molten|contains?|containing|like) \*"
     r"(?: (?:and|or|in|from|is|was|has|\W)|$)"
     r"|\* (?:poison\w*|pencils?|pip\w+|paints?|acid|shot|bullets?|weights?|batter\w+|levels?|content|ore|mines?|oxide"
+    r"|in (?:the|their|our|your) (?:water|paint|soil|blood|air|gas|petrol|pipes)"
     r"|glass|exposure|contamination|solder|apron|foil)\b"
 )
 _NUMB = re.compile(r"\b(?:is|are|was|were|feels?|felt|even|much|get|gets|got) \* than\b")
@@ -110,7 +115,12 @@ def _is_verb(words: Sequence[str], at: int) -> bool:
     before = words[at - 1].lower().replace("’", "'")
     if before in _BEFORE_VERB:
         return True
-    return before in _SUBJECTS and not (at > 1 and words[at - 2].lower() in _BE)
+    if before not in _SUBJECTS or at == 1:
+        return before in _SUBJECTS
+    ahead = words[at - 2].lower()
+    return (
+        ahead in _BEFORE_SUBJECT or not ahead.isalpha() if before == "you" else ahead not in _BE
+    )  # "gave you separate"
 
 
 def _fits(clue: _Clue, words: Sequence[str], at: int) -> bool:
