@@ -123,6 +123,7 @@ SPANISH = Locale(
         "MB": "megabytes",
     },  # fmt: skip
     abbreviations={
+        "ss.": "siguientes",
         "D.": "don",
         "Dña.": "doña",
         "págs.": "páginas",
@@ -298,6 +299,7 @@ FRENCH = Locale(
         "min": "minutes",
     },  # fmt: skip
     abbreviations={
+        "Cie": "compagnie",
         "Me": "maître",
         "Mgr": "monseigneur",
         "St": "saint",
@@ -347,7 +349,14 @@ FRENCH = Locale(
     short_months="janv févr mars avr mai juin juil août sept oct nov déc",
     first_feminine="première",
     ordinal_signs=r"(?:er|e|è|ème|eme)\b|(?P<feminine>re|ère)\b",
-    own_ordinals={"2nd": "second", "2nde": "seconde", "2d": "second", "2de": "seconde"},
+    own_ordinals={
+        "1ers": "premiers",
+        "1res": "premières",
+        "2nd": "second",
+        "2nde": "seconde",
+        "2d": "second",
+        "2de": "seconde",
+    },
     century="siècle",
     numbered="chapitre tome volume acte partie livre titre annexe niveau type phase section",
     rulers="cardinal",

@@ -35,7 +35,7 @@ _RULERS = _words("""
     federico ludovico ferdinando luís joão dom afonso manuel sebastião josé henrique filipe catarina bento maria
     elizabeth george nicolau nicolás nicolas nicola alexandre alejandro alessandro emanuele ii
 """)
-_FEMININE_NAMES = _words("isabel beatriz élisabeth carmen")
+_FEMININE_NAMES = _words("isabel beatriz élisabeth elizabeth carmen")
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
 _ENDS_OF_FEMININES = ("a", "ción", "sión", "ção", "são", "tà", "e")
 
