@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tts.speech.errors import BadRequest
-from tts.speech.markup import parse_seconds, passages
+from tts.speech.markup import check_pauses, parse_seconds, passages
 from tts.speech.request import Manner, Passage
+from tts.speech.ssml import ssml_passages
 from tts.speech.voices import VOICES, find_voice
 
 HEART = Manner(find_voice("af_heart"), "a")
@@ -58,6 +61,15 @@ def test_an_unknown_voice_is_named_with_its_mark_and_place(text: str) -> None:
     with pytest.raises(BadRequest, match=r"text has \[voice:\w*\] at position 3: .*GET /voices") as refused:
         parsed(text)
     assert refused.value.field == "text"
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"), [("[pause:60s]" * 10, True), ("<s>a</s>" * 1250, True), ("[pause:60s]" * 11, False)]
+)
+def test_all_pauses_together_are_bounded(text: str, fine: bool) -> None:
+    made = ssml_passages(f"<speak>{text}</speak>", HEART, VOICES) if "<" in text else parsed(text)
+    with nullcontext() if fine else pytest.raises(BadRequest, match="text has pauses of 660 seconds together"):
+        check_pauses(made, text)
 
 
 def test_a_voices_language_goes_with_it() -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from tts.speech.audio import FORMATS, SAMPLE_RATE
 from tts.speech.errors import BadRequest, UnsupportedMedia, shown
-from tts.speech.markup import passages
+from tts.speech.markup import check_pauses, passages
 from tts.speech.pronunciations import check_pronunciations
 from tts.speech.request import MAX_SPEED, MIN_SPEED, Manner, Passage, SpeechRequest, check_speed, check_text
 from tts.speech.ssml import is_ssml, ssml_passages
@@ -165,6 +165,7 @@ def speech_request(
     else:
         marked = list(_dialogue(text, manner, limits, field))
         text = check_text(TURN_GAP.join(turn.text for turn in text), limits.longest, field)
+    check_pauses(marked, text, field)
     return SpeechRequest(
         text=text,
         voice=spoken_by,

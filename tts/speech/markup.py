@@ -17,7 +17,9 @@ from tts.speech.voices import Voice, find_voice
 
 LONGEST_PAUSE = 60.0
 """Seconds: a longer one is rather a mistake, and costs memory."""
-
+PAUSES, PAUSES_A_CHARACTER = 600.0, 0.1
+"""Seconds of all pauses of a request together, and what each character of its text adds: a page of marks is no reason
+to fill a disk with hours of silence, and the rests of a long text's paragraphs stay well below."""
 
 MARK = re.compile(
     r"\[(?P<pause>pause):(?P<length>[^\[\]\n]{0,40})\]"
@@ -34,6 +36,17 @@ def passages(text: str, manner: Manner, voices: Collection[str], field: str = "t
     if "[" not in text:
         return [Passage((Run(text, 0, len(text)),), manner)]
     return list(_Reader(text, manner, voices, field).passages())
+
+
+def check_pauses(marked: Collection[Passage], text: str, field: str = "text") -> None:
+    """Raises BadRequest when the pauses of a text's passages are longer together than they may be."""
+    seconds = sum(passage.pause for passage in marked)
+    most = PAUSES + PAUSES_A_CHARACTER * len(text)
+    if seconds > most:
+        expected = f"at most {most:.0f} seconds"
+        raise BadRequest(
+            f"{field} has pauses of {seconds:.0f} seconds together: expected {expected}.", field, None, expected
+        )
 
 
 class _Reader:
