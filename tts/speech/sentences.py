@@ -243,7 +243,8 @@ def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
 def _is_unit(before: str, token: str) -> bool:
     """A unit behind a number, or a short word such as temp. that the sentence goes on after."""
     unit = token.lstrip("0123456789.,-½¼¾⅓⅔")
-    counted = unit != token or before[: -len(token)].rstrip()[-1:].isnumeric()
+    ahead = before[: -len(token)].rstrip()
+    counted = unit != token or ahead[-1:].isnumeric() or ahead.endswith((" fl.", " sq.", " cu."))
     return token.lower() in _SHORT_WORDS or (unit in _UNITS and counted)
 
 

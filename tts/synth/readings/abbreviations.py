@@ -155,6 +155,7 @@ _DIRECTIONS = {"NW": "Northwest", "NE": "Northeast", "SW": "Southwest", "SE": "S
 _DIRECTIONS |= {"N": "North", "S": "South", "E": "East", "W": "West"}
 _STREET_BEHIND = re.compile(rf"\b{STREET}\.? $")
 _STREETS = {"St": "Street", "Rd": "Road", "Ave": "Avenue", "Blvd": "Boulevard", "Dr": "Drive", "Ln": "Lane"}
+_STREETS |= {"Ct": "Court", "Pl": "Place", "Sq": "Square", "Ter": "Terrace"}
 _HOUSE_BEHIND = re.compile(r"\d[A-Z]? (?:[NSEW]\.? )?(?:[A-Z][a-z]{1,20} ){1,3}$")
 _RATE_BEHIND = re.compile(r"[\d%]\w{0,3} $")
 _ORDINAL_BEHIND = re.compile(r"\d(?:st|nd|rd|th) $")
@@ -368,7 +369,7 @@ def _yearly(found: re.Match[str], passage: Passage) -> Said:
 def _street(found: re.Match[str], passage: Passage) -> Said:
     """10 Downing St, without its full stop."""
     behind = _HOUSE_BEHIND.search(passage.text, max(0, found.start() - 70), found.start())
-    return _STREETS[found[0]] if behind else None
+    return _restore(found, passage, _STREETS[found[0].rstrip(".")]) if behind else None
 
 
 def _compass(found: re.Match[str], passage: Passage) -> Said:
@@ -402,6 +403,7 @@ LETTER_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<name>{'|'.join(map(re.escape, _ALWAYS))})\b\.?(?![\w'’])", _always, re.IGNORECASE),
     rule(rf"(?P<state>{'|'.join(_STATES)})\.(?!\w)", _state),
     rule(r"(?:St|Rd|Ave|Blvd|Dr|Ln)(?=,|\s?$|\n| (?:NW|NE|SW|SE)\b)", _street),
+    rule(r"(?:Ct|Pl|Sq|Ter)\.?(?![\w])", _street),
     rule(r"p\.a\.(?!\w)", _yearly),
     rule(r"(?:NW|NE|SW|SE|[NSEW])(?![\w.'’-])", _direction),
     rule(rf"(?P<side>[NSEW])\.(?= (?:[A-Z][a-z]{{1,20}} ){{1,3}}{STREET})", _compass),

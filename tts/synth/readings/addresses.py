@@ -16,6 +16,7 @@ _FILE_ENDINGS = (
     "|mov|log|cfg|conf|ini|env|lock|sql|db|bak|tmp|epub|mobi|iso|apk|dmg|deb|rpm|onnx|bin|dat|tex|svelte|vue|swift"
     "|kt|lua|srt|vtt"
 )
+_CAPITAL_ENDINGS = "JPE?G|PNG|GIF|PDF|TXT|DOCX?|XLSX?|CSV|MP[34]|WAV|MOV|AVI|ZIP|EXE|MD|HTML?"
 _LONG_ENDINGS = _FILE_ENDINGS.replace("|c|h", "").replace("|7z", "")
 _KNOWN_LETTERS = words("""
     io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri etc
@@ -89,6 +90,7 @@ def _mail(found: re.Match[str], passage: Passage) -> Said:
 
 def _file(found: re.Match[str], passage: Passage) -> Said:
     name, _, ending = found[0].rpartition(".")
+    ending = ending.lower()
     spoken_ending = "J peg" if ending in ("jpg", "jpeg") else spell_ending(ending)
     return f"{spell(name)} dot {spoken_ending}"
 
@@ -153,7 +155,7 @@ LETTER_RULES: tuple[Rule, ...] = (
     rule(r"localhost:(?P<port>\d{2,5})(?![\w/])", _own_machine),
     rule(r"[A-Za-z]:\\[\w\\.\- ()]{0,200}[\w)](?![\w\\])", _path),
     rule(rf"[\w.-]{{1,60}}(?:/[\w.-]{{1,60}}){{1,12}}\.(?:{_FILE_ENDINGS})(?![\w])", _path),
-    rule(rf"{_NAME}(?:\.[\w-]{{1,20}}){{0,3}}\.(?:{_FILE_ENDINGS})(?![\w/@]|\.\w)", _file),
+    rule(rf"{_NAME}(?:\.[\w-]{{1,20}}){{0,3}}\.(?:{_FILE_ENDINGS}|{_CAPITAL_ENDINGS})(?![\w/@]|\.\w)", _file),
 )
 DIGIT_RULES: tuple[Rule, ...] = (
     LETTER_RULES[0],

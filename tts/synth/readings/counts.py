@@ -209,6 +209,11 @@ def _code(found: re.Match[str], passage: Passage) -> Said:
     return ", ".join(digits(group) for group in found[0].split())
 
 
+def _extra_time(found: re.Match[str], passage: Passage) -> Said:
+    """In the 90+3' minute."""
+    return f"{amount(found['first'], passage.british)} plus {amount(found['last'], passage.british)}"
+
+
 def _ports(found: re.Match[str], passage: Passage) -> Said:
     """8080:80."""
     return f"{short(found['first'], False)} to {short(found['last'], False)}"
@@ -413,6 +418,7 @@ DIGIT_RULES_FIRST: tuple[Rule, ...] = (
     ),
     rule(r"\d{3,4}(?: \d{3,4}){1,3}(?![\d.,-]\d|\d| \d)|\d{4,12}(?![\w]|[.,-]\d)", _code),
     rule(r"(?P<first>\d{4,5}):(?P<last>\d{2,5})(?![\w:])", _ports),
+    rule(r"(?P<first>\d{2,3})\+(?P<last>\d{1,2})['’′](?!\d)", _extra_time),
     rule(r"2(?:moro|morrow)\b", lambda found, passage: "tomorrow"),
     rule(r"2nite\b", lambda found, passage: "tonight"),
     rule(r"802\.11(?P<letters>[a-z]{0,2})(?!\w)", _wireless),
@@ -456,7 +462,7 @@ DIGIT_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<first>{NUMBER})(?:-|–|—| – )(?P<last>{NUMBER})(?![\w]|[-–]\d| ?[=+*])", _range),
     rule(rf"(?P<number>{NUMBER})(?P<magnitude>[MBTk]|bn|mn)(?![\w])(?=(?P<noun> [a-z])?)", _many),
     rule(rf"(?P<number>{NUMBER})\+(?![\w+=]| ?\d)", _over),
-    rule(rf"(?P<number>{NUMBER})(?P<power>[²³]|\^[23](?!\d))", _powered),
+    rule(rf"(?P<number>{NUMBER})(?P<power>[²³](?![⁰¹²³⁴-⁹])|\^[23](?!\d))", _powered),
     _NAMED,
     rule(r"(?P<number>\d{1,4})(?P<letters>[A-Z]{1,4}|[pix])(?![\w])", _mix),
 )

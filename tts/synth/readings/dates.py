@@ -366,7 +366,8 @@ QUOTE_RULES: tuple[Rule, ...] = (
 LETTER_RULES: tuple[Rule, ...] = (
     rule(_SPAN.format(_DAY_NAME), _days),
     rule(
-        rf"(?:{'|'.join(DAYS)})(?=,? (?:\d{{1,2}}(?:[:–-]\d|[ap]m\b|[,.;)]|$)|(?:{'|'.join(_NAMES)})\b))",
+        rf"(?:{'|'.join(DAYS)})(?=,? (?:\d{{1,2}}(?:[:–-]\d|(?:[ap]m|st|nd|rd|th)\b|[,.;)]|$)"
+        rf"|(?:{'|'.join(_NAMES)})\b))",
         _day_name,
     ),
     rule(rf"(?:{'|'.join(DAYS)})(?![\w.'’-])", _short_day),

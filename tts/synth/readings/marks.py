@@ -4,7 +4,7 @@ import re
 
 import emoji
 
-from tts.synth.readings.numbers import digits
+from tts.synth.readings.numbers import digits, whole_number
 from tts.synth.readings.passage import Passage, Rule, Said, rule
 
 _EMOJI_LANGUAGES = {"e": "es", "f": "fr", "i": "it", "p": "pt", "j": "ja", "z": "zh"}
@@ -220,7 +220,8 @@ def _superscript(found: re.Match[str], passage: Passage) -> Said:
     if found[0][0] in _LOWERED:
         return " " + digits(number) + (" " if passage.after(found.end()).isalnum() else "")
     operand = passage.before(found.start()).isdigit() or passage.before(found.start()) == ")"
-    return f" to the power of {digits(number)}" if operand and found[0] not in "¹²³" else None
+    single = len(found[0]) == 1 and found[0] in "¹²³"
+    return f" to the power of {whole_number(number, passage.british)}" if operand and not single else None
 
 
 def _one_mark(found: re.Match[str], passage: Passage) -> Said:
@@ -296,6 +297,7 @@ ENGLISH_RULES: tuple[Rule, ...] = (
     rule(r"(?:→|->|⟶|⇌)(?= ?\d{0,2}(?:[A-Z][a-z]?){1,4}[\d₀-₉])", _yields),
     rule("§§", lambda found, passage: _padded(found, passage, "sections")),
     rule(rf"(?:{_OPERATOR})(?![=<>|&+-])", _operator),
+    rule(r"[⁰¹²³⁴-⁹]{2,6}", _superscript),
     rule("[" + re.escape("".join(_SIGNS)) + "]", _sign),
     rule(r"\*(?!\*)", _star),
     rule(r"[-−] ?(?=[\d.])", _minus),

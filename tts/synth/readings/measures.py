@@ -224,7 +224,7 @@ def _quantity(found: re.Match[str], passage: Passage) -> Said:
     if gap == "-" and not (passage.after(found.end()).isspace() or passage.after(found.end()) in "),"):
         return None
     spoken = _unit_words(found, passage)
-    keeps_stop = dot and (unit not in _DOTTED or passage.ends_sentence(found.end()))
+    keeps_stop = dot and (unit.split()[-1] not in _DOTTED or passage.ends_sentence(found.end()))
     spoken += "." if keeps_stop else ""
     count = _count(found, passage.british)
     if gap and gap != "-":
