@@ -179,6 +179,7 @@ class Config:
     PRONUNCIATIONS: Path | None = setting(
         None, "File of `word<TAB>respelling or /phonemes/` lines, or YAML's `word: …`; read again when it changes."
     )
+    EMOJI: str = setting("named", "How emoji are read where a request does not say: named or silent.")
     UNKNOWN_TAGS: str = setting("refuse", "What to do with SSML tags that are not known: refuse (400) or ignore.")
     API_KEY: tuple[str, ...] = setting(
         (), "Keys that may use the server (Bearer), separated by commas; none lets all in."
@@ -229,6 +230,7 @@ class Config:
         _check_choice("ENGINE", self.ENGINE, ("pool", "command", "cluster"))
         _check_scheme("BROKER", self.BROKER, (*REDIS, *RABBIT))
         _check_scheme("RESULTS", self.RESULTS or self.BROKER, REDIS)
+        _check_choice("EMOJI", self.EMOJI, ("named", "silent"))
         _check_choice("UNKNOWN_TAGS", self.UNKNOWN_TAGS, ("refuse", "ignore"))
         _check_choice("LOG_FORMAT", self.LOG_FORMAT, ("text", "json"))
         _check_rate(self.RATE_LIMIT)

@@ -23,7 +23,7 @@ from tts.books.book import Book, Chapter
 from tts.books.jobs import Job, Narration, Portion, Segment, State
 from tts.books.library import Library, Terms
 from tts.books.sound import SoundFile, read_sound
-from tts.books.store import Store
+from tts.books.store import SCHEMAS, Store
 from tts.engines.base import ROOT, Listener
 from tts.speech.audio import Chunk, join, to_pcm, wav_header
 from tts.speech.errors import (
@@ -329,6 +329,29 @@ def test_a_newer_database_is_left_alone(folder: Path) -> None:
         db.execute("PRAGMA user_version = 99")
     with closing(Store(folder / "jobs.sqlite3")) as store, pytest.raises(StorageUnavailable, match="newer server"):
         store.jobs()
+
+
+def test_an_older_database_is_brought_up_to_date(folder: Path) -> None:
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "jobs.sqlite3")) as db:
+        db.executescript(SCHEMAS[0])
+        db.execute("PRAGMA user_version = 1")
+        db.execute(
+            "INSERT INTO jobs (id, state, voice, language, speed, normalize, pronunciations, format, title, author,"
+            " characters, created) VALUES"
+            " ('a', 'queued', '[[\"af_sky\", 1.0]]', 'a', 1.0, 1, '[]', 'wav', '', '', 5, 0)"
+        )
+        db.commit()
+    with closing(Store(folder / "jobs.sqlite3")) as store:
+        assert store.find("a").narration == Narration(find_voice("af_sky"), "a")
+
+
+def test_a_narration_is_kept_as_it_was_asked_for(folder: Path) -> None:
+    folder.mkdir()
+    asked = replace(NARRATION, normalize=False, emoji=False, pronunciations=(("SQL", "sequel"),))
+    with closing(Store(folder / "jobs.sqlite3")) as store:
+        assert store.add(SHORT, asked, "wav", 9).narration == asked
+    assert asked.request("Hi.").emoji is False
 
 
 def test_sound_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_without_space_nothing_is_kept(tmp_path: Path, engine: FakeEngine) -> No
         {"speed": 1.1},
         {"lang_code": "b"},
         {"normalize": False},
+        {"emoji": "silent"},
         {"response_format": "wav"},
         {"sample_rate": 16_000},
         {"volume_multiplier": 0.5},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import threading
@@ -76,6 +77,14 @@ def test_text_goes_by_file_never_by_the_command_line(tmp_path: Path, text: str) 
     assert run["text"].replace("\r\n", "\n").replace("\r", "\n") == text.replace("\r\n", "\n").replace("\r", "\n")
     assert not any(text in argument for argument in run["arguments"])
     assert list(tmp_path.iterdir()) == [log]
+
+
+@pytest.mark.parametrize(("emoji", "told"), [(True, "named"), (False, "silent")])
+def test_our_own_command_is_told_about_emoji(tmp_path: Path, emoji: bool, told: str) -> None:
+    log = tmp_path / "log"
+    what = dataclasses.replace(utterance("Hello."), emoji=emoji)
+    speak(command(tmp_path, "ok", 30.0, "--log", str(log)), what)
+    assert runs(log)[0]["emoji"] == told
 
 
 def test_voice_language_and_speed_are_handed_on(tmp_path: Path) -> None:

@@ -136,9 +136,19 @@ def test_refuses_what_has_no_phonemes(client: FlaskClient, fields: dict[str, str
     assert (answer.status_code, answer.get_json()["error"]["param"]) == (400, param)
 
 
+@pytest.mark.parametrize(("setting", "named"), [("named", True), ("silent", False)])
+def test_phonemes_follow_the_setting_for_emoji(tmp_path: Path, setting: str, named: bool) -> None:
+    class Telling(FakeEngine):
+        def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
+            return Pronunciation(f"emoji {emoji}", (0, 0))
+
+    answer = make_app(tmp_path, Telling(), EMOJI=setting).test_client().post("/dev/phonemize", json={"text": "Hi"})
+    assert answer.get_json()["phonemes"] == f"emoji {named}"
+
+
 def test_an_engine_that_knows_no_phonemes_says_so(tmp_path: Path) -> None:
     class Mute(FakeEngine):
-        def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+        def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
             raise Unsupported("It only speaks.")
 
     answer = make_app(tmp_path, Mute()).test_client().post("/dev/phonemize", json={"text": "Hi"})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tts.speech.errors import BadRequest
-from tts.speech.markup import parse_seconds, passages
+from tts.speech.markup import check_pauses, parse_seconds, passages
 from tts.speech.request import Manner, Passage
+from tts.speech.ssml import ssml_passages
 from tts.speech.voices import VOICES, find_voice
 
 HEART = Manner(find_voice("af_heart"), "a")
@@ -43,11 +46,30 @@ def outline(text: str) -> list[tuple[str, str, float, float]]:
             "See [1], [sic] and [a link](https://x.y).",
             [("See [1], [sic] and [a link](https://x.y).", "af_heart", 1.0, 0.0)],
         ),
+        ("[PAUSE:1s]Hi.", [("", "af_heart", 1.0, 1.0), ("Hi.", "af_heart", 1.0, 0.0)]),
+        ("[Voice:am_adam]Hi.[/VOICE]", [("Hi.", "am_adam", 1.0, 0.0)]),
+        ("Of [May](/2024/) and [it](/a1/)", [("Of [May](/2024/) and [it](/a1/)", "af_heart", 1.0, 0.0)]),
         ("[note: not ours]", [("[note: not ours]", "af_heart", 1.0, 0.0)]),
     ],
 )
 def test_marks_make_passages(text: str, expected: list[tuple[str, str, float, float]]) -> None:
     assert outline(text) == expected
+
+
+@pytest.mark.parametrize("text", ["Hi [voice:nobody]there[/voice]", "Hi [voice:]there[/voice]"])
+def test_an_unknown_voice_is_named_with_its_mark_and_place(text: str) -> None:
+    with pytest.raises(BadRequest, match=r"text has \[voice:\w*\] at position 3: .*GET /voices") as refused:
+        parsed(text)
+    assert refused.value.field == "text"
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"), [("[pause:60s]" * 10, True), ("<s>a</s>" * 1250, True), ("[pause:60s]" * 11, False)]
+)
+def test_all_pauses_together_are_bounded(text: str, fine: bool) -> None:
+    made = ssml_passages(f"<speak>{text}</speak>", HEART, VOICES) if "<" in text else parsed(text)
+    with nullcontext() if fine else pytest.raises(BadRequest, match="text has pauses of 660 seconds together"):
+        check_pauses(made, text)
 
 
 def test_a_voices_language_goes_with_it() -> None:

@@ -4,7 +4,9 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -73,6 +75,25 @@ HETERONYMS = [
 @pytest.mark.parametrize(("text", "word", "phonemes"), HETERONYMS)
 def test_heteronyms(speak: Phonemizer, text: str, word: str, phonemes: str) -> None:
     assert dict(by_word(speak, text, "a"))[word] == phonemes
+
+
+def listed_heteronyms() -> Iterator[tuple[str, str, str, bool]]:
+    """Sentence, word, its phonemes, and whether the reader is known to fail."""
+    table = Path(__file__).parent / "data" / "heteronyms.tsv"
+    for line in table.read_text(encoding="utf-8").splitlines():
+        text, word, phonemes, *note = line.split("\t")
+        yield text, word, phonemes, "wrong" in note
+
+
+@pytest.mark.parametrize(("text", "word", "phonemes", "fails"), list(listed_heteronyms()))
+def test_listed_heteronyms(speak: Phonemizer, text: str, word: str, phonemes: str, fails: bool) -> None:
+    assert (dict(by_word(speak, text, "a"))[word] == phonemes) is not fails
+
+
+def test_nearly_all_heteronyms_are_right() -> None:
+    fails = [fails for _, _, _, fails in listed_heteronyms()]
+    assert len(fails) >= 120
+    assert sum(fails) <= len(fails) * 0.05
 
 
 ENGLISH_WORDS = [
@@ -237,6 +258,31 @@ def test_tokens() -> None:
     assert tokens("həlˈO wˈɜɹld!") == [50, 83, 54, 156, 31, 16, 65, 156, 87, 123, 54, 46, 5]
     assert tokens("ɡ") == tokens("g")
     assert known("ẽ") == "e\u0303" and known("ç") == "ç"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("sign", "¬¢Ꭰ߀໐৲፩⅋∯⌘ܐɐʘ₿㊙あم中5a")
+def test_no_sign_is_dropped_in_silence(
+    speak: Phonemizer, caplog: pytest.LogCaptureFixture, language: str, sign: str
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        sounds = said(speak, f"5 {sign} 6", language)
+    told = f"U+{ord(sign):04X}" in caplog.text
+    assert told or count_letters(sounds) > count_letters(said(speak, "5 6", language))
+    assert sign.isascii() or sign not in caplog.text
+
+
+def count_letters(sounds: str) -> int:
+    return sum(map(str.isalpha, sounds))
+
+
+@pytest.mark.parametrize(("language", "text"), [(each[0], each[1]) for each in SENTENCES])
+def test_ordinary_sentences_lose_nothing(
+    speak: Phonemizer, caplog: pytest.LogCaptureFixture, language: str, text: str
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        speak(text, language)
+    assert not caplog.text
 
 
 def test_unknown_symbols_are_counted_without_the_text(caplog: pytest.LogCaptureFixture) -> None:

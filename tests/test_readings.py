@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tts.synth.readings import Reading, SpokenText, read, spoken_text
+from tts.synth.readings import Reading, SpokenText, read, spoken_text, without_emoji
 
 TABLE = Path(__file__).parent / "data" / "readings.tsv"
 
@@ -107,7 +107,41 @@ def test_emoji_can_be_silent() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["1", "1,", "a@", "(((", "/", "*", " ", "½", "π", "a_", "A ", "1a", "<!--", "e\u0301", "\n"]
+    ("written", "spoken"),
+    [
+        ("Good 👍🏽 5 km **job**", "Good  5 km **job**"),
+        ("👩‍👩‍👧‍👦", ""),
+        ("1️⃣ and 1 ❤️❤️ #", " and 1  #"),
+        ("— “no” → ½ ☃", "— “no” → ½ "),
+        ("", ""),
+    ],
+)
+def test_emoji_alone_are_silent(written: str, spoken: str) -> None:
+    readings = without_emoji(written)
+    assert spoken_text(readings) == spoken
+    ends = [0, *(reading.end for reading in readings)]
+    assert [reading.start for reading in readings] == ends[:-1] and ends[-1] == len(written)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["1", "1,", "a@", "(((", "/", "*", " ", "½", "π", "a_", "A ", "1a", "<!--", "e\u0301", "\n"]
+    + [
+        "1-",
+        "6-4, ",
+        "1 000 ",
+        "1.000.",
+        "a:",
+        "1:",
+        "1 N. Ab ",
+        "Abc ",
+        "H2",
+        "₁",
+        "x₁",
+        "won 1-0 ",
+        "St, ",
+        "2 x 4g ",
+    ],
 )
 def test_any_text_is_read_in_linear_time(unit: str) -> None:
     text = unit * (10_000 // len(unit))

@@ -152,6 +152,14 @@ def test_word_times_are_where_the_words_are_heard(served: Served) -> None:
     assert np.median(apart) <= 0.05
 
 
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize(("emoji", "words"), [("named", ["Well", "👍", "done"]), ("silent", ["Well", "done"])])
+def test_emoji_are_named_or_silent(served: Served, emoji: str, words: list[str], normalize: bool) -> None:
+    body = {"text": "Well 👍 done.", "timestamps": True, "emoji": emoji, "normalize": normalize}
+    answer = served.post("/synthesize", **body).json()
+    assert [word["word"].strip(".") for word in answer["timestamps"]] == words
+
+
 def test_a_stream_comes_in_parts_with_natural_rests_between_them(served: Served) -> None:
     text = " ".join(SENTENCES * 4)
     with httpx.stream("POST", f"{served.address}/synthesize/stream", json={"text": text}, timeout=PATIENCE) as answer:

@@ -87,8 +87,10 @@ def test_places_are_those_of_the_text_as_sent() -> None:
         ("<sub>x</sub>", "its attribute alias"),
         ("<phoneme alphabet='x-sampa' ph='a'>x</phoneme>", "the alphabet ipa"),
         ("<say-as interpret-as='song'>x</say-as>", "interpret-as"),
-        ("<voice name='nobody'>x</voice>", "Unknown"),
-        ("<lang xml:lang='tlh'>x</lang>", "Unknown"),
+        ("<voice name='nobody'>x</voice>", '<voice name="nobody"> at position 7: Unknown voice'),
+        ("<lang xml:lang='tlh'>x</lang>", 'xml:lang="tlh" at position 7: Unknown xml:lang'),
+        ("<phoneme ph='123'>x</phoneme>", 'ph="123"> at position 7: expected phonemes'),
+        ("so [pause:1s] it", r"\[pause:1s\] at position 10: expected SSML's own tags"),
         ("<p>" * 40 + "</p>" * 40, "at most 32 tags"),
         ("<b>x", "not well-formed|<b>"),
         ("&nbsp;", "not well-formed"),
@@ -97,6 +99,46 @@ def test_places_are_those_of_the_text_as_sent() -> None:
 def test_what_is_wrong_is_named(inside: str, message: str) -> None:
     with pytest.raises(BadRequest, match=message):
         parsed(inside)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "language", "said"),
+    [
+        ("3", "ordinal", "e", "3.º"),
+        ("1", "ordinal", "f", "1er"),
+        ("21", "ordinal", "f", "21e"),
+        ("3", "ordinal", "i", "3º"),
+        ("3", "ordinal", "p", "3º"),
+        ("1", "ordinal", "h", "1ला"),
+        ("3", "ordinal", "z", "第3"),
+        ("3/4/2024", "date", "a", "2024-03-04"),
+        ("3/4/2024", "date", "b", "2024-04-03"),
+        ("3/4/2024", "date", "f", "2024-04-03"),
+        ("2024/3/4", "date", "j", "2024-03-04"),
+        ("1984", "cardinal", "e", "1984"),
+        ("A-1", "characters", "e", "A, -, 1"),
+    ],
+)
+def test_say_as_heeds_the_language(text: str, kind: str, language: str, said: str) -> None:
+    assert said_as(text, kind, "", language) == said
+    code = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
+    inside = f"<lang xml:lang='{code[language]}'><say-as interpret-as='{kind}'>{text}</say-as></lang>"
+    assert "".join(passage.text for passage in parsed(inside)) == said
+
+
+@pytest.mark.parametrize(
+    "before", ["", " \n", "<?xml version='1.0'?>", "<!-- by hand -->", "<?xml version='1.0'?>\n<!-- a --><!-- b -->"]
+)
+def test_what_stands_before_speak_is_no_text(before: str) -> None:
+    assert is_ssml(f"{before}<speak>Hi</speak>")
+    assert [passage.text for passage in ssml_passages(f"{before}<speak>Hi</speak>", HEART, VOICES)] == ["Hi"]
+
+
+def test_a_document_type_is_refused_and_not_read_aloud() -> None:
+    text = "<!DOCTYPE speak [<!ENTITY x 'y'>]><speak>&x;</speak>"
+    assert is_ssml(text)
+    with pytest.raises(BadRequest, match="entities or a DTD"):
+        ssml_passages(text, HEART, VOICES)
 
 
 def test_entities_are_refused() -> None:
@@ -119,6 +161,9 @@ def test_unknown_tags_are_read_over_when_that_is_set() -> None:
         ("14.3.2024", "date", "dmy", "2024-03-14"),
         ("31/31/2024", "date", "dmy", "31/31/2024"),
         ("$12.50", "currency", "", "$12.50"),
+        ("1984", "cardinal", "", "1,984"),
+        ("9" * 5_000, "cardinal", "", "9" * 5_000),
+        ("A-1.", "characters", "", "A, dash, 1, dot"),
     ],
 )
 def test_say_as(text: str, kind: str, format: str, said: str) -> None:

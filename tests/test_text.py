@@ -111,15 +111,20 @@ def test_ten_thousand_characters_take_no_time(unit: str) -> None:
 
 
 def test_every_option_goes_with_every_utterance() -> None:
-    request = dataclasses.replace(asking(LONG, "bf_emma", "b", 1.5), normalize=False, phonemes=True)
+    request = dataclasses.replace(asking(LONG, "bf_emma", "b", 1.5), normalize=False, emoji=False, phonemes=True)
     for each in utterances(request, Sizes()):
         assert (each.voice.name, each.language, each.speed) == ("bf_emma", "b", 1.5)
-        assert (each.normalize, each.phonemes) == (False, True)
+        assert (each.normalize, each.emoji, each.phonemes) == (False, False, True)
 
 
 def test_an_utterance_survives_json() -> None:
     for voice in ("af_heart", "af_bella(2)+af_sky(1)"):
         before = dataclasses.replace(
-            utterance("-x \ud83d 🎉", voice), pronunciations=(("SQL", "sequel"),), speed=0.5, rest=0.1, normalize=False
+            utterance("-x \ud83d 🎉", voice),
+            pronunciations=(("SQL", "sequel"),),
+            speed=0.5,
+            rest=0.1,
+            normalize=False,
+            emoji=False,
         )
         assert Utterance.from_json(json.loads(json.dumps(dataclasses.asdict(before)))) == before

@@ -52,7 +52,7 @@ class BookEngine:
             yield hum(utterance)
         self._note(request.text)
 
-    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+    def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
         return Pronunciation(text, (0, 0))
 
     def status(self) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class FakeEngine:
             with self._lock:
                 self.open -= 1
 
-    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+    def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
         listener.check()
         return Pronunciation(f"{language}:{text.lower()}", (0, *range(1, len(text) + 1), 0))
 

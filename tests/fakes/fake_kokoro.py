@@ -1,6 +1,7 @@
 """A command with the flags of hexgrad's `kokoro`, without a network: it writes a tone, or goes wrong in one way.
 
-`--mode` befalls its runs (not `--help`); `--log FILE` gets one JSON line a run: its arguments and the text it read.
+`--mode` befalls its runs (not `--help`); `--log FILE` gets one JSON line a run: its arguments, the text it read, and
+what its environment says about emoji.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import array
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -25,7 +27,9 @@ def main() -> None:
     text = Path(options.input_file).read_text("utf-8") if options.input_file else options.text or sys.stdin.read()
     if options.log:
         with open(options.log, "a", encoding="utf-8") as log:
-            log.write(json.dumps({"arguments": sys.argv[1:], "text": text}) + "\n")
+            log.write(
+                json.dumps({"arguments": sys.argv[1:], "text": text, "emoji": os.environ.get("KOKORO_EMOJI")}) + "\n"
+            )
     if options.mode == "fails":
         print("\n".join(f"line {i}" for i in range(20)), file=sys.stderr)
         sys.exit(7)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from tts.speech.audio import FORMATS, SAMPLE_RATE
 from tts.speech.errors import BadRequest, UnsupportedMedia, shown
-from tts.speech.markup import passages
+from tts.speech.markup import check_pauses, passages
 from tts.speech.pronunciations import check_pronunciations
 from tts.speech.request import MAX_SPEED, MIN_SPEED, Manner, Passage, SpeechRequest, check_speed, check_text
 from tts.speech.ssml import is_ssml, ssml_passages
@@ -59,6 +59,8 @@ class Limits:
     """What the operator's dictionary says now."""
     ignore_unknown_tags: bool = False
     """Read on over SSML tags that are not known, instead of refusing them."""
+    name_emoji: bool = True
+    """Say what emoji are called, where a request does not say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ Said = Annotated[
     dict[str, str] | None, Field(description="What to say for written words: a respelling, or /phonemes/.")
 ]
 
+Emoji = Annotated[
+    Literal["named", "silent"] | None,
+    Field(description="named: say what emoji are called; silent: pass over them. The server's setting by default."),
+]
+
 
 class NativeBody(BaseModel):
     """What POST /synthesize and POST /synthesize/stream take."""
@@ -114,6 +121,7 @@ class NativeBody(BaseModel):
     sample_rate: Rate | None = None
     stream: Annotated[bool | None, Field(description="false: send nothing before all is spoken.")] = None
     normalize: Annotated[bool | None, Field(description="false: read numbers and marks as they stand.")] = None
+    emoji: Emoji = None
     pronunciations: Said = None
     loudness: Loudness | None = None
     timestamps: Annotated[bool | None, Field(description="true: tell when each word is spoken.")] = None
@@ -127,6 +135,7 @@ class NativeBody(BaseModel):
             self.language,
             self.speed,
             normalize=self.normalize is not False,
+            emoji=self.emoji,
             pronunciations=self.pronunciations,
         )
         format = check_format(self.format or "wav", "format")
@@ -143,6 +152,7 @@ def speech_request(
     field: str = "text",
     *,
     normalize: bool = True,
+    emoji: str | None = None,
     pronunciations: Mapping[str, str] | None = None,
     language_field: str = "language",
 ) -> SpeechRequest:
@@ -155,12 +165,14 @@ def speech_request(
     else:
         marked = list(_dialogue(text, manner, limits, field))
         text = check_text(TURN_GAP.join(turn.text for turn in text), limits.longest, field)
+    check_pauses(marked, text, field)
     return SpeechRequest(
         text=text,
         voice=spoken_by,
         language=manner.language,
         speed=check_speed(1.0 if speed is None else speed),
         normalize=normalize,
+        emoji=limits.name_emoji if emoji is None else emoji == "named",
         pronunciations=tuple(said.items()),
         marked=tuple(marked),
     )
@@ -259,6 +271,8 @@ def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
             f"{field} is missing: expected {_purpose(model, field)}.", field, None, _purpose(model, field)
         )
     value = fault["input"]
+    if fault["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        expected = "a JSON object"  # pydantic names classes of ours
     return BadRequest(f"{field} is {_described(value)}: expected {expected}.", field, value, expected)
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 from werkzeug.datastructures import FileStorage
 
-from tts.api.bodies import Limits, Said, Speed, Strict, read_body, speech_request, validated
+from tts.api.bodies import Emoji, Limits, Said, Speed, Strict, read_body, speech_request, validated
 from tts.api.description import described
 from tts.api.responses import EVENTS, UNBUFFERED, event, limits, listener
 from tts.books.book import LONGEST_NAME, Book, tidied, tidy_name
@@ -53,6 +53,7 @@ class Wish(BaseModel):
     title: Annotated[Name, Field(description="By default the file's own.")] = None
     author: Annotated[Name, Field(description="By default the file's own.")] = None
     normalize: Annotated[bool | None, Field(description="false: read numbers and marks as they stand.")] = None
+    emoji: Emoji = None
     pronunciations: Said = None
 
 
@@ -238,9 +239,10 @@ def _narration(wish: Wish, book: Book) -> Narration:
         wish.language,
         wish.speed,
         normalize=wish.normalize is not False,
+        emoji=wish.emoji,
         pronunciations=wish.pronunciations,
     )
-    return Narration(asked.voice, asked.language, asked.speed, asked.normalize, asked.pronunciations)
+    return Narration(asked.voice, asked.language, asked.speed, asked.normalize, asked.pronunciations, asked.emoji)
 
 
 def _narrator(language: str, allowed: Limits) -> str:

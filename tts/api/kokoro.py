@@ -108,7 +108,7 @@ def phonemize() -> Phonemes:
     body = read_body(request, PhonemizeBody)
     text = check_text(body.text, limits().longest)
     language = find_language(body.language or "a").letter
-    read = engine().phonemize(text, language, listener())
+    read = engine().phonemize(text, language, listener(), limits().name_emoji)
     return {"phonemes": read.phonemes, "tokens": list(read.tokens)}
 
 

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from werkzeug.wsgi import ClosingIterator
 
 from tts.api.bodies import (
+    Emoji,
     Limits,
     Loudness,
     Order,
@@ -101,6 +102,7 @@ class SpeechBody(BaseModel):
     ] = None
     normalize: Annotated[bool | None, Field(description="false: read numbers and marks as they stand.")] = None
     normalization_options: NormalizationOptions | None = None
+    emoji: Emoji = None
     pronunciations: Said = None
     loudness: Loudness | None = None
     return_download_link: Annotated[
@@ -119,6 +121,7 @@ class SpeechBody(BaseModel):
             self.speed,
             "input",
             normalize=self.normalize is not False and options.normalize is not False,
+            emoji=self.emoji,
             pronunciations=self.pronunciations,
             language_field="lang_code" if self.lang_code else "language",
         )

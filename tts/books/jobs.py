@@ -40,6 +40,7 @@ class Narration:
     speed: float = 1.0
     normalize: bool = True
     pronunciations: tuple[tuple[str, str], ...] = ()
+    emoji: bool = True
 
     def request(self, text: str, rest: float = 0.0) -> SpeechRequest:
         """The request for `text`, with seconds of rest after it; nothing in it is taken for a mark."""
@@ -49,6 +50,7 @@ class Narration:
             self.language,
             self.speed,
             self.normalize,
+            self.emoji,
             pronunciations=self.pronunciations,
             rest=rest,
             background=True,

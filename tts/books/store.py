@@ -41,11 +41,12 @@ SCHEMAS = (
         samples INTEGER, words TEXT, PRIMARY KEY (job, number)
     );
     """,
+    "ALTER TABLE jobs ADD COLUMN emoji INTEGER NOT NULL DEFAULT 1;",
 )
 """What brings a database from each version to the next one; never change one, add another."""
 
-_JOB = """id, state, voice, language, speed, normalize, pronunciations, format, title, author, characters, created,
-    started, ended, spent, done, samples, error"""
+_JOB = """id, state, voice, language, speed, normalize, pronunciations, emoji, format, title, author, characters,
+    created, started, ended, spent, done, samples, error"""
 _PORTION = 'number, chapter, start, "end", rest'
 _UNFINISHED = "('queued', 'running')"
 
@@ -85,15 +86,15 @@ class Store:
         """A new job, queued. Raises Busy when `most` others are unfinished."""
         job = new_id()
         voice, said = json.dumps(narration.voice.parts), json.dumps(narration.pronunciations)
-        spoken = (voice, narration.language, narration.speed, narration.normalize, said)
+        spoken = (voice, narration.language, narration.speed, narration.normalize, said, narration.emoji)
         chapters = [(job, n, chapter.title, chapter.text) for n, chapter in enumerate(book.chapters)]
         with self._write() as db:
             (unfinished,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN {_UNFINISHED}").fetchone()
             if unfinished >= most:
                 raise Busy(f"{unfinished} books are waiting to be spoken already: try again later.", 600.0)
             db.execute(
-                "INSERT INTO jobs (id, state, voice, language, speed, normalize, pronunciations, format, title, author,"
-                " characters, created) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO jobs (id, state, voice, language, speed, normalize, pronunciations, emoji, format, title,"
+                " author, characters, created) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (job, *spoken, format, book.title, book.author, book.characters, time.time()),
             )
             db.executemany("INSERT INTO chapters VALUES (?, ?, ?, ?)", chapters)
@@ -308,8 +309,9 @@ def _timings(words: str) -> tuple[Timing, ...]:
 
 
 def _job(row: tuple) -> Job:  # type: ignore[type-arg]  # of what SQLite holds
-    job, state, voice, language, speed, normalize, pronunciations, *rest = row
-    narration = Narration(Voice(_pairs(voice)), language, speed, bool(normalize), _pairs(pronunciations))
+    job, state, voice, language, speed, normalize, pronunciations, emoji, *rest = row
+    said = _pairs(pronunciations)
+    narration = Narration(Voice(_pairs(voice)), language, speed, bool(normalize), said, bool(emoji))
     return Job(job, State(state), narration, *rest)
 
 

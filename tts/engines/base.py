@@ -63,8 +63,11 @@ class Engine(Protocol):
         Raises Busy at once, and SynthesisFailed, WorkerUnavailable, TimedOut or ClientGone while it is iterated.
         """
 
-    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
-        """How `text` is read in the language with that letter. Raises what synthesize() raises, and Unsupported."""
+    def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
+        """How `text` is read in the language with that letter, emoji named or silent.
+
+        Raises what synthesize() raises, and Unsupported.
+        """
 
     def status(self) -> dict[str, Any]:
         """What GET /health tells: JSON values. Numbers under "totals" only ever grow; GET /metrics tells them too."""

@@ -295,9 +295,9 @@ class Cluster(Pool):
         self._post.check()
         yield from super().synthesize(request, listener)
 
-    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+    def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
         self._post.check()
-        return super().phonemize(text, language, listener)
+        return super().phonemize(text, language, listener, emoji)
 
     def status(self) -> dict[str, Any]:
         status = super().status() | self._post.status()

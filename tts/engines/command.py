@@ -90,7 +90,7 @@ class Command:
         with tempfile.TemporaryDirectory(prefix=RUN_PREFIX, dir=self._folder) as folder:
             text, sound = Path(folder, "text.txt"), Path(folder, "sound.wav")
             text.write_text(utterance.text, "utf-8")
-            code, stderr = self._run(self._flags(utterance, text, sound), self._timeout)
+            code, stderr = self._run(self._flags(utterance, text, sound), self._timeout, _manner(utterance))
             if code:
                 log.error("%s exited with %d: %s", self._shown, code, _tail(stderr))
                 raise SynthesisFailed(f"The speech command failed with exit code {code}.")
@@ -120,11 +120,11 @@ class Command:
             *("--speed", f"{utterance.speed:g}", "-i", str(text.resolve()), "-o", str(sound.resolve())),
         ]
 
-    def _run(self, flags: list[str], timeout: float) -> tuple[int, bytes]:
+    def _run(self, flags: list[str], timeout: float, settings: dict[str, str] | None = None) -> tuple[int, bytes]:
         """(exit code, stderr) of one run. Raises WorkerUnavailable, or TimedOut or ClientGone with the tree killed."""
         if self._closed:
             raise WorkerUnavailable("The server is shutting down.")
-        environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
+        environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8", **(settings or {})}
         with tempfile.TemporaryFile() as stderr:
             try:
                 process = subprocess.Popen(
@@ -154,6 +154,11 @@ class Command:
                 raise ClientGone("The client left.")
             if time.monotonic() > deadline:
                 raise TimedOut(f"The speech command took longer than {timeout:g} seconds.")
+
+
+def _manner(utterance: Utterance) -> dict[str, str]:
+    """What our own command can be told beside hexgrad's flags: a setting, which others do not look at."""
+    return {"KOKORO_EMOJI": "named" if utterance.emoji else "silent"}
 
 
 def _kill_tree(pid: int) -> None:

@@ -86,9 +86,9 @@ class Pool:
             return begun + 1
         return len(self._drivers) + 1
 
-    def phonemize(self, text: str, language: str, listener: Listener) -> Pronunciation:
+    def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
         runs = (Run(text, 0, len(text)),)
-        utterance = Utterance(runs, find_voice("af_heart"), language, request_id=listener.request_id)
+        utterance = Utterance(runs, find_voice("af_heart"), language, emoji=emoji, request_id=listener.request_id)
         found: Pronunciation
         (found,) = self.ask(utterance, read, listener)
         return found

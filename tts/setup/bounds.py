@@ -33,6 +33,7 @@ def limits(config: Config) -> Limits:
         config.DEFAULT_VOICE,
         dictionary.entries,
         config.UNKNOWN_TAGS == "ignore",
+        config.EMOJI == "named",
     )
 
 

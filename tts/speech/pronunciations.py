@@ -49,9 +49,15 @@ def _fault(word: str, said: str) -> str:
     inside = said[1:-1] if phonemes else said
     if not any(map(str.isalpha, inside)):
         return "which says nothing"
-    if phonemes and any(symbol.isdigit() or symbol in "/[]{}<>@#$%&*=\\" for symbol in inside):
+    if phonemes and not are_phonemes(inside):
         return "whose phonemes hold what is not one"
     return ""
+
+
+def are_phonemes(written: str) -> bool:
+    """Whether somebody may have meant phonemes: a letter at least, and nothing that is none in any alphabet."""
+    no_phonemes = any(symbol.isdigit() or symbol in "/[]{}<>@#$%&*=\\" for symbol in written)
+    return any(map(str.isalpha, written)) and not no_phonemes
 
 
 class Dictionary:

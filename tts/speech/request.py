@@ -75,6 +75,8 @@ class SpeechRequest:
     speed: float = 1.0
     normalize: bool = True
     """Read numbers, dates, abbreviations and marks as a person would, rather than letter by letter."""
+    emoji: bool = True
+    """Say what emoji are called; without it they are silent."""
     phonemes: bool = False
     """`text` is phonemes already."""
     pronunciations: tuple[tuple[str, str], ...] = ()

@@ -46,23 +46,27 @@ def _words(listed: str) -> frozenset[str]:
 
 # Abbreviations are listed in small letters, without their last full stop.
 _TITLES = _words("""
-    mr mrs ms mx dr drs prof messrs mme mlle sr sra srta dra profa dña sig sigg dott avv exmo exma ilmo
-    डॉ श्री प्रो पं कु सु
+    rt mr mrs ms mx dr drs prof messrs mme mlle sr sra srta dra profa dña sig sigg dott avv exmo exma ilmo
+    ilma egr spett.le gent.ma gent.mo gral lic arq mgr v.le p.zza
+    डॉ श्री प्रो पं कु सु मो नं
 """)
 # Titles that are words too ("one more rep."): only with a capital.
-_RANKS = _words("rev hon gen col lt sgt capt cmdr maj adm gov sen rep pres supt ing ste sta sto ud uds vd")
+_RANKS = _words("rev hon gen col lt sgt capt cmdr maj adm gov sen rep pres supt ing ste sta sto ud uds vd on mons eng")
 _NEVER_LAST = _words("e.g i.e vs v cf viz approx ca incl excl aka av p.ex p.es p.ej")
 _BEFORE_NUMBER = _words("""
-    no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm
-    num n tel tél ext ed tab rm apt est c approx
+    no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm apto séc
+    num n tel tél ext ed tab rm apt est c approx para paras fl arr dep ver
 """)
-_SHORT_WORDS = _words("temp avg max min misc govt qty intl natl tel approx")
+_SHORT_WORDS = _words(
+    "temp avg max min misc govt qty intl natl tel approx mtg mtgs msg msgs mgr mgmt acct qtr pkg svc utd"
+)
 # Units that take a full stop behind a number: 12 in. long.
 _UNITS = _words("ft in yd lb lbs oz mi sq fl sec secs min mins hr hrs yr yrs gal qt tsp tbsp wk wks mos cu")
 _AMBIGUOUS = _words("""
     st mt ft inc ltd co corp jr bros llc dept est ave blvd rd ln hwy pkwy bldg univ assn jan feb mar apr
     jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun al esq ret avda ltda
-    cía cia ee uu ss
+    cía cia ee uu ss ala ariz ark calif colo conn fla kan mass md mich minn mont neb nev okla ore tenn tex va vt
+    wash wis wyo
 """)
 # Of those, the ones that are no words in small letters.
 _AMBIGUOUS_IN_SMALL = _words("st inc ltd corp dept al jr blvd ave")
@@ -99,7 +103,7 @@ _DATE_COMMA = re.compile(r"\d{1,2}(?:st|nd|rd|th)?,$")
 _YEAR = re.compile(r"[12]\d{3}\b")
 _LINE_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|\d{1,3}[.)]|[A-Za-z][.)]|#{1,6}|>)[ \t]|\|")
 _HEADING = re.compile(r"(?:^|\n)[ \t]{0,3}#{1,6}[ \t][^\n]*$")
-_NUMERAL = re.compile(r"[+#]?\d|(?!I\b)[IVXLC]{1,6}\b")
+_NUMERAL = re.compile(r"[+#(]?\d|(?!I\b)[IVXLC]{1,6}\b")
 _SHORT_LINE = 50
 
 _WIDE = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0002fa1f"
@@ -238,9 +242,10 @@ def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
 
 def _is_unit(before: str, token: str) -> bool:
     """A unit behind a number, or a short word such as temp. that the sentence goes on after."""
-    unit = token.lstrip("0123456789.,-")
-    counted = unit != token or before[: -len(token)].rstrip()[-1:].isdigit()
-    return token in _SHORT_WORDS or (unit in _UNITS and counted)
+    unit = token.lstrip("0123456789.,-½¼¾⅓⅔")
+    ahead = before[: -len(token)].rstrip()
+    counted = unit != token or ahead[-1:].isnumeric() or ahead.endswith((" fl.", " sq.", " cu."))
+    return token.lower() in _SHORT_WORDS or (unit in _UNITS and counted)
 
 
 def _is_title(token: str) -> bool:

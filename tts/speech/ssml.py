@@ -14,9 +14,10 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from tts.speech.errors import BadRequest
-from tts.speech.markup import parse_seconds
+from tts.speech.markup import MARK, misplaced, parse_seconds
+from tts.speech.pronunciations import are_phonemes
 from tts.speech.request import MAX_SPEED, MIN_SPEED, Manner, Passage, Run
-from tts.speech.voices import find_language, find_voice
+from tts.speech.voices import Voice, find_language, find_voice
 
 MAX_DEPTH = 32
 """Elements inside each other; no text that a person wrote comes near it."""
@@ -31,9 +32,14 @@ SENTENCE_REST, PARAGRAPH_REST = 0.3, 0.6
 SAY_AS = ("cardinal", "ordinal", "characters", "spell-out", "date", "time", "telephone", "currency", "number")
 
 
+_NOTE = r"<!--(?:[^-]|-(?!->)){0,1000}-->"
+
+
 def is_ssml(text: str) -> bool:
-    """Whether the text asks to be read as SSML."""
-    return re.match(r"\s*(<\?xml[^>]{0,200}\?>\s*)?<speak[\s>/]", text) is not None
+    """Whether the text asks to be read as SSML; one that declares a document type asks as well, and is refused."""
+    return (
+        re.match(rf"\s*(<\?xml[^>]{{0,200}}\?>\s*)?({_NOTE}\s*){{0,8}}<(!DOCTYPE\s+)?speak[\s>/\[]", text) is not None
+    )
 
 
 def ssml_passages(
@@ -117,6 +123,9 @@ class _Reader(ContentHandler):
 
     def characters(self, content: str) -> None:
         start = self._place()
+        if (mark := MARK.search(content)) and mark["word"] is None:
+            self._at = start + mark.start()
+            raise self._wrong(mark[0], "SSML's own tags in a text of SSML")
         entity = self._text[start : start + 1] == "&"
         end = self._text.index(";", start) + 1 if entity else start + len(content)
         self._runs.append(Run(content, start, end))
@@ -139,7 +148,7 @@ class _Reader(ContentHandler):
     def _manner_for(self, tag: str, given: dict[str, str]) -> Manner:
         manner = self._manners[-1]
         if tag == "voice":
-            voice = find_voice(self._needed(tag, given, "name"), self._voices, self._field)
+            voice = self._voice(self._needed(tag, given, "name"))
             return replace(manner, voice=voice, language=voice.language)
         if tag in ("lang", "speak") and "xml:lang" in given:
             return replace(manner, language=self._language(given["xml:lang"], manner))
@@ -148,11 +157,20 @@ class _Reader(ContentHandler):
             return replace(manner, rate=manner.rate * rate, gain=manner.gain * gain)
         return manner
 
+    def _voice(self, name: str) -> Voice:
+        try:
+            return find_voice(name, self._voices)
+        except BadRequest as exc:
+            raise misplaced(exc, f'<voice name="{name}">', self._at, self._field) from exc
+
     def _language(self, name: str, manner: Manner) -> str:
         """Plain `en` is the voice's own English."""
         if name.lower() == "en" and manner.voice.language in "ab":
             return manner.voice.language
-        return find_language(name, self._field).letter
+        try:
+            return find_language(name, "xml:lang").letter
+        except BadRequest as exc:
+            raise misplaced(exc, f'xml:lang="{name}"', self._at, self._field) from exc
 
     def _rate(self, value: str) -> float:
         rate = RATES.get(value)
@@ -193,6 +211,8 @@ class _Reader(ContentHandler):
             return
         del self._runs[len(self._runs) - len(inside) :]
         phonemes = self._needed(tag, given, "ph") if tag == "phoneme" else ""
+        if phonemes and not are_phonemes(phonemes):
+            raise self._wrong(f'<phoneme ph="{phonemes}">', "phonemes")
         if phonemes and given.get("alphabet", "ipa") != "ipa":
             raise self._wrong(f'<phoneme alphabet="{given["alphabet"]}">', "the alphabet ipa")
         said = self._needed(tag, given, "alias") if tag == "sub" else text
@@ -204,7 +224,7 @@ class _Reader(ContentHandler):
         kind = self._needed("say-as", given, "interpret-as")
         if kind not in SAY_AS:
             raise self._wrong(f'<say-as interpret-as="{kind}">', ", ".join(SAY_AS))
-        return said_as(text, kind, given.get("format", ""))
+        return said_as(text, kind, given.get("format", ""), self._manners[-1].language)
 
     def _needed(self, tag: str, given: dict[str, str], name: str) -> str:
         if not given.get(name, "").strip():
@@ -219,17 +239,42 @@ class _Reader(ContentHandler):
 _KNOWN = frozenset({"speak", "break", "p", "s", "say-as", "sub", "phoneme", "voice", "prosody", "lang"})
 
 
-def said_as(text: str, kind: str, format: str = "") -> str:
+def said_as(text: str, kind: str, format: str = "", language: str = "a") -> str:
     """The text written so that the reading of numbers and dates can't take it for anything else."""
     if kind in ("characters", "spell-out"):
-        return ", ".join(character for character in text if not character.isspace())
+        names = _MARK_NAMES if language in "ab" else {}
+        return ", ".join(names.get(character, character) for character in text if not character.isspace())
     if kind == "telephone":
         return " ".join(character for character in text if character.isdigit() or character == "+")
+    if kind in ("cardinal", "number") and text.isdecimal() and len(text) < 16 and language in "ab":
+        return f"{int(text):,}"  # 1984 alone would be a year
     if kind == "ordinal" and text.isdecimal():
-        return text + _ordinal_ending(int(text[-2:]))
+        return _ordinal(text, language)
     if kind == "date":
-        return _iso_date(text, format or "mdy")
+        return _iso_date(text, format or _DATE_FORMATS.get(language, "dmy"))
     return text
+
+
+_DATE_FORMATS = {"a": "mdy", "j": "ymd", "z": "ymd"}
+"""Order of a date's parts where nobody says: day, month, year in most languages."""
+_ORDINALS = {"e": "{}.º", "f": "{}e", "i": "{}º", "p": "{}º", "h": "{}वाँ", "j": "第{}", "z": "第{}"}
+_FIRSTS = {"f": "1er", "h": "1ला"}
+_MARK_NAMES = {
+    "-": "dash", "_": "underscore", ".": "dot", ",": "comma", "/": "slash", "\\": "backslash", ":": "colon",
+    ";": "semicolon", "!": "exclamation mark", "?": "question mark", "*": "star", "#": "hash", "~": "tilde",
+    "(": "open bracket", ")": "close bracket", "'": "apostrophe", '"': "quote", "|": "bar", "<": "less than",
+    ">": "greater than", "^": "caret", "`": "backtick", "[": "open bracket", "]": "close bracket", "$": "dollar",
+    "{": "open brace", "}": "close brace",
+}  # fmt: skip
+
+
+def _ordinal(number: str, language: str) -> str:
+    """3rd, 3.º, 3e, 第3: as the language writes it."""
+    if language in _ORDINALS:
+        return (
+            _FIRSTS.get(language, "") if number == "1" and language in _FIRSTS else _ORDINALS[language].format(number)
+        )
+    return number + _ordinal_ending(int(number[-2:]))
 
 
 def _ordinal_ending(number: int) -> str:

@@ -43,6 +43,7 @@ class Utterance:
     rest: float = 0.0
     gain: float = 1.0
     normalize: bool = True
+    emoji: bool = True
     phonemes: bool = False
     pronunciations: tuple[tuple[str, str], ...] = ()
     request_id: str = ""
@@ -99,6 +100,7 @@ def _utterance(request: SpeechRequest, passage: Passage, start: int, end: int, r
         rest=rest,
         gain=passage.manner.gain,
         normalize=request.normalize,
+        emoji=request.emoji,
         phonemes=request.phonemes,
         pronunciations=request.pronunciations,
         background=request.background,

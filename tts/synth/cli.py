@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.WARNING)
     try:
         config = Config.from_environment(os.environ)
-        request = _request(options)
+        request = _request(options, config.EMOJI == "named")
         speaker = Speaker(
             ensure(config.MODEL_DIR, config.MODEL, config.HUB), config.graphs, config.DEVICE, config.THREADS
         )
@@ -41,12 +41,12 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"kokoro: {exc}")
 
 
-def _request(options: argparse.Namespace) -> SpeechRequest:
+def _request(options: argparse.Namespace, emoji: bool) -> SpeechRequest:
     """What the flags ask for. Raises BadRequest, OSError, UnicodeDecodeError."""
     voice = find_voice(options.voice, VOICES, "--voice")
     language = find_language(options.language, "--language").letter if options.language else voice.language
     text = check_text(_text(options), LONGEST, "the text")
-    return SpeechRequest(text, voice, language, check_speed(options.speed, "--speed"))
+    return SpeechRequest(text, voice, language, check_speed(options.speed, "--speed"), emoji=emoji)
 
 
 def _text(options: argparse.Namespace) -> str:

@@ -21,7 +21,7 @@ from tts.speech.text import Utterance
 from tts.synth.assets import Assets
 from tts.synth.network import Cancelled, Network
 from tts.synth.phonemes import Phonemizer, Spoken, joined, pieces, tokens
-from tts.synth.readings import Reading, SpokenText, read, spoken_text
+from tts.synth.readings import Reading, SpokenText, read, spoken_text, without_emoji
 
 __all__ = ["Cancelled", "Speaker"]
 
@@ -116,17 +116,28 @@ class Script:
 def _readings(run: Run, utterance: Utterance) -> Iterator[Reading]:
     """What is read for each stretch of a run; what has its own phonemes or pronunciation is left as written."""
     if run.phonemes or utterance.phonemes or not utterance.normalize:
-        yield Reading(run.text, run.start, run.end)
+        yield from _as_written(run, utterance)
     elif not run.plain:
-        yield Reading(spoken_text(read(run.text, utterance.language)), run.start, run.end)
+        yield Reading(spoken_text(read(run.text, utterance.language, emoji=utterance.emoji)), run.start, run.end)
     else:
         at = 0
         for start, end in [*_kept(run.text, utterance), (len(run.text), len(run.text))]:
-            for reading in read(run.text[at:start], utterance.language):
+            for reading in read(run.text[at:start], utterance.language, emoji=utterance.emoji):
                 yield Reading(reading.spoken, run.start + at + reading.start, run.start + at + reading.end)
             if end > start:
                 yield Reading(run.text[start:end], run.start + start, run.start + end)
             at = end
+
+
+def _as_written(run: Run, utterance: Utterance) -> Iterator[Reading]:
+    """A run whose marks stay as they are; emoji, which the phonemizer would name, may still be silent."""
+    if run.phonemes or utterance.phonemes or utterance.emoji:
+        yield Reading(run.text, run.start, run.end)
+    elif not run.plain:
+        yield Reading(spoken_text(without_emoji(run.text)), run.start, run.end)
+    else:
+        for reading in without_emoji(run.text):
+            yield Reading(reading.spoken, run.start + reading.start, run.start + reading.end)
 
 
 def _kept(text: str, utterance: Utterance) -> Iterator[tuple[int, int]]:

@@ -12,6 +12,7 @@ from num2words import num2words  # type: ignore[import-untyped]
 from tts.synth.phonemes.espeak import ipa
 from tts.synth.phonemes.lexicon import CONSONANTS, VOWELS, Context, Lexicon, apply_stress, stress_weight
 from tts.synth.phonemes.marks import PAUSES, known_mark, quote
+from tts.synth.phonemes.senses import RESPELLED, respelled
 from tts.synth.phonemes.spoken import Spoken
 from tts.synth.phonemes.tagger import Tagger
 
@@ -105,7 +106,15 @@ class English:
             return self._mark(tokens, at)
         if token.text == "A" and _is_letter(tokens, at):
             tag = "NN"
-        return self._word(token.text, tag, context.future_vowel, context.future_to)
+        return self._word(self._lookup(tokens, at, tag), tag, context.future_vowel, context.future_to)
+
+    @staticmethod
+    def _lookup(tokens: Sequence[_Token], at: int, tag: str) -> str:
+        """The word to look up: for a few, one that is spelt otherwise."""
+        if tokens[at].text.lower() not in RESPELLED:
+            return tokens[at].text
+        first = max(0, at - 5)
+        return respelled([token.text for token in tokens[first : at + 6]], at - first, tag)
 
     def _word_once(self, text: str, tag: str, future_vowel: bool | None, future_to: bool) -> str:
         context = Context(future_vowel, future_to)
@@ -245,7 +254,9 @@ def _unshouted(tokens: list[_Token], lexicon: Lexicon) -> list[_Token]:
 
 
 def _is_letter(tokens: Sequence[_Token], at: int) -> bool:
-    """Whether "A" is the letter ("plan A is", "vitamin A.") and not the article of a heading."""
+    """Whether "A" is the letter ("plan A is", "vitamin A.", A alone) and not the article of a heading."""
+    if len(tokens) == 1:
+        return True
     if not at or tokens[at - 1].kind == "mark":
         return False
     return at + 1 == len(tokens) or not tokens[at + 1].text[:1].isupper()

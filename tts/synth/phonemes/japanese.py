@@ -48,6 +48,8 @@ _UNITS = {
     "GB": "ギガバイト", "MB": "メガバイト", "°C": "度", "℃": "度", "%": "パーセント",
 }  # fmt: skip
 _CURRENCIES = {"¥": "円", "￥": "円", "$": "ドル", "€": "ユーロ", "£": "ポンド"}
+_CODES = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_AREAS = {"2": "平方", "3": "立方"}
 _SAID = {
     "&": "アンド",
     "+": "プラス",
@@ -64,6 +66,13 @@ _REWRITES = (
         lambda f: f"{f[1]}年{int(f[2])}月{int(f[3])}日",
     ),
     (re.compile(r"(?<![\d:])(\d{1,2}):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
+    (re.compile(r"(?<![\d-])(0\d{1,4})-(\d{1,4})-(\d{3,4})(?![\d-])"), lambda f: "、".join(map(_spelled, f.groups()))),
+    (re.compile(r"No\.? ?(?=\d)"), lambda _: "ナンバー"),
+    (re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"), lambda f: f"{f[2]}分の{f[1]}"),
+    (re.compile(r"(?<![\d-])([1-9]\d{0,3})\s?[-–—]\s?(\d{1,4})(?![\d-])"), lambda f: f"{f[1]}から{f[2]}"),
+    (re.compile(r"(?<![\w)）-])[-−](?=\d)"), lambda _: "マイナス"),
+    (re.compile(r"(?<=\d)\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _AREAS[f[2]] + _UNITS[f"{f[1]}m"]),
+    (re.compile(r"(?<=\d)\s?(USD|EUR|GBP|JPY)(?![A-Za-z])"), lambda f: _CURRENCIES[_CODES[f[1]]]),
     (re.compile(r"([¥￥$€£])\s?(\d+(?:\.\d+)?)"), lambda f: f[2] + _CURRENCIES[f[1]]),
     (re.compile(r"(?<=\d)\s?([$€£])"), lambda f: _CURRENCIES[f[1]]),
     (re.compile(r"(?<=\d)\s?(km/h|km|kg|cm|mm|ml|GB|MB|°C|℃|m|g|L|%)(?![A-Za-z])"), lambda f: _UNITS[f[1]]),
@@ -71,10 +80,18 @@ _REWRITES = (
     (re.compile(r"(?<=\d)\s+(?=\d)"), lambda _: "、"),  # OpenJTalk would take 1 0 for ten
     (re.compile(r"[&+=@°×÷]"), lambda f: _SAID[f[0]]),
 )
+_DRAWN = dict(
+    zip("0123456789", ["ゼロ", "イチ", "ニー", "サン", "ヨン", "ゴー", "ロク", "ナナ", "ハチ", "キュー"], strict=True)
+)
 _AS_OPENJTALK = str.maketrans({"-": "−", '"': "”", "'": "’"})
 _DIGITS = re.compile(r"\d[\d.,]*")
 _NEAR = 40  # characters; a morpheme is looked for no further ahead
 _NUMERALS = frozenset("零〇一二三四五六七八九十百千万億兆京点・.．0123456789")
+
+
+def _spelled(digits: str) -> str:
+    """A telephone number's digits, the short ones drawn out."""
+    return "".join(_DRAWN[digit] for digit in digits)
 
 
 def _clock(hour: str, minute: str) -> str:
@@ -155,9 +172,16 @@ def _placed(features: Iterable[NJDFeature], text: str, offset: int) -> Iterator[
         surface = unicodedata.normalize("NFKC", feature["string"]).strip()
         at += len(text[at:]) - len(text[at:].lstrip())
         number = _DIGITS.match(text, at)
-        if number and not text.startswith(surface, at) and _NUMERALS.issuperset(surface):
+        rest = surface.lstrip("".join(_NUMERALS))  # the counter that is one morpheme with its number: 一日, 二人
+        if number and not text.startswith(surface, at) and not rest:
             start, end = number.span()
-            said = end
+            if surface[-1] in "百千万億兆" and text.startswith(surface[-1], end):  # of 三万 the text has 3万
+                end += 1
+                at = end
+            said = max(said, end)
+        elif number and rest != surface and text.startswith(rest, max(number.end(), said)):
+            start, end = at, max(number.end(), said) + len(rest)
+            at = end
         else:
             start, end = _found(surface, text, max(at, said))
             at = end
@@ -225,7 +249,6 @@ def _covered(spoken: Sequence[Spoken], text: str) -> list[Spoken]:
     for word in (*spoken, Spoken("", len(text), len(text))):
         missed = text[at : word.start]
         if any(map(str.isalnum, missed)):
-            log.warning("left out %d characters that have no reading", len(missed.strip()))
             out.append(Spoken("", word.start - len(missed.lstrip()), at + len(missed.rstrip())))
         out.append(word)
         at = word.end

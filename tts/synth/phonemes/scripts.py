@@ -20,7 +20,10 @@ _JAPANESE = _KANA + _LETTERS["z"] + "\u3005\u3006"
 _LATIN = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 
 # "5 km" in Japanese or Mandarin is read by that language, "iPhone" as English.
-_UNIT = r"(?:(?<=\d)|(?<=\d\s))(?:km/h|km|kg|cm|mm|ml|GB|MB|m|g|L)(?![A-Za-z])"
+_UNIT = (
+    r"(?:(?<=\d)|(?<=\d\s))(?:km/h|km|kg|cm|mm|ml|GB|MB|m|g|L|USD|EUR|GBP|JPY|CNY|RMB)(?![A-Za-z])"
+    r"|(?<=°)[CF](?![A-Za-z])|(?<=km/)h(?![A-Za-z])|No\.? ?(?=\d)"
+)
 _LATIN_RUN = rf"(?<![A-Za-z])(?!{_UNIT})[{_LATIN}][{_LATIN}0-9]*(?:[ '’&.+@/_-][{_LATIN}0-9]+)*(?:\+\+|\#)?"
 
 _OWN = {"h": ("h",), "j": ("j", "z"), "z": ("z",)}

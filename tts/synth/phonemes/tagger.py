@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from HanTa.HanoverTagger import HanoverTagger  # type: ignore[import-untyped]
 
+from tts.synth.phonemes.senses import corrected
+
 # HanTa speaks the BNC's C5 tags; the lexicon asks for Penn's. What is missing is a noun.
 _PENN = {
     "VVD": "VBD", "VVI": "VB", "VVB": "VBP", "VVN": "VBN", "VVG": "VBG", "VVZ": "VBZ", "VBB": "VBP", "VBD": "VBD",
@@ -17,8 +19,6 @@ _PENN = {
 
 _LONGEST = 24  # the model's work grows with the cube of an unknown word's length, and no known word is longer
 _SENTENCE = 60  # words; a "sentence" without an end is tagged in parts of this size
-_OBJECTS = "the a an this that these those my your his her its our their it him them me us"
-_VERBS = "close read live lead wind tear bow use record present object"
 
 
 class Tagger:
@@ -36,12 +36,4 @@ class Tagger:
 
     def _tags(self, words: Sequence[str]) -> list[str]:
         found = self._model.tag_sent([word if len(word) <= _LONGEST else "thing" for word in words], taglevel=0)
-        tags = [_PENN.get(tag.split("-")[0].split("(")[0], "NN") for tag in found]
-        if _is_order(words):
-            tags[0] = "VB"
-        return tags
-
-
-def _is_order(words: Sequence[str]) -> bool:
-    """Whether the sentence begins like "Close the door": the model takes such a first word for an adjective."""
-    return len(words) > 1 and words[0].lower() in _VERBS.split() and words[1].lower() in _OBJECTS.split()
+        return corrected(words, [_PENN.get(tag.split("-")[0].split("(")[0], "NN") for tag in found])

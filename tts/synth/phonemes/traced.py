@@ -22,19 +22,20 @@ class Traced:
     def of(cls, text: str) -> "Traced":
         return cls(text, tuple((n, n + 1) for n in range(len(text))))
 
-    def sub(self, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> "Traced":
-        """Like `pattern.sub(replace, text)`: what replaces a match stands for all that was matched."""
+    def sub(self, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str], group: str | int = 0) -> "Traced":
+        """Like `pattern.sub(replace, text)`: what replaces a match, or a group of it, stands for all of that."""
         parts: list[str] = []
         spans: list[tuple[int, int]] = []
         done = 0
         for found in pattern.finditer(self.text):
             new = replace(found)
-            if new == found[0] or found.start() == found.end():
+            start, end = found.span(group)
+            if new == found[group] or start == end:
                 continue
-            parts += self.text[done : found.start()], new
-            spans += self.spans[done : found.start()]
-            spans += [(self.spans[found.start()][0], self.spans[found.end() - 1][1])] * len(new)
-            done = found.end()
+            parts += self.text[done:start], new
+            spans += self.spans[done:start]
+            spans += [(self.spans[start][0], self.spans[end - 1][1])] * len(new)
+            done = end
         return Traced("".join(parts) + self.text[done:], (*spans, *self.spans[done:]))
 
     def nfkc(self) -> "Traced":

@@ -2,6 +2,7 @@
 
 import re
 
+from tts.synth.readings.counts import STREET
 from tts.synth.readings.passage import Passage, Rule, Said, rule, table, words
 
 # Said so wherever they stand with their full stop.
@@ -72,6 +73,92 @@ _WITH_STOP = table("""
     wed Wednesday
     ph.d P H D
 """)
+# Said so with a full stop or without, and in any case: none is a word itself.
+_ALWAYS = table("""
+    pls please
+    plz please
+    thx thanks
+    tmrw tomorrow
+    tmw tomorrow
+    msg message
+    msgs messages
+    ppl people
+    btwn between
+    mtg meeting
+    mtgs meetings
+    mgr manager
+    mgmt management
+    mkt market
+    acct account
+    accts accounts
+    qtr quarter
+    wknd weekend
+    pkg package
+    pkgs packages
+    bldgs buildings
+    svc service
+    svcs services
+    hrs hours
+    wks weeks
+    yrs years
+    utd United
+    b-day birthday
+    pcm per calendar month
+    gr8 great
+    l8r later
+    l8 late
+    b4 before
+    attn attention
+    m8 mate
+    q/q quarter on quarter
+    y/y year on year
+    m/m month on month
+""")
+_STATES = table("""
+    Ala Alabama
+    Ariz Arizona
+    Ark Arkansas
+    Calif California
+    Colo Colorado
+    Conn Connecticut
+    Del Delaware
+    Fla Florida
+    Ga Georgia
+    Ill Illinois
+    Ind Indiana
+    Kan Kansas
+    Ky Kentucky
+    La Louisiana
+    Mass Massachusetts
+    Md Maryland
+    Mich Michigan
+    Minn Minnesota
+    Miss Mississippi
+    Mo Missouri
+    Mont Montana
+    Neb Nebraska
+    Nev Nevada
+    Okla Oklahoma
+    Ore Oregon
+    Pa Pennsylvania
+    Tenn Tennessee
+    Tex Texas
+    Va Virginia
+    Vt Vermont
+    Wash Washington
+    Wis Wisconsin
+    Wyo Wyoming
+""")
+_PARTY_BEHIND = re.compile(r"\([DRI]-$")
+_TOWN_BEHIND = re.compile(r"[A-Z][\w.'’-]{1,24}, $")
+_DIRECTIONS = {"NW": "Northwest", "NE": "Northeast", "SW": "Southwest", "SE": "Southeast"}
+_DIRECTIONS |= {"N": "North", "S": "South", "E": "East", "W": "West"}
+_STREET_BEHIND = re.compile(rf"\b{STREET}\.? $")
+_STREETS = {"St": "Street", "Rd": "Road", "Ave": "Avenue", "Blvd": "Boulevard", "Dr": "Drive", "Ln": "Lane"}
+_STREETS |= {"Ct": "Court", "Pl": "Place", "Sq": "Square", "Ter": "Terrace"}
+_HOUSE_BEHIND = re.compile(r"\d[A-Z]? (?:[NSEW]\.? )?(?:[A-Z][a-z]{1,20} ){1,3}$")
+_RATE_BEHIND = re.compile(r"[\d%]\w{0,3} $")
+_ORDINAL_BEHIND = re.compile(r"\d(?:st|nd|rd|th) $")
 # Only with a capital, because small letters make another word of them; and only before a name.
 _TITLES = table("""
     Rev Reverend
@@ -93,6 +180,7 @@ _TITLES = table("""
     Sat Saturday
     Sun Sunday
     Co Company
+    Rt Right
 """)
 _BEFORE_NUMBER = table("""
     no number
@@ -118,6 +206,11 @@ _BEFORE_NUMBER = table("""
     c circa
     ver version
     par paragraph
+    para paragraph
+    paras paragraphs
+    fl floor
+    arr arrives
+    dep departs
     tab table
     ex example
 """)
@@ -128,6 +221,16 @@ _WITHOUT_STOP = table("""
     w/o without
     b/c because
     s/he he or she
+    c/o care of
+    idk I D K
+    imo I M O
+    imho I M H O
+    omg O M G
+    omw O M W
+    irl I R L
+    afk A F K
+    afaik A F A I K
+    iirc I I R C
     n/a N A
     and/or and or
     he/she he or she
@@ -150,11 +253,12 @@ _WITHOUT_STOP = table("""
     Lt Lieutenant
     Sgt Sergeant
 """)
+_LETTERED = words("idk imo imho omg afaik iirc omw irl afk")
 _LIFE = {"b": "born", "d": "died"}
 _FIXED_CASE = {"Ms", "Mr", "Mrs", "Dr", "Prof", "Jr", "Blvd", "Ave", "Lt", "Sgt"}
 # Acronyms when in capitals, at the end of a sentence perhaps: EST.
 _CAPITALS = words("EST MIN MAX SEN REP GOV TEMP AVG")
-_NUMERAL = re.compile(r"[ \u00a0]?(?:[+#]?\d|(?!I\b)[IVXLC]{1,6}\b)")
+_NUMERAL = re.compile(r"[ \u00a0]{0,2}\(?(?:[+#]?\d|(?!I\b)[IVXLC]{1,6}\b)")
 
 
 def _restore(found: re.Match[str], passage: Passage, spoken: str) -> str:
@@ -174,6 +278,8 @@ def _with_stop(found: re.Match[str], passage: Passage) -> Said:
     before_number = _NUMERAL.match(passage.text, found.end()) is not None
     if key in ("b", "d"):
         return _LIFE[key] if before_number and passage.before(found.start()) == "(" else None
+    if key == "fl" and _ORDINAL_BEHIND.search(passage.text, max(0, found.start() - 4), found.start()):
+        return _restore(found, passage, _BEFORE_NUMBER[key])
     if key in _BEFORE_NUMBER and before_number:
         return _restore(found, passage, _BEFORE_NUMBER[key])
     if written in ("St", "Dr"):
@@ -230,15 +336,62 @@ def _dotted(found: re.Match[str], passage: Passage) -> Said:
     return letters + ("." if ends else "")
 
 
+def _always(found: re.Match[str], passage: Passage) -> Said:
+    """In small letters or with a capital: HRS and HRs are something else."""
+    name = found["name"]
+    if name not in (name.lower(), name.capitalize()) and name != "ATTN":
+        return None
+    return _restore(found, passage, _ALWAYS[found["name"].lower()])
+
+
+def _state(found: re.Match[str], passage: Passage) -> Said:
+    """Fort Lauderdale, Fla.; Senator Warren (D-Mass.)."""
+    start = found.start()
+    party = _PARTY_BEHIND.search(passage.text, max(0, start - 3), start)
+    if not party and not _TOWN_BEHIND.search(passage.text, max(0, start - 28), start):
+        return None
+    return _restore(found, passage, _STATES[found["state"]])
+
+
+def _direction(found: re.Match[str], passage: Passage) -> Said:
+    """Pennsylvania Avenue NW."""
+    start = found.start()
+    behind = _STREET_BEHIND.search(passage.text, max(0, start - 12), start)
+    return _DIRECTIONS[found[0]] if behind else None
+
+
+def _yearly(found: re.Match[str], passage: Passage) -> Said:
+    """2% p.a., but a P.A. is a person."""
+    behind = _RATE_BEHIND.search(passage.text, max(0, found.start() - 5), found.start())
+    return _restore(found, passage, "per annum") if behind else None
+
+
+def _street(found: re.Match[str], passage: Passage) -> Said:
+    """10 Downing St, without its full stop."""
+    behind = _HOUSE_BEHIND.search(passage.text, max(0, found.start() - 70), found.start())
+    return _restore(found, passage, _STREETS[found[0].rstrip(".")]) if behind else None
+
+
+def _compass(found: re.Match[str], passage: Passage) -> Said:
+    return _DIRECTIONS[found["side"]]
+
+
 def _initial(found: re.Match[str], passage: Passage) -> Said:
     return None if passage.ends_sentence(found.end()) else found[0][0]
 
 
 def _without_stop(found: re.Match[str], passage: Passage) -> Said:
     written = found[0].rstrip(".")
+    if written.isupper() and written.lower() in _LETTERED:
+        return None
     if written in _FIXED_CASE:
         return _WITHOUT_STOP[written] if passage.word_after(found.end())[:1].isupper() else None
-    if written in ("ie", "eg", "aka", "vs") or "/" in written or "." in written or written == "approx":
+    if (
+        written.lower() in ("ie", "eg", "aka", "vs", *_LETTERED)
+        or "/" in written
+        or "." in written
+        or written == "approx"
+    ):
         spoken = _WITHOUT_STOP.get(written) or _WITHOUT_STOP.get(written.lower())
         return spoken and _restore(found, passage, spoken)
     return None
@@ -247,11 +400,22 @@ def _without_stop(found: re.Match[str], passage: Passage) -> Said:
 _NAMES = sorted({*_WITH_STOP, *map(str.lower, _TITLES), *_BEFORE_NUMBER, *_LIFE, "st", "dr"}, key=len, reverse=True)
 _OTHERS = sorted((*_WITHOUT_STOP, "N/A", "He/she", "He/She", "And/or", "S/he"), key=len, reverse=True)
 LETTER_RULES: tuple[Rule, ...] = (
+    rule(rf"(?P<name>{'|'.join(map(re.escape, _ALWAYS))})\b\.?(?![\w'’])", _always, re.IGNORECASE),
+    rule(rf"(?P<state>{'|'.join(_STATES)})\.(?!\w)", _state),
+    rule(r"(?:St|Rd|Ave|Blvd|Dr|Ln)(?=,|\s?$|\n| (?:NW|NE|SW|SE)\b)", _street),
+    rule(r"(?:Ct|Pl|Sq|Ter)\.?(?![\w])", _street),
+    rule(r"p\.a\.(?!\w)", _yearly),
+    rule(r"(?:NW|NE|SW|SE|[NSEW])(?![\w.'’-])", _direction),
+    rule(rf"(?P<side>[NSEW])\.(?= (?:[A-Z][a-z]{{1,20}} ){{1,3}}{STREET})", _compass),
     rule(rf"(?P<name>{'|'.join(map(re.escape, _NAMES))})\.(?![\w])", _with_stop, re.IGNORECASE),
     rule(r"(?:[A-Za-z]\.){2,8}(?![\w])|(?:[A-Z]\.){1,7}[A-Z](?![\w.])", _dotted),
+    rule(r"[A-HJ-Z]\.(?= [a-z]{4,20}(?![\w]))", _initial),
     rule(r"[A-HJ-Z]\.(?=\s?[A-Z])(?![A-Z]{2})", _initial),
+    rule(r"No(?= \d{1,3}(?: [A-Z]|[.,;)]| (?:in|seed|spot|ranked)\b))", lambda found, passage: "Number"),
     rule(rf"(?:{'|'.join(map(re.escape, _OTHERS))})(?![\w/'’-])", _without_stop, re.IGNORECASE),
 )
 # Words in small letters that the rules above must see although they look like any other word.
-WATCHED = words("vs aka eg ie approx w b s n and he she his him yes either e i")
-WITH_STOP = frozenset(_NAMES)
+WATCHED = words(
+    "utd idk imo imho omg afaik iirc omw irl afk no vs aka eg ie approx w b s n and he she his him yes either e i"
+)
+WITH_STOP = frozenset((*_NAMES, *_ALWAYS, *map(str.lower, _STATES)))

@@ -16,9 +16,10 @@ _FILE_ENDINGS = (
     "|mov|log|cfg|conf|ini|env|lock|sql|db|bak|tmp|epub|mobi|iso|apk|dmg|deb|rpm|onnx|bin|dat|tex|svelte|vue|swift"
     "|kt|lua|srt|vtt"
 )
+_CAPITAL_ENDINGS = "JPE?G|PNG|GIF|PDF|TXT|DOCX?|XLSX?|CSV|MP[34]|WAV|MOV|AVI|ZIP|EXE|MD|HTML?"
 _LONG_ENDINGS = _FILE_ENDINGS.replace("|c|h", "").replace("|7z", "")
 _KNOWN_LETTERS = words("""
-    io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri
+    io ai uk us ca de fr es it eu au nz tv fm ly py js ts md id api ios usa ui os ip xyz ae ceo faq url uri etc
 """)
 _ENDINGS_AS_WORDS = words("""
     zip java log tar env lock swift bat conf bin vue epub go mobi lua opus svelte webp json toml yaml yml
@@ -79,12 +80,17 @@ def _host(found: re.Match[str], passage: Passage) -> Said:
     return spell(found[0].rstrip("/"))
 
 
+def _own_machine(found: re.Match[str], passage: Passage) -> Said:
+    return f"localhost port {short(found['port'], False)}"
+
+
 def _mail(found: re.Match[str], passage: Passage) -> Said:
     return spell(found["mail"])
 
 
 def _file(found: re.Match[str], passage: Passage) -> Said:
     name, _, ending = found[0].rpartition(".")
+    ending = ending.lower()
     spoken_ending = "J peg" if ending in ("jpg", "jpeg") else spell_ending(ending)
     return f"{spell(name)} dot {spoken_ending}"
 
@@ -98,10 +104,11 @@ def spell_ending(ending: str) -> str:
 
 def _path(found: re.Match[str], passage: Passage) -> Said:
     written = found[0]
+    gap = " " if written[0] == "/" and not passage.before(found.start()).isspace() else ""
     stem, dot, ending = written.rpartition(".")
     if dot and re.fullmatch(_FILE_ENDINGS, ending):
-        return f"{spell(stem)} dot {spell_ending(ending)}"
-    return spell(written)
+        return f"{gap}{spell(stem)} dot {spell_ending(ending)}"
+    return gap + spell(written)
 
 
 def _handle(found: re.Match[str], passage: Passage) -> Said:
@@ -128,6 +135,11 @@ def _ordinal_sign(found: re.Match[str], passage: Passage) -> Said:
     return f"number {amount(found['number'], passage.british)}"
 
 
+def _order_number(found: re.Match[str], passage: Passage) -> Said:
+    """#A-10293."""
+    return f"number {' '.join(found['letters'])} {digits(found['digits'])}"
+
+
 def _bare_ending(found: re.Match[str], passage: Passage) -> Said:
     name = found["name"]
     return f"dot {spell_ending(name)}" if re.fullmatch(_FILE_ENDINGS, name) else f"dot {name.lower()}"
@@ -140,9 +152,10 @@ LETTER_RULES: tuple[Rule, ...] = (
     rule(rf"(?:https?|ftps?|wss?|file|ssh|git)://(?P<link>[\w\-.@\[\]]{{1,200}}{_REST})", _link, re.IGNORECASE),
     rule(rf"(?P<link>www\.{HOST}{_REST})", _link),
     rule(rf"{HOST}(?!@){_REST}", _host),
+    rule(r"localhost:(?P<port>\d{2,5})(?![\w/])", _own_machine),
     rule(r"[A-Za-z]:\\[\w\\.\- ()]{0,200}[\w)](?![\w\\])", _path),
     rule(rf"[\w.-]{{1,60}}(?:/[\w.-]{{1,60}}){{1,12}}\.(?:{_FILE_ENDINGS})(?![\w])", _path),
-    rule(rf"{_NAME}(?:\.[\w-]{{1,20}}){{0,3}}\.(?:{_FILE_ENDINGS})(?![\w/@]|\.\w)", _file),
+    rule(rf"{_NAME}(?:\.[\w-]{{1,20}}){{0,3}}\.(?:{_FILE_ENDINGS}|{_CAPITAL_ENDINGS})(?![\w/@]|\.\w)", _file),
 )
 DIGIT_RULES: tuple[Rule, ...] = (
     LETTER_RULES[0],
@@ -157,6 +170,7 @@ SIGN_RULES: dict[str, tuple[Rule, ...]] = {
     "#": (
         rule(r"#(?P<digits>[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})(?![\w])", _colour),
         rule(r"#(?P<number>\d{1,9}(?:,\d{3}){0,3})(?![\w])", _ordinal_sign),
+        rule(r"#(?P<letters>[A-Z]{1,3})-?(?P<digits>\d{2,12})(?![\w])", _order_number),
         rule(r"#(?P<name>\w{1,60})", _hashtag),
     ),
     "/": (

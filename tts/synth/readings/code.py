@@ -15,6 +15,11 @@ _SPELLED = words("id ui ip io os ai api url uri uuid")
 KEYS = {"ctrl": "Control", "cmd": "Command", "alt": "Alt", "shift": "Shift", "del": "Delete", "esc": "Escape"}
 KEYS |= {"win": "Windows", "opt": "Option"}
 _PLURAL_ACRONYM = re.compile(r"[A-Z]{2,20}s")
+_ELEMENTS = "H He Li B C N O F Na Mg Al Si P S Cl K Ca Ti Cr Mn Fe Ni Cu Zn Br Ag Sn I Ba Au Hg Pb U"
+_ELEMENT = "(?:" + "|".join(sorted(_ELEMENTS.split(), key=len, reverse=True)) + ")"
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_PLAIN_FORMULA = re.compile(r"[A-Z]{2}\d{1,2}(?:[A-Z]{1,2}\d{1,2}){0,3}|(?:[A-Z]{1,2}\d{1,2}){1,4}[A-Z]{1,2}\d{0,2}")
+_NO_FORMULAS = words("NaN CoS HoH PoC IoT SoC NoS")
 _MIXED_PART = re.compile(r"[A-Za-z]+|\d+")
 
 
@@ -65,7 +70,7 @@ def _camel(found: re.Match[str], passage: Passage) -> Said:
         return None
     if humps[0] in _NAME_PREFIXES or found[0] in _SAID_WHOLE or min(map(len, humps)) < 2 or "".join(humps) != found[0]:
         return None
-    return " ".join(humps)
+    return " ".join(" ".join(hump.upper()) if hump == "Id" else hump for hump in humps)
 
 
 def _call(found: re.Match[str], passage: Passage) -> Said:
@@ -89,6 +94,40 @@ def _mixed(found: re.Match[str], passage: Passage) -> Said:
     return " ".join(digits_or_word(part) for part in parts)
 
 
+def _formula(found: re.Match[str], passage: Passage) -> Said:
+    """NaCl, CO₂, CaCO₃: the letters one by one, the numbers as numbers."""
+    written = found[0].translate(_LOWERED)
+    marked = written != found[0] or re.search("[A-Z][a-z]", written) or _PLAIN_FORMULA.fullmatch(written)
+    if written in _NO_FORMULAS or not marked:
+        return None
+    parts = re.findall(r"[A-Za-z]|\d+", written)
+    return " ".join(short(part, False) if part.isdecimal() else part.upper() for part in parts)
+
+
+def _lowered(found: re.Match[str], passage: Passage) -> Said:
+    """log₁₀, x₁."""
+    name = found["name"].upper() if len(found["name"]) == 1 else found["name"]
+    return f"{name} {short(found['number'].translate(_LOWERED), False)}"
+
+
+def _series(found: re.Match[str], passage: Passage) -> Said:
+    """Q1–Q3."""
+    first, last = (f"{found['letters']} {short(found[group], False)}" for group in ("first", "last"))
+    return f"{first} to {last}"
+
+
+def _isotope(found: re.Match[str], passage: Passage) -> Said:
+    """Uranium-235, Boeing-747."""
+    number = found["number"]
+    return None if int(number) % 100 == 0 else f"{found['name']} {short(number, False)}"
+
+
+def _models(found: re.Match[str], passage: Passage) -> Said:
+    """F-150s, A-10s."""
+    number = short(found["number"], False)
+    return f"{found['letters']} {number[:-1] + 'ies' if number.endswith('y') else number + 's'}"
+
+
 def _trailing(found: re.Match[str], passage: Passage) -> Said:
     return f"{short(found['number'], passage.british)} {digits_or_word(found['letters'])}"
 
@@ -97,10 +136,11 @@ def _version(found: re.Match[str], passage: Passage) -> Said:
     numbers = found["numbers"].split(".")
     if len(numbers) == 1 and found[0][0] == "V":
         return None
+    rest = found["rest"]
     spoken = "version " + " point ".join(
         short(number, False) if len(number) < 4 else digits(number) for number in numbers
     )
-    return spoken + (f" {spell(found['rest'][1:])}" if found["rest"] else "")
+    return spoken + (f" {spell(rest[1:].replace('.', ''))}" if rest else "")
 
 
 def _consonants(found: re.Match[str], passage: Passage) -> Said:
@@ -130,8 +170,8 @@ def _joined(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _capitals_slashed(found: re.Match[str], passage: Passage) -> Said:
-    """TCP/IP, AC/DC, I/O."""
-    return found[0].replace("/", " ")
+    """TCP/IP, AC/DC, I/O, S/M/L."""
+    return found[0].replace("/", ", " if found[0].count("/") > 1 else " ")
 
 
 LETTER_RULES_FIRST: tuple[Rule, ...] = (
@@ -141,9 +181,19 @@ LETTER_RULES_FIRST: tuple[Rule, ...] = (
     rule(r"(?:[A-Za-z]|Notepad|notepad|[gG])\+\+(?![\w])", _plus_plus),
     rule(r"[A-F](?:\+|[-−](?=[\s,.;)]|$))(?![\w+=]| ?\d)", _graded),
     rule(r"(?:[A-Z]{1,4}&[A-Z]{1,4})(?![\w])", _joined),
-    rule(r"[A-Z]{1,4}/[A-Z]{1,4}(?![\w/])", _capitals_slashed),
+    rule(r"[A-Z]{1,4}(?:/[A-Z]{1,4}){1,6}(?![\w/])", _capitals_slashed),
+    rule(r"IPv(?P<number>[46])(?!\w)", lambda found, passage: f"I P version {digits(found['number'])}"),
+    rule(r"(?P<letters>[A-Z])(?P<first>\d{1,3}) ?[-–] ?(?P=letters)(?P<last>\d{1,3})(?!\w)", _series),
+    rule(r"pKa(?!\w)", lambda found, passage: "P K A"),
+    rule(r"(?P<name>[A-Za-z])--(?=[\s;,)]|$)", lambda found, passage: f"{found['name'].upper()} minus minus"),
+    rule(r"TODO(?!\w)", lambda found, passage: "to do"),
+    rule(r"[HX]\.(?P<number>26\d)(?!\w)", lambda found, passage: f"{found[0][0]} {short(found['number'], False)}"),
+    rule(rf"(?:{_ELEMENT}[\d₀-₉]{{0,3}}){{2,10}}(?!\w)", _formula),
+    rule(r"(?P<name>[A-Za-z]{1,12})(?P<number>[₀-₉]{1,6})(?!\w)", _lowered),
+    rule(r"(?P<name>[A-Z][a-z]{2,12})-(?P<number>\d{3})(?![\w.,-]\d|\w)", _isotope),
+    rule(r"(?P<letters>[A-Z]{1,4})-(?P<number>\d{1,4})s(?!\w)", _models),
     rule(
-        r"[vV](?P<numbers>\d{1,6}(?:\.\d{1,6}){0,4})(?P<rest>-(?:alpha|beta|rc|dev)[.\d]{0,4})?(?![\w])",
+        r"[vV](?P<numbers>\d{1,6}(?:\.\d{1,6}){0,4})(?P<rest>-(?:alpha|beta|rc|dev)(?:\.?\d{1,3})?)?(?![\w])",
         _version,
     ),
     rule(r"(?P<name>_{0,2}[A-Za-z]\w{0,60}(?:\.[A-Za-z_]\w{0,60}){0,6})\(\)", _call),
@@ -163,4 +213,4 @@ DIGIT_RULES: tuple[Rule, ...] = (
 )
 TRAILING_RULES: tuple[Rule, ...] = (rule(r"(?P<number>\d{1,12})(?P<letters>[A-Za-z]{1,20})(?!\w)", _trailing),)
 # Words in small letters with a vowel never meet a rule here, unless one of these follows.
-FOLLOWED_BY = frozenset("$#♯+&/(_.0123456789@:²³ⁿ^\\'’")
+FOLLOWED_BY = frozenset("$#♯+&/(_.0123456789@:²³ⁿ₀₁₂₃₄₅₆₇₈₉^\\'’")

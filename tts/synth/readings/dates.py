@@ -38,6 +38,10 @@ _BEFORE_NUMBER = words(
     "room route highway flight bus channel gate platform suite apartment extension unit model area interstate"
 )
 _NO_PLURALS = words("was is has this as his its us across always perhaps does yes plus thus")
+_ZONE_AHEAD = re.compile(
+    r" (?:[ECMP][SD]?T|GMT|UTC|BST|CES?T|[IJK]ST|AE[SD]T|Eastern|Central|Mountain|Pacific|local|sharp)\b"
+)
+_BEFORE_DAY = words("on by to until till next last this every from")
 _BEFORE_DATE = words("on by until before after from since due dated till through")
 
 
@@ -146,6 +150,17 @@ def _looks_like_a_date(found: re.Match[str], passage: Passage) -> bool:
     return month <= 12 and 12 < day <= 31 and second not in (16, 20)
 
 
+def _dates(found: re.Match[str], passage: Passage) -> Said:
+    """3/18–3/22: two days, where one of them can be nothing else."""
+    said = []
+    for first, second in ((found["a"], found["b"]), (found["c"], found["d"])):
+        month, day = (int(second), int(first)) if passage.british else (int(first), int(second))
+        if not (1 <= month <= 12 and 1 <= day <= 31):
+            return None
+        said.append((_in_order(_MONTHS[month - 1], str(day), passage), day))
+    return " to ".join(date for date, _ in said) if max(day for _, day in said) > 12 else None
+
+
 def _year_and_month(found: re.Match[str], passage: Passage) -> Said:
     return f"{_MONTHS[int(found['month']) - 1]} {year(int(found['year']), passage.british)}"
 
@@ -177,11 +192,22 @@ def _time(found: re.Match[str], passage: Passage) -> Said:
     hour, minute, second = int(found["hour"]), found["minute"], found["second"]
     if hour > 24 or int(minute) > 59 or (found["sign"] == "." and not found["half"]):
         return None
+    if found[0] == "12:00" and passage.word_after(found.end()) in ("noon", "midnight"):
+        return "twelve"
+    if second and hour < 10 and len(found["hour"]) == 1 and not found["half"]:
+        return _elapsed(hour, minute, second, passage)
     if not found["half"]:
         return _clock(hour, minute, second, passage)
     whole = minute == "00" and not second
     spoken = cardinal(hour, passage.british) if whole else _clock(hour, minute, second, passage)
     return _with_half(found, passage, spoken)
+
+
+def _elapsed(hour: int, minute: str, second: str, passage: Passage) -> str:
+    """2:04:35 without a nought before it is how long something took."""
+    parts = ((hour, "hour"), (int(minute), "minute"), (int(second), "second"))
+    said = [f"{cardinal(n, passage.british)} {name}{'' if n == 1 else 's'}" for n, name in parts if n]
+    return " and ".join(filter(None, (", ".join(said[:-1]), said[-1]))) if said else "zero"
 
 
 def _hour(found: re.Match[str], passage: Passage) -> Said:
@@ -207,7 +233,8 @@ def _said_time(written: str, passage: Passage) -> str:
 def _with_half(found: re.Match[str], passage: Passage, spoken: str) -> Said:
     """Add A M or P M, as a word of its own where it is one, and keep a full stop that ends the sentence."""
     half = _half(found["half"])
-    if found["half"].endswith(".") and passage.ends_sentence(found.end("half")):
+    zone = _ZONE_AHEAD.match(passage.text, found.end("half"))
+    if found["half"].endswith(".") and not zone and passage.ends_sentence(found.end("half")):
         half += "."
     if found["gap"]:
         return [Reading(spoken, found.start(), found.start("gap")), Reading(half, *found.span("half"))]
@@ -225,6 +252,21 @@ def _days(found: re.Match[str], passage: Passage) -> Said:
     ]
 
 
+def _short_day(found: re.Match[str], passage: Passage) -> Said:
+    """Can we move it to Wed?"""
+    return DAYS[found[0]] if passage.word_before(found.start()).lower() in _BEFORE_DAY else None
+
+
+def _decades(found: re.Match[str], passage: Passage) -> Said:
+    """The '60s–'70s."""
+    first, last = (decade(int(found[group]), passage.british) for group in ("first", "last"))
+    return f"{first} to {last}"
+
+
+def _day_name(found: re.Match[str], passage: Passage) -> Said:
+    return DAYS[found[0]]
+
+
 def _full_name(written: str) -> str:
     name = written.rstrip(".")
     return DAYS.get(name[:3]) or _NAMES.get(name, name)
@@ -232,6 +274,8 @@ def _full_name(written: str) -> str:
 
 def _decade(found: re.Match[str], passage: Passage) -> Said:
     number = int(found["number"])
+    if passage.before(found.start()) in "=<>":
+        return None  # timeout=30s
     if number < 100 and (number < 20 or number % 10):
         return None
     if number >= 100 and (number % 10 or number == 1000):
@@ -288,6 +332,7 @@ DIGIT_RULES: tuple[Rule, ...] = (
         r"(?P<year>[12]\d{3}|(?<=[/])\d{2})(?![\d/]|\.\d)",
         _slashed,
     ),
+    rule(r"(?P<a>\d{1,2})/(?P<b>\d{1,2}) ?[-–—] ?(?P<c>\d{1,2})/(?P<d>\d{1,2})(?![\d/])", _dates),
     rule(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})(?![\d/.]\d|\d|[=+])", _month_and_day),
     rule(r"(?P<year>(?:19|20)\d{2})-(?P<month>0[1-9])(?![-\d])", _year_and_month),
     rule(
@@ -302,7 +347,7 @@ DIGIT_RULES: tuple[Rule, ...] = (
     ),
     rule(
         r"(?P<hour>\d{1,2})(?P<sign>[:.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:\.\d{1,6})?)?"
-        r"(?:(?P<gap>[ \u00a0])?(?P<half>[apAP](?:\.[mM]\.|[mM](?![\w]))))?(?![\d:])",
+        r"(?:(?P<gap>[ \u00a0])?(?P<half>[apAP](?:\.[mM]\.|[mM](?![\w]))))?(?![\d:]|,\d{3})",
         _time,
     ),
     rule(r"(?P<hour>\d{1,2})(?P<gap>[ \u00a0])?(?P<half>[apAP](?:\.[mM]\.|[mM](?![\w])))", _hour),
@@ -314,9 +359,18 @@ DIGIT_RULES: tuple[Rule, ...] = (
 _DAY_NAME = "(?:" + "|".join(DAYS.values()) + "|Tues|Thurs?|" + "|".join(DAYS) + r")\.?"
 _SPAN = r"(?P<first>{0})(?P<to> ?[-–—] ?)(?P<last>{0})(?!\w)"
 _MONTH_NAME = "(?:" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r")\.?"
-QUOTE_RULES: tuple[Rule, ...] = (rule(r"['’‘](?P<number>\d{2})(?P<tens>s)?(?![\w'’])", _short_year),)
+QUOTE_RULES: tuple[Rule, ...] = (
+    rule(r"['’‘](?P<first>[2-9]0)s ?[-–] ?['’‘]?(?P<last>[2-9]0)s\b", _decades),
+    rule(r"['’‘](?P<number>\d{2})(?P<tens>s)?(?![\w'’])", _short_year),
+)
 LETTER_RULES: tuple[Rule, ...] = (
     rule(_SPAN.format(_DAY_NAME), _days),
+    rule(
+        rf"(?:{'|'.join(DAYS)})(?=,? (?:\d{{1,2}}(?:[:–-]\d|(?:[ap]m|st|nd|rd|th)\b|[,.;)]|$)"
+        rf"|(?:{'|'.join(_NAMES)})\b))",
+        _day_name,
+    ),
+    rule(rf"(?:{'|'.join(DAYS)})(?![\w.'’-])", _short_day),
     rule(_SPAN.format(_MONTH_NAME) + r"(?! \d{1,2}\b)", _days),
     rule(rf"{_MONTH} (?P<days>{_DAY}{_TO_DAY})(?:,? {_YEAR})?", _month_first),
     rule(rf"{_MONTH},? {_YEAR}", _month_and_year),

@@ -4,7 +4,7 @@ import re
 
 import emoji
 
-from tts.synth.readings.numbers import digits
+from tts.synth.readings.numbers import digits, whole_number
 from tts.synth.readings.passage import Passage, Rule, Said, rule
 
 _EMOJI_LANGUAGES = {"e": "es", "f": "fr", "i": "it", "p": "pt", "j": "ja", "z": "zh"}
@@ -128,7 +128,14 @@ def _sign(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _greek(found: re.Match[str], passage: Passage) -> Said:
-    return _padded(found, passage, _GREEK[found[0]])
+    """A letter's name, which a hyphen may follow: the α-helix."""
+    return _padded(found, passage, _GREEK[found[0]]).rstrip(" " if passage.after(found.end()) == "-" else "")
+
+
+def _yields(found: re.Match[str], passage: Passage) -> Said:
+    """2H2 + O2 → 2H2O: an arrow between formulas."""
+    behind = passage.text[max(0, found.start() - 6) : found.start()]
+    return _padded(found, passage, "yields") if _FORMULA_BEHIND.search(behind) else None
 
 
 def _star(found: re.Match[str], passage: Passage) -> Said:
@@ -169,7 +176,9 @@ def _compare(found: re.Match[str], passage: Passage) -> Said:
     before, after = passage.before(found.start()), passage.after(found.end())
     sides = before + after
     compares = all(side == " " or side.isdigit() for side in sides) or (before in " (" and after.isdigit())
-    return _padded(found, passage, name) if compares and passage.word_before(found.start()) or after.isdigit() else ""
+    if compares and passage.word_before(found.start()) or after.isdigit():
+        return _padded(found, passage, name)
+    return " " if before.isalnum() and after.isalnum() else ""
 
 
 def _about(found: re.Match[str], passage: Passage) -> Said:
@@ -177,13 +186,26 @@ def _about(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _caret(found: re.Match[str], passage: Passage) -> Said:
-    return _padded(found, passage, "to the power of")
+    minus = "minus" if found["minus"] else ""
+    return _padded(found, passage, f"to the power of {minus}".strip())
 
 
 def _silent(found: re.Match[str], passage: Passage) -> Said:
-    """Nothing, or a gap where two words would grow together."""
+    """Nothing, or a gap where two words would grow together; in other languages than English $, ~, < and > may mean
+    something beside a number, and the phonemizer says them."""
+    if passage.language not in "ab" and _means_something(found, passage):
+        return None
     both = passage.before(found.start()).isalnum() and passage.after(found.end()).isalnum()
     return " " if both and found[0][0] not in "*_`®™\\" else ""
+
+
+def _means_something(found: re.Match[str], passage: Passage) -> bool:
+    before = passage.text[max(0, found.start() - 2) : found.start()].rstrip()
+    after = passage.text[found.end() : found.end() + 2].lstrip()
+    beside = before[-1:].isdecimal(), after[:1].isdecimal()
+    if found[0] == "//":
+        return before[-1:] == ":"  # of an address
+    return found[0] in "$~" and any(beside) or found[0] in "<>*" and all(beside)
 
 
 def _apart(found: re.Match[str], passage: Passage) -> Said:
@@ -198,7 +220,8 @@ def _superscript(found: re.Match[str], passage: Passage) -> Said:
     if found[0][0] in _LOWERED:
         return " " + digits(number) + (" " if passage.after(found.end()).isalnum() else "")
     operand = passage.before(found.start()).isdigit() or passage.before(found.start()) == ")"
-    return f" to the power of {digits(number)}" if operand and found[0] not in "¹²³" else None
+    single = len(found[0]) == 1 and found[0] in "¹²³"
+    return f" to the power of {whole_number(number, passage.british)}" if operand and not single else None
 
 
 def _one_mark(found: re.Match[str], passage: Passage) -> Said:
@@ -222,8 +245,9 @@ def _dash(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _option(found: re.Match[str], passage: Passage) -> Said:
-    """-x is an option; `-Yes` is dialogue."""
-    return f"dash {found['letter'].upper()}" if passage.before(found.start()).isspace() or found.start() == 0 else None
+    """-x and -rf are options; `-Yes` is dialogue."""
+    letters = " ".join(found["letter"].upper())
+    return f"dash {letters}" if passage.before(found.start()).isspace() or found.start() == 0 else None
 
 
 def _between_words(found: re.Match[str], passage: Passage) -> Said:
@@ -267,9 +291,13 @@ def _emoji_name(sign: str, passage: Passage, at: int, end: int) -> str:
     return f"{before}{name}{after}"
 
 
+_FORMULA_BEHIND = re.compile(r"[A-Z][a-z]?[\d₀-₉]? ?$")
 _OPERATOR = "|".join(sorted(map(re.escape, _OPERATORS), key=len, reverse=True))
 ENGLISH_RULES: tuple[Rule, ...] = (
+    rule(r"(?:→|->|⟶|⇌)(?= ?\d{0,2}(?:[A-Z][a-z]?){1,4}[\d₀-₉])", _yields),
+    rule("§§", lambda found, passage: _padded(found, passage, "sections")),
     rule(rf"(?:{_OPERATOR})(?![=<>|&+-])", _operator),
+    rule(r"[⁰¹²³⁴-⁹]{2,6}", _superscript),
     rule("[" + re.escape("".join(_SIGNS)) + "]", _sign),
     rule(r"\*(?!\*)", _star),
     rule(r"[-−] ?(?=[\d.])", _minus),
@@ -277,7 +305,7 @@ ENGLISH_RULES: tuple[Rule, ...] = (
     rule(r"[<>](?![<>])", _compare),
     rule(r"~(?=[$£€]?\d)", _about),
     rule(r"#(?= of )", lambda found, passage: "number"),
-    rule(r"\^(?=\w)", _caret),
+    rule(r"\^(?P<minus>[-−])?(?=\w)", _caret),
     rule(r"[⁰¹²³⁴-⁹₀-₉]{1,6}", _superscript),
     rule("[" + "".join(_GREEK) + r"](?![α-ωΑ-Ω])", _greek),
 )
@@ -286,7 +314,7 @@ RULES: tuple[Rule, ...] = (
     rule(r"\.{4,}", _ellipsis),
     rule(r"[!?]{2,}|,{2,}|;{2,}|:{3,}|…{2,}|、{2,}|。{2,}|[！？]{2,}", _one_mark),
     rule(r"-{2,}|[–—―]{2,}", _dash),
-    rule(r"-(?P<letter>[A-Za-z])(?![\w'’-])", _option),
+    rule(r"-(?P<letter>[A-Za-z]|[b-df-hj-np-tv-xz]{2,4})(?![\w'’-])", _option),
     rule(r"(?<=\w)::(?=\w)", lambda found, passage: " "),
     rule(r"[-–](?= )", _between_words),
     rule(r"\|", _apart),

@@ -32,7 +32,10 @@ def _at_line_start(found: re.Match[str], passage: Passage) -> Said:
 
 def _tag(found: re.Match[str], passage: Passage) -> Said:
     """A tag is nothing, but a line's end or a cell's is a pause."""
-    breaks = found["name"].lower() in ("br", "p", "div", "li", "tr", "td", "h1", "h2", "h3", "hr")
+    name = found["name"]
+    if passage.before(found.start()).isalnum() and name[0].isupper() and not name.isupper():
+        return None  # List<String>
+    breaks = name.lower() in ("br", "p", "div", "li", "tr", "td", "h1", "h2", "h3", "hr")
     return " " if breaks else ""
 
 
@@ -89,6 +92,7 @@ LINE_RULES: tuple[Rule, ...] = (
         _at_line_start,
     ),
     rule(r"#{1,6}[ \t]{1,8}", _at_line_start),
+    rule(r"\$[ \t]{1,2}(?=[a-z.])", _at_line_start),
     rule(r"[-*+•‣◦▪–][ \t]{1,8}(?:\[[ xX]\][ \t]{1,8})?(?=\S)", _at_line_start),
     rule(r"(?:>[ \t]){1,8}|>{1,3}(?![\d=.])", _at_line_start),
     rule(r"\[[^\[\]\n]{1,60}\]:[ \t]{1,4}<?(?:\w{1,8}:|[/.#])\S{0,500}[^\n]{0,200}(?=\n|$)", _at_line_start),

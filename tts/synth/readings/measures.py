@@ -2,6 +2,7 @@
 
 import re
 
+from tts.synth.readings.counts import is_named
 from tts.synth.readings.numbers import INTEGER, NUMBER, amount, cardinal, short
 from tts.synth.readings.passage import Passage, Rule, Said, rule, words
 from tts.synth.readings.reading import Reading
@@ -29,6 +30,7 @@ _VOLUMES = {
 _VOLUMES |= {
     "gal": "gallon",
     "pt": "point",
+    "pts": "point",
     "qt": "quart",
     "tsp": "teaspoon",
     "tbsp": "tablespoon",
@@ -104,7 +106,14 @@ _PHYSICAL |= {
     "fl oz": "fluid ounce",
     "sqft": "square foot|square feet",
     "MP": "megapixel",
+    "ly": "light year",
+    "cu ft": "cubic foot|cubic feet",
+    "sq in": "square inch|square inches",
+    "mmHg": "millimeter of mercury|millimeters of mercury",
+    "Mpc": "megaparsec",
+    "kpc": "kiloparsec",
 }
+_PHYSICAL |= {name.replace(" ", ". "): said for name, said in _PHYSICAL.items() if name[:3] in ("sq ", "cu ", "fl ")}
 _TIMES = {
     "s": "second",
     "sec": "second",
@@ -126,12 +135,16 @@ _TIMES |= {"wk": "week", "wks": "week", "mo": "month", "mos": "month"}
 _SCREEN = {"px": "pixel", "dpi": "D P I|D P I", "ppi": "P P I|P P I"}
 _UNITS: dict[str, str] = _LENGTHS | _WEIGHTS | _VOLUMES | _SPEEDS | _BYTES | _RATES | _BITS_ALONE | _ELECTRIC
 _UNITS |= _PHYSICAL | _TIMES | _SCREEN
+_UNITS |= {unit.replace("µ", "μ"): name for unit, name in _UNITS.items() if "µ" in unit}  # the sign and the letter
 
 # Words or names of other things when a space stands between: question 5 A, in 5 in every 10.
 _ATTACHED_ONLY = frozenset({"A", "N", "J", "F", "in", "pt", "t", "l", "ha", "mo", "cc", "MP"})
 # Abbreviations that take a full stop of their own.
 _DOTTED = words("ft in yd lb lbs oz mi sec secs min mins hr hrs yr yrs gal pt qt tsp tbsp wk wks mo mos sq")
-_HOLDERS = words("bag bottle jar box tank can bar drive disk run race walk hike radius lens note bill jug pack roll")
+_HOLDERS = words("""
+    bag bottle jar box tank can bar drive disk run race walk hike radius lens note bill jug pack roll wind winds gust
+    gusts limit zone
+""")
 _FRACTION_BEHIND = re.compile(r"(?P<whole>\d[ -])?(?:\d/\d{1,2}) $|(?P<whole2>\d)?[½⅓⅔¼¾⅛⅜⅝⅞] ?$")
 _SIZES = words("tall long wide high deep thick across")
 _SPACED_ONLY = frozenset({"K"})
@@ -197,15 +210,21 @@ def _fraction_of(found: re.Match[str], passage: Passage) -> Said:
 def _quantity(found: re.Match[str], passage: Passage) -> Said:
     unit, gap = found["unit"], found["gap"]
     dot = found["dot"] or ""
+    if unit == "N" and gap and dot:
+        return None  # Highway 101 N.
     sized = unit == "in" and passage.word_after(found.end()) in _SIZES
+    if not gap and len(unit) == 1 and is_named(found, passage):
+        return None
     if unit in _ATTACHED_ONLY and gap and not (dot or found["power"] or found["per"] or sized):
         return None
+    if unit == "bps" and found["number"].isdecimal() and int(found["number"]) < 1000:
+        return f"{_count(found, passage.british)} basis point{'s' if _is_many(found, passage) else ''}"
     if not gap and unit in _SPACED_ONLY:
         return None
-    if gap == "-" and not passage.after(found.end()).isspace():
+    if gap == "-" and not (passage.after(found.end()).isspace() or passage.after(found.end()) in "),"):
         return None
     spoken = _unit_words(found, passage)
-    keeps_stop = dot and (unit not in _DOTTED or passage.ends_sentence(found.end()))
+    keeps_stop = dot and (unit.split()[-1] not in _DOTTED or passage.ends_sentence(found.end()))
     spoken += "." if keeps_stop else ""
     count = _count(found, passage.british)
     if gap and gap != "-":
@@ -229,7 +248,9 @@ def _degrees(found: re.Match[str], passage: Passage) -> Said:
 
 def _position(found: re.Match[str], passage: Passage) -> Said:
     parts = [
-        f"{amount(found[part], passage.british)} {part}" for part in ("degrees", "minutes", "seconds") if found[part]
+        f"{amount(found[part].lstrip('0') or '0', passage.british)} {part}"
+        for part in ("degrees", "minutes", "seconds")
+        if found[part]
     ]
     return f"{' '.join(parts)} {_SIDES[found['side']]}"
 
@@ -259,9 +280,10 @@ def _inches(found: re.Match[str], passage: Passage) -> Said:
     if opened and found["mark"] == '"':
         return None
     following = passage.word_after(found.end())
-    if found["mark"] == '"' and not (following.islower() or passage.after(found.end()) in " x×,.)\n"):
+    labelled = _LABEL.match(passage.text, found.end()) is not None
+    if found["mark"] == '"' and not (following.islower() or labelled or passage.after(found.end()) in " x×,.)\n"):
         return None
-    attribute = passage.is_attribute(*found.span())
+    attribute = passage.is_attribute(*found.span()) or labelled
     one = "foot" if found["mark"] in "'′" else "inch"
     many = "feet" if one == "foot" else "inches"
     return f"{amount(found['number'], passage.british)} {one if attribute or found['number'] == '1' else many}"
@@ -273,13 +295,21 @@ def _is_screen(found: re.Match[str]) -> bool:
 
 def _dimensions(found: re.Match[str], passage: Passage) -> Said:
     british = passage.british
+    packs = found["glued"] and not found["third"] and re.match(r"\d{1,2} x ", found[0])
+    if packs and passage.word_after(found.end()).islower():
+        return (
+            f"{amount(found['number'], british)} {amount(found['to'], british)} {_name(found['glued'], False, british)}"
+        )
     say = short if _is_screen(found) else amount
     spoken = f"{say(found['number'], british)} by {say(found['to'], british)}"
-    return f"{spoken} by {amount(found['third'], british)}" if found["third"] else spoken
+    spoken += f" by {amount(found['third'], british)}" if found["third"] else ""
+    unit = found["unit"] or found["glued"]
+    return f"{spoken} {_name(unit, True, british)}" if unit else spoken
 
 
 def _times(found: re.Match[str], passage: Passage) -> Said:
-    return f"{amount(found['number'], passage.british)} times"
+    per = f" per {found['per']}" if found["per"] else ""
+    return f"{amount(found['number'], passage.british)} times{per}"
 
 
 def _bare_unit(found: re.Match[str], passage: Passage) -> Said:
@@ -292,6 +322,7 @@ def _sound_levels(found: re.Match[str], passage: Passage) -> Said:
     return f"{cardinal(int(found['number']), passage.british)} D"
 
 
+_LABEL = re.compile(r" (?:\d{1,2}K )?[A-Z]{2,8}\b")
 _DURATION_PART = re.compile(r"(\d{1,3}) ?([hms])")
 DIGIT_RULES: tuple[Rule, ...] = (
     rule(r"\d{1,3} ?h \d{1,2} ?m(?: \d{1,2} ?s)?\b|\d{1,3} ?m \d{1,2} ?s\b", _duration),
@@ -307,22 +338,25 @@ DIGIT_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<number>{NUMBER})(?P<mark>[\"”″'′])(?![\w])", _inches),
     rule(
         rf"(?P<number>{NUMBER})(?: ?[x×] ?)(?P<to>{NUMBER})"
-        rf"(?: ?[x×] ?(?P<third>{NUMBER}))?(?![\w=])(?! ?[=+])",
-        lambda found, passage: None if " × " in found[0] else _dimensions(found, passage),
+        rf"(?: ?[x×] ?(?P<third>{NUMBER}))?(?:(?P<glued>{_UNIT})| (?P<unit>{_UNIT}))?(?![\w=⁰-⁹²³^'])(?! ?[=+])",
+        lambda found, passage: (
+            None if " × " in found[0] and not (found["unit"] or found["glued"]) else _dimensions(found, passage)
+        ),
     ),
     rule(
-        rf"(?P<number>{NUMBER})[x×](?=\d)",
+        rf"(?P<number>{NUMBER})[x×](?=\d)(?!10[⁰-⁹²³^])",
         lambda found, passage: amount(found["number"], passage.british) + " by ",
     ),
-    rule(rf"(?P<number>{NUMBER})[x×](?![\w]| ?[-+=−] ?\w)", _times),
+    rule(rf"(?P<number>{NUMBER})[x×X](?:/(?P<per>day|week|month|year))?(?![\w]| ?[-+=−] ?\w)", _times),
     rule(
-        rf"{_QUANTITY}(?P<unit>{_UNIT})(?P<power>[²³]|\^[23]|(?<=[mtn])[23])?{_PER}"
+        rf"{_QUANTITY}(?P<unit>{_UNIT})(?P<power>[²³]|\^[23]|(?<=[mtn])[23])?(?:\.(?=/))?{_PER}"
         r"(?P<dot>\.(?!\w))?(?![\w'])",
         _quantity,
     ),
     rule(rf"(?P<number>{INTEGER})[dD]\b", _sound_levels),
 )
 LETTER_RULES: tuple[Rule, ...] = (
+    rule(r"mmHg(?!\w)", lambda found, passage: _name(found[0], True, passage.british)),
     rule(r"(?P<unit>tsp|tbsp|oz|lbs?|in|ft|mi|cm|mm|km|kg|hrs?|min|yd|pt|qt|gal)\b\.?(?!\w)", _fraction_of),
     rule(r"(?P<unit>km|m|MB|GB|kB|Mbit|Gbit|ft|mi|kg|mg)/(?P<per>h|hr|s|sec|min|L|ml)(?![\w/])", _bare_unit),
 )

@@ -77,6 +77,16 @@ _PERIODS |= {
     "oz": "ounce",
     "gal": "gallon",
     "GB": "gigabyte",
+    "TB": "terabyte",
+    "kWh": "kilowatt hour",
+    "MWh": "megawatt hour",
+    "bbl": "barrel",
+    "t": "ton",
+    "sqft": "square foot",
+    "m²": "square meter",
+    "m": "meter",
+    "km": "kilometer",
+    "mi": "mile",
     "min": "minute",
     "ea": "each",
 }
@@ -87,8 +97,8 @@ _MAGNITUDE = r"(?P<short>[kKmMbBtT]|[mb]il|[bmt]n|mm|BN|MN)(?![\w])"
 _LONG = r"(?P<gap>[ \u00a0-])(?P<long>hundred|thousand|million|billion|trillion)s?\b"
 _TO = rf"(?P<dash> ?[-–—] ?)(?:[$£€¥])?(?P<to>{NUMBER})"
 _PER = (
-    r"(?P<per>/(?:hour|hr|h|day|week|wk|month|mo|year|yr|person|kg|lb|oz|gal|unit|user|seat|share|GB|min|night|ea)"
-    r"\b)"
+    r"(?P<per>/(?:hour|hr|h|day|week|wk|month|mo|year|yr|person|head|kg|lb|oz|gal|unit|user|seat|share|GB|TB|min|night"
+    r"|ea|bbl|barrel|tonne|ton|t|kWh|MWh|sqft|acre|word|page|item|mile|mi|km|m²|m)(?!\w))"
 )
 _EUROPEAN = r"\d{1,3}(?:\.\d{3}){1,4},\d{2}(?!\d)"
 
@@ -152,7 +162,11 @@ def _cents(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _penny(found: re.Match[str], passage: Passage) -> Said:
-    return _count(int(found["number"]), "penny", "pence", passage.british) if passage.british else None
+    """50p in British English, 1,204.50p anywhere: a screen is 1080p."""
+    number = found["number"]
+    if not (passage.british or "." in number):
+        return None
+    return "one penny" if number == "1" else f"{amount(number, passage.british)} pence"
 
 
 def _to(found: re.Match[str], passage: Passage) -> Said:
@@ -166,12 +180,12 @@ SIGN_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?-?(?P<number>{NUMBER})(?:{_TO})?{_AFTER_SIGN}{_PER}?(?!\w)", _signed),
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?(?P<number>{NUMBER})", _signed),
 )
-TO_RULES: tuple[Rule, ...] = (rule(r"[-–—](?=[$£€]\d)", _to),)
+TO_RULES: tuple[Rule, ...] = (rule(r"[-–—](?=[$£€]\d|(?:noon|midnight|dusk|close)\b)", _to),)
 CODE_RULES: tuple[Rule, ...] = (rule(rf"{_CODE} ?(?P<number>{NUMBER}){_AFTER_SIGN}", _coded),)
 DIGIT_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<number>{_EUROPEAN}) ?(?P<sign>[£€])", _european),
     rule(rf"(?P<number>{NUMBER}){_AFTER_SIGN} ?(?P<sign>[€£¥₹])(?!\d)", _coded),
     rule(rf"(?P<number>{NUMBER}){_AFTER_SIGN} ?{_CODE}\b", _coded),
     rule(rf"(?P<number>{INTEGER}) ?¢", _cents),
-    rule(r"(?P<number>\d{1,3})p\b", _penny),
+    rule(rf"(?P<number>\d{{1,3}}(?!\d)|{INTEGER}\.\d{{1,3}})p\b", _penny),
 )

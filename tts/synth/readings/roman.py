@@ -21,6 +21,7 @@ _NUMBERED = words("""
     exhibit annex option plan
 """)
 _WORDS = words("MIX CD DC MD MC CV ID CIV DIV MM XL LI DI XXL CC MI DL LCD CM DM CL DVI XXX LLC MIX VI LC MCM DIM MILD")
+_SHORT_BEFORE = re.compile(r"\b(?:[Vv]ol|[Cc]h|[Ss]ec|[Aa]rt|[Ff]ig|[Pp]t|[Nn]o|[Bb]k|[Pp]p?)\. $")
 _ITEM_END = re.compile(r"\. {1,4}[A-Z]")
 _CENTURIES = words("century centuries dynasty")
 
@@ -38,6 +39,8 @@ def _numeral(found: re.Match[str], passage: Passage) -> Said:
     if not _VALID.fullmatch(numeral):
         return None
     number, before = _value(numeral), passage.word_before(found.start())
+    if _SHORT_BEFORE.search(passage.text, max(0, found.start() - 6), found.start()):
+        return cardinal(number, passage.british)
     spaced = passage.before(found.start()) in " \u00a0"
     spoken = _after(before, numeral, number, passage) if spaced and before else None
     if spoken is None and passage.word_after(found.end()).lower() in _CENTURIES:
@@ -49,6 +52,8 @@ def _numeral(found: re.Match[str], passage: Passage) -> Said:
 
 def _after(before: str, numeral: str, number: int, passage: Passage) -> str | None:
     if before.lower() in _NUMBERED:
+        return cardinal(number, passage.british)
+    if before in ("iPhone", "macOS", "iOS", "OS"):
         return cardinal(number, passage.british)
     if numeral == "I" or not before[0].isupper():
         return None
@@ -81,7 +86,19 @@ def _first(found: re.Match[str], passage: Passage) -> Said:
     return "the first" if ruler and ends else None
 
 
+def _small(found: re.Match[str], passage: Passage) -> Said:
+    """Act III, scene ii; p. xiv."""
+    numeral, before = found[0].upper(), passage.word_before(found.start())
+    named = before.lower() in _NUMBERED | {"page", "pages"}
+    short_form = _SHORT_BEFORE.search(passage.text, max(0, found.start() - 6), found.start())
+    if not (named or short_form) or not _VALID.fullmatch(numeral):
+        return None
+    return cardinal(_value(numeral), passage.british)
+
+
+WATCHED = words("ii iii iv vi vii viii ix xi xii xiii xiv xvi xvii xviii xix")
 LETTER_RULES: tuple[Rule, ...] = (
+    rule(r"[ivxl]{1,8}(?![\w'’./-])", _small),
     rule(r"I(?=[\s,.;:)]|$)", _first),
     rule(r"(?P<numeral>[IVXLCDM]{1,15})(?P<possessive>['’]s)?(?![\w'’.&/-]\w|\w)", _numeral),
 )

@@ -21,13 +21,15 @@ from tts.synth.readings.passage import Passage, Rules
 from tts.synth.readings.reading import Reading
 
 # A word, a digit, a gap or a mark; bounded, because a rule may take less than a token.
-_TOKEN = re.compile(r"[^\W\d_½-¾⅐-⅞Ͱ-Ͽ]{1,64}(?:['’][^\W\d_]{1,64}){0,3}|\d|\s{1,256}|.", re.DOTALL)
+_TOKEN = re.compile(r"[^\W\d_½-¾⅐-⅞Ͱ-Ͽ₀-₉]{1,64}(?:['’][^\W\d_]{1,64}){0,3}|\d|\s{1,256}|.", re.DOTALL)
 _WORDS = re.compile(r"\s+|\S+")
 # A short number that nothing but a mark follows: no rule but the plainest can want it.
-_LONELY = re.compile(r"\d{1,3}(?=[,;!?)](?!\d\d))")
+_LONELY = re.compile(r"\d{1,3}(?=[,;?)](?!\d\d)|!(?! ?[=+*/×÷\d]))")
+_PICTURE = re.compile("[\u203c-\U0001faff]|[\u00a9\u00ae#*0-9](?=[\ufe0f\u20e3])")
 _MAIL_AHEAD = re.compile(r"@[A-Za-z0-9-]{1,63}\.")
 # The same mark over and over is not read, other than the ones that have rules for that.
 _REPEATED = re.compile(r"([^\w\s.,;:!?…。、\-–—=*_`#~+\"'])\1{2,}")
+_WATCHED = abbreviations.WATCHED | roman.WATCHED | frozenset(map(str.lower, dates.DAYS))
 _VOWEL = re.compile(r"[aeiouyAEIOUYÀ-ɏ]|[^\x00-ɏ]")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -70,7 +72,7 @@ _MARK = Rules(*marks.RULES)
 _MARKUP = Rules(*markup.RULES)
 _LINE = Rules(*markup.LINE_RULES)
 _SPACE = Rules(*markup.SPACE_RULES)
-_LINE_STARTERS = frozenset("`~-=*_|:#+•‣◦▪–>[")
+_LINE_STARTERS = frozenset("$`~-=*_|:#+•‣◦▪–>[")
 
 _Found = tuple[Sequence[Reading], int] | None
 
@@ -86,6 +88,18 @@ def read(text: str, language: str = "a", *, emoji: bool = True) -> list[Reading]
     plain = clean(text, wide=language in "jz")
     passage = Passage(plain.text, language, emoji)
     return list(_merged(text, _written(plain, text, _scan(passage)))) or [Reading("", 0, len(text))]
+
+
+def without_emoji(text: str) -> list[Reading]:
+    """The text as it is written, with its emoji silent."""
+    passage = Passage(text, "a", emoji=False)
+    readings, at = [], 0
+    for found in _PICTURE.finditer(text):
+        silent = None if found.start() < at else _emoji(passage, found[0], found.start())
+        if silent is not None:
+            readings += [Reading(text[at : found.start()], at, found.start()), *silent[0]]
+            at = silent[1]
+    return [*readings, Reading(text[at:], at, len(text))]
 
 
 def _scan(passage: Passage) -> Iterator[Reading]:
@@ -132,7 +146,7 @@ def _is_special(word: str, passage: Passage, end: int) -> bool:
         return True
     if word[:3] in _MONTHS or not _VOWEL.search(word):
         return True
-    return word.lower() in abbreviations.WATCHED or after in "-–+" and _goes_on(word, passage, end)
+    return word.lower() in _WATCHED or after in "-–+" and _goes_on(word, passage, end)
 
 
 def _dot_matters(word: str, passage: Passage, end: int) -> bool:

@@ -1,0 +1,133 @@
+"""Which of its senses a heteronym has, where the words beside it tell better than the tagger does.
+
+A tag chooses the pronunciation in the lexicon; a few words have only one there, and are said as another spelling.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+# Spelt alike and said differently as a verb.
+_VERBS = _words("""
+    close read live lead wind tear bow use record present object produce project conduct contract conflict permit
+    refuse desert estimate separate graduate duplicate excuse advocate attribute increase decrease insult perfect
+    suspect subject house import export transport protest progress rebel reject convict contest contrast convert
+    discount extract impact moderate delegate deliberate alternate articulate appropriate approximate animate abuse
+    polish
+""")
+_OBJECTS = _words("the a an this that these those my your his her its our their it him them me us")
+_SUBJECTS = _words("i you we they")
+_BEFORE_VERB = _words("""
+    can can't cannot could couldn't will won't would wouldn't shall shan't should shouldn't may might must mustn't
+    don't doesn't didn't do did does let's please i'll you'll we'll they'll he'll she'll i'd you'd we'd they'd
+""")
+_BEFORE_SUBJECT = _words("""
+    if when as and but that because while before after do did can will would should could may might must until where how
+    what why unless since so or whenever once though although
+""")
+_BE = _words("am is are was were be been being isn't aren't wasn't weren't")
+_PLACE = 5
+"""Words on either side that a clue may look at."""
+
+
+class _Clue(NamedTuple):
+    """What the words before and after (in small letters) look like when `word` has the sense of `tag`."""
+
+    word: str
+    tag: str
+    before: str = ""
+    after: str = ""
+
+
+_CLUES = (
+    _Clue("bow", "VB", r"\b(?:takes?|took|taken|taking) (?:a|another|one last|his|her|their|the|your) $"),
+    _Clue("bow", "VB", after=r"(?:and stern\b|of (?:the|a|his|her|their|our|my) (?:ship|boat|vessel|yacht|canoe))"),
+    _Clue("bow", "NN", r"\b(?:ties?|tied|tying|shot|shoot|his|her|draws?|drew) (?:a|the|his|her|my) $"),
+    _Clue("tear", "VB", r"\b(?:a|the|this|that) $", r"in (?:the|my|his|her|your|their|its|this) (?!.{0,20}\beye)"),
+    _Clue("dove", "VBD", r"\b(?:he|she|they|i|we|it|who|and|then) $", r"(?:into|in|under|off|down|through|for|head)\b"),
+    _Clue(
+        "bass", "NN", r"\b(?:sea|striped|\w+mouth|wild|grilled|fried|baked|caught|catch)(?: (?:a|an|some|the|big))* $"
+    ),
+    _Clue("bass", "NN", after=r"(?:fish|fishing|lake|boat|fillets?|swims?|swam)\b"),
+    _Clue("bass", "JJ"),
+    _Clue("minute", "JJ", after=r"(?:amounts?|quantit|details?|particles?|traces?|differences?|changes?|fractions?)"),
+    _Clue(
+        "content", "JJ", r"\b(?:feels?|felt|seem(?:s|ed)?|looked|am|is|are|was|were|be|quite) $", r"(?:with|to|\W|$)"
+    ),
+    _Clue("wound", "VBD", r"\b(?:he|she|they|i|we|it|who) $", r"(?:the|up|down|around|through|his|her|it|its|a)\b"),
+)
+_METAL = re.compile(
+    r"\b(?:of|tin and|copper and|zinc and|with|molten|contains?|containing|like) \*"
+    r"(?: (?:and|or|in|from|is|was|has|\W)|$)"
+    r"|\* (?:poison\w*|pencils?|pip\w+|paints?|acid|shot|bullets?|weights?|batter\w+|levels?|content|ore|mines?|oxide"
+    r"|in (?:the|their|our|your) (?:water|paint|soil|blood|air|gas|petrol|pipes)"
+    r"|glass|exposure|contamination|solder|apron|foil)\b"
+)
+_NUMB = re.compile(r"\b(?:is|are|was|were|feels?|felt|even|much|get|gets|got) \* than\b")
+_RESUME = re.compile(
+    r"\b(?:a|my|your|his|her|their|the|our|updated) \*(?: (?:and|to|with|is|was|builder|template|by)\b|[.,!?]|$)"
+)
+
+
+RESPELLED = frozenset({"lead", "number", "polish", "resume", "résumé", "resumé"})
+"""Words that `respelled` may look up under another spelling."""
+
+
+def corrected(words: Sequence[str], tags: list[str]) -> list[str]:
+    """The tags of a sentence's words, with those of its heteronyms mended."""
+    for at, word in enumerate(words):
+        folded = word.lower()
+        if folded in _VERBS and (at == 0 or not tags[at].startswith("V")) and _is_verb(words, at):
+            tags[at] = "VB"
+        if folded in _CLUED:
+            tags[at] = next((clue.tag for clue in _CLUES if clue.word == folded and _fits(clue, words, at)), tags[at])
+    return tags
+
+
+def respelled(words: Sequence[str], at: int, tag: str) -> str:
+    """The word as it is to be looked up: lead, the metal, is said like led."""
+    word = words[at]
+    folded = word.lower()
+    if folded == "polish" and tag.startswith("V"):
+        return folded
+    near = " ".join([*_folded(words[max(0, at - _PLACE) : at]), "*", *_folded(words[at + 1 : at + 1 + _PLACE])])
+    if folded == "lead" and _METAL.search(near):
+        return "Led" if word[0].isupper() else "led"
+    if folded == "number" and _NUMB.search(near):
+        return "nummer"
+    if "é" in folded or folded == "resume" and _RESUME.search(near):
+        return "rezzamay"
+    return word
+
+
+_CLUED = frozenset(clue.word for clue in _CLUES)
+
+
+def _is_verb(words: Sequence[str], at: int) -> bool:
+    """Whether a word can only be a verb: an order, or one behind a subject or a modal verb."""
+    if at == 0:
+        return len(words) > 1 and words[1].lower() in _OBJECTS
+    before = words[at - 1].lower().replace("’", "'")
+    if before in _BEFORE_VERB:
+        return True
+    if before not in _SUBJECTS or at == 1:
+        return before in _SUBJECTS
+    ahead = words[at - 2].lower()
+    return (
+        ahead in _BEFORE_SUBJECT or not ahead.isalpha() if before == "you" else ahead not in _BE
+    )  # "gave you separate"
+
+
+def _fits(clue: _Clue, words: Sequence[str], at: int) -> bool:
+    before = "".join(f"{word} " for word in _folded(words[max(0, at - _PLACE) : at]))
+    after = " ".join(_folded(words[at + 1 : at + 1 + _PLACE]))
+    return bool(re.search(clue.before, before) and re.match(clue.after, after))
+
+
+def _folded(words: Sequence[str]) -> list[str]:
+    return [word.lower() for word in words]
