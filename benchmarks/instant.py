@@ -21,6 +21,8 @@ class Instant:
     """A worker that has its sound ready: a hum, as long as the words would take."""
 
     ready = True
+    asleep = False
+    restarts = 0
 
     def start(self) -> None:
         """Nothing to load."""
@@ -31,6 +33,9 @@ class Instant:
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
         raise Unsupported("A hum has no phonemes.")
+
+    def rest(self) -> None:
+        """It does nothing else."""
 
     def cancel(self) -> None:
         """It is never under way for long."""

@@ -14,6 +14,7 @@ import pytest
 from benchmarks import texts
 from benchmarks.answers import Answer, NoAnswer, doubt
 from benchmarks.competitors import instant
+from benchmarks.instant import Instant
 from benchmarks.measure import Kind, Load, Sample, ask, take_turns
 from benchmarks.report import save_json, table
 from benchmarks.results import Results, percentile, rows
@@ -21,6 +22,7 @@ from benchmarks.run import Plan, carry_out
 from benchmarks.servers import CommandRuns, Server, Speaker, StartFailed, assemble
 from tests.fakes.humming_server import MOMENT, RATE, hum
 from tests.listening.sound import Samples, Sound, wav_bytes
+from tts.engines.base import Worker
 
 ROOT = Path(__file__).parents[1]
 TEN_WORDS = "the quick brown fox jumps over the lazy dog again"
@@ -195,3 +197,9 @@ def test_the_instant_server_answers_like_the_real_one() -> None:
         server.close()
     assert sample.error == ""
     assert sample.audio == pytest.approx(3.3, abs=0.3)
+
+
+def test_the_instant_worker_is_a_worker() -> None:
+    """Its driver calls what an idle moment wants, too, long after the benchmark's first request."""
+    wanted = [name for name in vars(Worker) if not name.startswith("_")]
+    assert wanted and not [name for name in wanted if not hasattr(Instant, name)]
