@@ -33,7 +33,7 @@ def read_pdf(path: Path, limits: BookLimits, field: str) -> Book:
             return Book(title, author, _language(reader), chapters)
     except LimitReachedError as exc:
         raise TooLarge(f"{field} unpacks to more than a PDF should ({exc}).", field) from exc
-    except DependencyError as exc:
+    except (DependencyError, NotImplementedError) as exc:  # a protection that is not known
         raise _protected(field) from exc
     # Damaged files make the parser trip in many ways; see the "Robustness" notes of pypdf.
     except (PyPdfError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as exc:
