@@ -50,6 +50,8 @@ BYTES_A_CHARACTER = 12
 """Longest that JSON writes one character: two \\u escapes."""
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 """What this machine calls itself: its own health check asks by these names, whatever strangers must use."""
+SECRETS = (variable("API_KEY"), variable("BROKER"), variable("RESULTS"))
+"""Settings that hold keys or passwords: no child process inherits them."""
 WHOLE_RUN = Sizes(first=2000, longest=2000)
 """Utterances of a command that loads its model on every run: as few as its time limit allows."""
 
@@ -268,6 +270,8 @@ def main(arguments: list[str] | None = None) -> None:
         working = words[:1] == ["worker"]
         os.environ.update(given(words[working:]))  # where a command of ours finds its settings, too
         config = Config.from_environment(os.environ)
+        for name in SECRETS:  # workers, readers of books and commands have no use for them
+            os.environ.pop(name, None)
         logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)
         if working:
             sys.exit(work(config))

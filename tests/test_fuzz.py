@@ -73,6 +73,11 @@ FOUND_BY_MUTATION = {
         f'<w:document xmlns:w="{WORD}"><w:body><w:tbl><w:tr><w:tc><w:tcPr><w:vMerge/></w:tcPr></w:tc></w:tr></w:tbl>'
         "</w:body></w:document>",
     ),
+    "a style that names none": (
+        "docx",
+        f'<w:document xmlns:w="{WORD}"><w:body><w:p><w:pPr><w:pStyle/></w:pPr><w:r><w:t>a</w:t></w:r></w:p></w:body>'
+        "</w:document>     ",
+    ),
     "a PDF's protection of another kind": (
         "pdf",
         "%PDF-1.4\ntrailer<</Root 1 0 R/Prev 9/Enc"

@@ -152,7 +152,7 @@ def voice_blend(name: str) -> None:
     try:
         voice = find_voice(name)
     except BadRequest as exc:
-        assert len(exc.message) < 400
+        assert len(exc.message) < 1_000
         return
     weights = [weight for _, weight in voice.parts]
     assert 0 < len(weights) <= 10 and all(map(math.isfinite, weights))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from docx import Document
 from docx.document import Document as WordDocument
+from docx.exceptions import PythonDocxError
 from docx.opc.exceptions import OpcError
 from docx.table import Table
 from docx.text.paragraph import Paragraph
@@ -23,7 +24,16 @@ from tts.speech.errors import BadRequest
 
 # The library takes each part to be what its name says: one of another kind makes it trip in many ways.
 _DAMAGED = (
-    *(OpcError, etree.LxmlError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError),
+    *(
+        OpcError,
+        PythonDocxError,
+        etree.LxmlError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+    ),
     *(ValueError, LookupError, TypeError, AttributeError, RecursionError),
 )
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
