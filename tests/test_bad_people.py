@@ -20,6 +20,7 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import exchange
 from tests.fuzz import blowups, targets
+from tests.test_serving import FAKE_KOKORO, process
 from tts.api import access
 from tts.engines import logs
 
@@ -66,6 +67,28 @@ def test_neither_keys_nor_what_was_said_reach_the_log(tmp_path: Path, capfd: pyt
     log = capfd.readouterr().err
     assert log.count('"route": "/synthesize"') == 12
     assert KEY not in log and SECRET_TEXT not in log
+
+
+TELLING_COMMAND = """
+import os, runpy
+with open({file!r}, "a") as told:
+    told.write(" ".join(os.environ))
+runpy.run_path({command!r}, run_name="__main__")
+"""
+
+
+def test_no_child_inherits_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "told"
+    script = tmp_path / "telling.py"
+    script.write_text(TELLING_COMMAND.format(file=str(told), command=FAKE_KOKORO), "utf-8")
+    monkeypatch.setenv("KOKORO_API_KEY", KEY)
+    monkeypatch.setenv("KOKORO_BROKER", f"redis://:{KEY}@broker")
+    command = subprocess.list2cmdline([sys.executable, str(script)])
+    with process(tmp_path, "--kokoro-command", command) as (_, address):
+        assert httpx.post(f"{address}/synthesize", json={"text": "Hi."}, headers=BEARER).status_code == 200
+        assert httpx.post(f"{address}/synthesize", json={"text": "Hi."}).status_code == 401
+    names = told.read_text("utf-8").split()
+    assert "PATH" in names and not {"KOKORO_API_KEY", "KOKORO_BROKER"} & set(names)
 
 
 # --- Hosts, origins and rates ----------------------------------------------------------------------------------------

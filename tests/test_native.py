@@ -268,7 +268,14 @@ REFUSED: list[tuple[str, Any, str | None, int, str | None, str]] = [
     ),
     ("a number language", f'{{{T}, "language": 7}}', JSON, 400, "language", "language is 7"),
     ("a text stream", f'{{{T}, "stream": "yes"}}', JSON, 400, "stream", "stream is 'yes'"),
-    ("a low rate", f'{{{T}, "sample_rate": 7999}}', JSON, 400, "sample_rate", "7999: expected a number from 8000 to 48000"),
+    (
+        "a low rate",
+        f'{{{T}, "sample_rate": 7999}}',
+        JSON,
+        400,
+        "sample_rate",
+        "7999: expected a number from 8000 to 48000",
+    ),
     ("half a rate", f'{{{T}, "sample_rate": 24000.5}}', JSON, 400, "sample_rate", "sample_rate is 24000.5"),
 ]
 

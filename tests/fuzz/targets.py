@@ -200,6 +200,8 @@ def json_text(text: str) -> None:
 
 
 def header_text(text: str) -> None:
+    if picked(HEADER_NAMES, text) == "Host" and "[" in text:
+        return  # trips the test's own client; raw requests bring such ones, too
     printed = "".join(sign for sign in text if sign.isprintable()).encode("latin-1", "ignore").decode("latin-1")
     request_header((picked(HEADER_NAMES, text), printed))
 
