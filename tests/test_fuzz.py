@@ -90,6 +90,16 @@ FOUND_BY_MUTATION = {
         "pdf",
         "%PDF-1.4\ntrailer<</Root 1 0 /V 1/R 2/O()/U()/P 1R/Prev 9/Encrypt<</Filter/Standard>>>>\nstartxref\n0\n%%EOF",
     ),
+    "a page that sets its matrix to words": (
+        "pdf",
+        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R/Outlines 5 0 R>>endobj\n2 0 obj<</Type/Pages/Ki"
+        "ds[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 "
+        "R/Resources<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>endobj\n4 0 obj"
+        "<</Length 36>>stream\nBT /F1 12 Tf 1 0 0 1 0 0 lines 9 0 R\n>>\nendobTm (Hi there.) Tj ET\nend"
+        "stream endobn \n0000000102 00000 n \n0000000161 00000 n \n0000000226 00000 n \n0000000296 0000"
+        "0 n \n0000000428 00000 n \n0000000527 00000 n \n0000000575 00000 n \n0000000639 00000 n \ntrail"
+        "er\n<<\n/Size 10\n/Root 3 0 R\n/Info 1 0 R\n>>\nstartxref\n694\n%%EO",
+    ),
     "a failure that is a list": ("cluster answer", '{"failure": [1]}'),
     "a file that has no sound": ("cluster answer", '{"sound": "[[]]", "words": "[]"}'),
     "a key in the line after the one it belongs to, repeated in the refusal": (

@@ -5,9 +5,11 @@ TARGETS are cases that are made by rules; MUTATED are texts that are made of the
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import math
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -60,7 +62,9 @@ REFUSED = (400, 401, 403, 404, 405, 409, 413, 415, 429, 501, 503, 504, 507)
 
 @cache
 def folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="kokoro-fuzz-"))
+    made = Path(tempfile.mkdtemp(prefix="kokoro-fuzz-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
 
 
 @cache
