@@ -20,7 +20,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from config import Config, ConfigError, flag, variable
+from config import Config, ConfigError, flag, forget_secrets, variable
 from tts import __version__
 from tts.api import access, description, jobs, kokoro, native, openai, operator, page, responses, tracing
 from tts.api.bodies import Limits
@@ -50,8 +50,6 @@ BYTES_A_CHARACTER = 12
 """Longest that JSON writes one character: two \\u escapes."""
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 """What this machine calls itself: its own health check asks by these names, whatever strangers must use."""
-SECRETS = (variable("API_KEY"), variable("BROKER"), variable("RESULTS"))
-"""Settings that hold keys or passwords: no child process inherits them."""
 WHOLE_RUN = Sizes(first=2000, longest=2000)
 """Utterances of a command that loads its model on every run: as few as its time limit allows."""
 
@@ -270,8 +268,7 @@ def main(arguments: list[str] | None = None) -> None:
         working = words[:1] == ["worker"]
         os.environ.update(given(words[working:]))  # where a command of ours finds its settings, too
         config = Config.from_environment(os.environ)
-        for name in SECRETS:  # workers, readers of books and commands have no use for them
-            os.environ.pop(name, None)
+        forget_secrets(os.environ)  # workers, readers of books and commands have no use for them
         logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)
         if working:
             sys.exit(work(config))
