@@ -76,7 +76,7 @@ FOUND_BY_MUTATION = {
     "a style that names none": (
         "docx",
         f'<w:document xmlns:w="{WORD}"><w:body><w:p><w:pPr><w:pStyle/></w:pPr><w:r><w:t>a</w:t></w:r></w:p></w:body>'
-        "</w:document>     ",
+        "</w:document>",
     ),
     "a PDF's protection of another kind": (
         "pdf",

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from docx import Document
 from docx.document import Document as WordDocument
-from docx.exceptions import PythonDocxError
 from docx.opc.exceptions import OpcError
+from docx.oxml.exceptions import XmlchemyError
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 from lxml import etree  # type: ignore[import-untyped]
@@ -26,7 +26,7 @@ from tts.speech.errors import BadRequest
 _DAMAGED = (
     *(
         OpcError,
-        PythonDocxError,
+        XmlchemyError,
         etree.LxmlError,
         zipfile.BadZipFile,
         zlib.error,
