@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -23,6 +23,10 @@ WYOMING_ADDRESS = "0.0.0.0:10200"
 REDIS = ("redis", "rediss", "redis+socket")
 RABBIT = ("amqp", "amqps", "pyamqp")
 """Schemes of the addresses that a cluster may meet at."""
+
+
+SECRETS = ("API_KEY", "BROKER", "RESULTS")
+"""Settings that hold keys or passwords."""
 
 
 class ConfigError(Exception):
@@ -268,6 +272,12 @@ class Config:
 def variable(name: str) -> str:
     """The environment's name of a setting; KOKORO_COMMAND begins with the prefix already."""
     return name if name.startswith(PREFIX) else PREFIX + name
+
+
+def forget_secrets(environment: MutableMapping[str, str]) -> None:
+    """Take the settings that hold secrets out, so that no child process inherits them."""
+    for name in SECRETS:
+        environment.pop(variable(name), None)
 
 
 def flag(name: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import asdict, fields
 
 from flask import Flask
 
-from config import Config, ConfigError, flag, variable
+from config import Config, ConfigError, flag, forget_secrets, variable
 from tts import __version__
 from tts.api import access, description, jobs, kokoro, native, openai, operator, page, responses, tracing
 from tts.api.cache import Answers
@@ -100,6 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
         working = words[:1] == ["worker"]
         os.environ.update(given(words[working:]))  # where a command of ours finds its settings, too
         config = Config.from_environment(os.environ)
+        forget_secrets(os.environ)  # workers, readers of books and commands have no use for them
         logs.begin(config.LOG_LEVEL, config.LOG_FORMAT, "machine" if working else "")
         if working:
             sys.exit(work(config))

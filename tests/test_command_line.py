@@ -144,6 +144,20 @@ def test_say_writes_the_format_that_is_meant(
     assert out.read_bytes().startswith(magic) and f"Spoken into {out}" in told.output
 
 
+@pytest.mark.parametrize("name", ["x.ogg", "x.txt", "x.mp3.part"])
+def test_say_writes_no_sound_into_what_is_called_something_else(server: str, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    told = run("say", "Hi.", "-o", str(out), KOKORO_SERVER=server, KOKORO_API_KEY="secret")
+    assert told.exit_code == 1 and f"{name} is no name for sound: end it with .wav, .mp3" in told.output
+    assert not out.exists()
+    for option in (["-f", "opus"], []):
+        plain = out if option else tmp_path / "x"
+        assert (
+            run("say", "Hi.", "-o", str(plain), *option, KOKORO_SERVER=server, KOKORO_API_KEY="secret").exit_code == 0
+        )
+        assert plain.stat().st_size > 100
+
+
 def test_say_reads_stdin(server: str, engine: FakeEngine, tmp_path: Path) -> None:
     text = "\ufeffGrüße, and a second line.\nIt follows."
     environment = {"KOKORO_SERVER": server, "KOKORO_API_KEY": "secret"}

@@ -143,3 +143,15 @@ def test_the_page_asks_nobody_else(app: Flask) -> None:
     assert page.content_type == "text/html; charset=utf-8"
     assert re.findall(r"(?:https?:)?//\w[^\s\"']*", page.text) == []
     assert 'fetch("openapi.json")' in page.text
+
+
+def test_the_bounds_of_numbers_are_described(tmp_path: Path) -> None:
+    told = make_app(tmp_path, FakeEngine()).test_client().get("/openapi.json").get_json()
+    fields = told["components"]["schemas"]["NativeBody"]["properties"]
+    bounds = {
+        name: (kind["minimum"], kind["maximum"])
+        for name, field in fields.items()
+        for kind in field.get("anyOf", ())
+        if "minimum" in kind
+    }
+    assert bounds == {"speed": (0.25, 4.0), "sample_rate": (8000, 48000), "loudness": (-40, -5)}

@@ -77,7 +77,10 @@ def test_what_only_some_may_import(names: set[str], places: tuple[str, ...]) -> 
 def test_nobody_reads_the_environment_but_config() -> None:
     """Programs hand it to config whole, and an engine hands it on to its children: nobody else may look into it."""
     handing_on = {
-        "kokoro_tts_api": ("os.environ.update(given(words[working:]))", "Config.from_environment(os.environ)"),
+        "kokoro_tts_api": (
+            *("os.environ.update(given(words[working:]))", "Config.from_environment(os.environ)"),
+            "forget_secrets(os.environ)",
+        ),
         "tts/command/options": ("Config.from_environment(os.environ)",),
         "tts/synth/cli": ("Config.from_environment(os.environ)",),
         "tts/engines/command": ("{**os.environ, ",),

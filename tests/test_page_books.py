@@ -134,3 +134,12 @@ def test_books_are_shown_once_there_is_a_key(page: Page) -> None:
     with page.expect_download(timeout=20_000) as download:
         page.get_by_role("button", name="Download Short").click()
     assert download.value.suggested_filename == "Short.m4b"
+
+
+def test_a_file_of_another_kind_is_refused_and_not_tried_again(page: Page, app: Flask) -> None:
+    hand_in(page, {"name": "book.exe", "mimeType": "application/octet-stream", "buffer": b"x"})
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("This can't be spoken as it stands")
+    expect(alert).to_contain_text("file is a .exe: expected .txt")
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    assert not jobs(app)

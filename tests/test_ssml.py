@@ -94,6 +94,9 @@ def test_places_are_those_of_the_text_as_sent() -> None:
         ("<p>" * 40 + "</p>" * 40, "at most 32 tags"),
         ("<b>x", "not well-formed|<b>"),
         ("&nbsp;", "not well-formed"),
+        (f"<sub alias='{'7' * 1_001}'>x</sub>", "<sub> with 1001 characters.*up to 1000"),
+        (f"<phoneme ph='{'a' * 1_001}'>x</phoneme>", "<phoneme> with 1001 characters"),
+        (f"<say-as interpret-as='characters'>{'a' * 400}</say-as>", "<say-as> with 1198 characters"),
     ],
 )
 def test_what_is_wrong_is_named(inside: str, message: str) -> None:

@@ -220,7 +220,9 @@ def test_it_says_why_not_and_goes_on(asked: Synthesize, engine: FakeEngine, word
         talk(server, ask)
 
 
-@pytest.mark.parametrize("line", [b"[]\n", b"{}\n", b'{"type": "synthesize"}\n', b"GET / HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "line", [b"[]\n", b"[" * 60_000 + b"\n", b"{}\n", b'{"type": "synthesize"}\n', b"GET / HTTP/1.1\r\n\r\n"]
+)
 def test_what_is_no_event_ends_that_conversation_alone(line: bytes) -> None:
     with serving(FakeEngine(SECONDS)) as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
@@ -232,6 +234,75 @@ def test_what_is_no_event_ends_that_conversation_alone(line: bytes) -> None:
             assert len(await heard(client)) == SAMPLES
 
         talk(server, ask)
+
+
+async def hung_up(reader: asyncio.StreamReader) -> bool:
+    return await reader.read() == b""
+
+
+@pytest.mark.parametrize(
+    "header", ['{"type": "ping", "data_length": 1000000000}', '{"type": "x", "payload_length": 9999999}']
+)
+def test_what_would_fill_the_memory_is_not_read(header: str) -> None:
+    async def send(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(header.encode() + b"\n" + b"x" * 70_000)
+        async with asyncio.timeout(10):
+            assert await hung_up(reader)
+        writer.close()
+
+    with serving(FakeEngine()) as server:
+        asyncio.run(send(server.port))
+
+
+def test_text_in_pieces_has_the_same_limit() -> None:
+    async def ask(client: AsyncTcpClient) -> None:
+        await client.write_event(SynthesizeStart().event())
+        for _ in range(3):
+            await client.write_event(SynthesizeChunk("<speak>" + "a" * 50).event())
+        found = [event async for event in events(client, SynthesizeStopped.is_type)]
+        assert "expected at most 100" in Error.from_event(found[-1]).text
+
+    with serving(FakeEngine(), MAX_TEXT_LENGTH=100) as server:
+        talk(server, ask)
+
+
+def test_text_without_an_end_is_spoken_before_it_has_one() -> None:
+    async def ask(client: AsyncTcpClient) -> None:
+        await client.write_event(SynthesizeStart().event())
+        for _ in range(30):
+            await client.write_event(SynthesizeChunk("word " * 20).event())
+        start = await client.read_event()
+        assert start is not None and AudioStart.is_type(start.type)
+
+    with serving(FakeEngine(SECONDS)) as server:
+        talk(server, ask)
+
+
+async def is_answered(port: int) -> bool:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b'{"type": "ping"}\n')
+        return await reader.readline() != b""
+    except ConnectionError:
+        return False
+    finally:
+        writer.close()
+
+
+def test_no_more_talk_than_there_is_room_for() -> None:
+    async def crowd(port: int) -> None:
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
+        async with asyncio.timeout(10):
+            assert not await is_answered(port)
+            held[0][1].close()
+            while not await is_answered(port):  # the server has not seen yet that the first one left
+                await asyncio.sleep(0.02)
+        for _, writer in held[1:]:
+            writer.close()
+
+    with serving(FakeEngine()) as server:
+        asyncio.run(crowd(server.port))
 
 
 def test_who_leaves_is_spoken_to_no_longer() -> None:

@@ -43,8 +43,8 @@ def _whole_number(value: Any) -> Any:
 
 Rate = Annotated[
     int,
-    BeforeValidator(_whole_number),
     Field(description="Samples a second of the answer, in Hz.", ge=MIN_RATE, le=MAX_RATE),
+    BeforeValidator(_whole_number),  # behind the bounds, which would not be in the description otherwise
 ]
 
 
@@ -265,7 +265,8 @@ def read_json(request: Request, expected: str = "a JSON object") -> Any:
 def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
     fault = exc.errors(include_url=False, include_context=False)[0]
     field = _place(fault["loc"])
-    expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    expected = _span(model, field) if fault["type"] in _BOUNDS else _EXPECTED.get(fault["type"]) or fault["msg"]
+    expected = expected.removeprefix("Input should be ").removeprefix("String should have ")
     if fault["type"] == "missing":
         return BadRequest(
             f"{field} is missing: expected {_purpose(model, field)}.", field, None, _purpose(model, field)
@@ -274,6 +275,26 @@ def _first_fault(exc: ValidationError, model: type[BaseModel]) -> BadRequest:
     if fault["type"] in ("dict_type", "model_type", "model_attributes_type"):
         expected = "a JSON object"  # pydantic names classes of ours
     return BadRequest(f"{field} is {_described(value)}: expected {expected}.", field, value, expected)
+
+
+_EXPECTED = {
+    **dict.fromkeys(("string_type", "string_sub_type"), "a text"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a number"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a JSON object"),
+}
+"""What pydantic's kinds of faults mean to who has never heard of it."""
+_BOUNDS = ("greater_than_equal", "less_than_equal")
+
+
+def _span(model: type[BaseModel], field: str) -> str:
+    """The numbers that a field takes, as the model's own description of it has them."""
+    schema = model.model_json_schema()
+    name = field.rpartition(".")[2]
+    known = (part["properties"].get(name, {}) for part in (schema, *schema.get("$defs", {}).values()))
+    kinds = (kind for each in known for kind in (each, *each.get("anyOf", ())) if "minimum" in kind)
+    return next(f"a number from {kind['minimum']:g} to {kind['maximum']:g}" for kind in kinds)
 
 
 def _place(parts: Sequence[int | str]) -> str:
@@ -289,7 +310,8 @@ def _is_branch(part: int | str) -> bool:
 
 def _purpose(model: type[BaseModel], field: str) -> str:
     known = model.model_fields.get(field)
-    return (known and known.description or "a value").rstrip(".")
+    purpose = (known and known.description or "a value").rstrip(".")
+    return purpose[:1].lower() + purpose[1:]
 
 
 def _described(value: object) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from flask import Flask, Response, current_app, g, jsonify, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, SecurityError
 from werkzeug.wsgi import ClosingIterator
 
 from tts.api.bodies import Limits, Order
@@ -272,6 +272,10 @@ def _translated(exc: HTTPException) -> SpeechError:
     if code == 413:
         limit = request.max_content_length
         return TooLarge(f"The body is over its limit of {limit} bytes.", "body", None, f"up to {limit} bytes")
+    if isinstance(exc, SecurityError):
+        host = request.headers.get("Host", "")
+        allowed = "a name in KOKORO_ALLOWED_HOSTS"
+        return BadRequest(f"Host is {host[:60]!r}: expected {allowed}.", "Host", host, allowed)
     error = BadRequest(exc.description or exc.name)
     error.status, error.title = code, exc.name if code != 400 else error.title
     if code == 405:

@@ -91,7 +91,8 @@ def _refusal(refused: Any, limit: int) -> BadRequest:
     """Waitress's own refusals, in our words."""
     if refused.code == 413:
         return TooLarge(f"The body is over its limit of {limit} bytes.", "body", None, f"up to {limit} bytes")
-    error = BadRequest(str(refused.body))
+    message, _, _ = str(refused.body).partition(' "')  # what it quotes is a line of the request, which may be the key's
+    error = BadRequest(f"{message.rstrip('.')}.")
     error.title = refused.reason if refused.code != 400 else error.title
     return error
 

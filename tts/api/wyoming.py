@@ -32,7 +32,7 @@ from tts.api.bodies import Limits, speech_request
 from tts.engines.base import Engine, Listener
 from tts.speech.audio import PCM_BYTES, SAMPLE_RATE, Chunk, to_pcm
 from tts.speech.errors import BadRequest, SpeechError
-from tts.speech.request import SpeechRequest
+from tts.speech.request import SpeechRequest, check_text
 from tts.speech.sentences import Strength, boundaries
 from tts.speech.ssml import is_ssml
 from tts.speech.text import RESTS
@@ -40,8 +40,22 @@ from tts.speech.voices import find_language, language_of
 
 log = logging.getLogger(__name__)
 
+MOST_BYTES = 1 << 20
+"""Bytes of one part of an event: the longest text takes a fraction of it, and what is longer would fill the memory."""
+UNFINISHED = 2_000
+"""Characters that have come in pieces without the end of a sentence, beyond which they are spoken all the same: each
+piece has all of them looked at once more."""
 BLOCK = SAMPLE_RATE // 10
 """Samples in one event: small players hold little more than a few of them."""
+
+
+class Bounded(asyncio.StreamReader):
+    """Reads no part of an event that is longer than any of ours."""
+
+    async def readexactly(self, n: int) -> bytes:
+        if n > MOST_BYTES:
+            raise ValueError(f"{n} bytes are no part of an event")  # which ends the conversation
+        return await super().readexactly(n)
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,8 @@ class Wyoming:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         self._socket = socket.create_server((self._host, int(port)), family=family)
         self._threads = ThreadPoolExecutor(conversations, "wyoming")
+        self._conversations = conversations
+        self._talking = 0
         self._ended = threading.Event()
         self._spoken = Spoken(engine, limits, self._threads, self._ended.is_set)
         self._loop = asyncio.new_event_loop()
@@ -96,20 +112,30 @@ class Wyoming:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._converse, sock=self._socket)
+        server = await asyncio.get_running_loop().create_server(self._protocol, sock=self._socket)
         async with announced(self._host, self.port):
             await self._stop.wait()
         server.close()  # those who still talk are cancelled with the loop
 
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(Bounded(), self._converse)
+
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._talking >= self._conversations:
+            log.warning("A Wyoming client was turned away: %d are talking", self._talking)
+            writer.close()
+            return
+        self._talking += 1
         try:
             await Conversation(reader, writer, self._spoken).run()
         except (OSError, EOFError):
             pass  # the client left
         except asyncio.CancelledError:
             pass  # the server ends; asyncio itself trips over a cancelled conversation
-        except (AttributeError, KeyError, TypeError) as exc:  # what the package raises for JSON of another shape
+        except (AttributeError, KeyError, TypeError, RecursionError) as exc:  # what JSON of another shape brings about
             log.warning("A Wyoming client sent something else: %r", exc)
+        finally:
+            self._talking -= 1
 
 
 class Conversation(AsyncEventHandler):
@@ -144,6 +170,8 @@ class Conversation(AsyncEventHandler):
             self._voice, self._text, self._sent = SynthesizeStart.from_event(event).voice, "", 0
         elif SynthesizeChunk.is_type(event.type) and self._text is not None:
             self._text += SynthesizeChunk.from_event(event).text
+            if self._text.strip():
+                check_text(self._text, self._spoken.limits.longest)
             await self._speak_sentences()
         elif SynthesizeStop.is_type(event.type):
             await self._speak_rest()
@@ -157,6 +185,8 @@ class Conversation(AsyncEventHandler):
         """Speak the sentences that are whole; the last one may go on in the next piece."""
         text = self._text or ""
         end = _whole(text)
+        if not end and len(text) > UNFINISHED and not is_ssml(text):
+            end = len(text)
         if end:
             self._text = text[end:]
             request = self._request(text[:end], self._voice)

@@ -22,7 +22,7 @@ class Archive:
         self._field = field
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as exc:
+        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as exc:
             raise BadRequest(f"{field} is damaged: it is no zip archive ({exc}).", field) from exc
         self._check(limits)
 
@@ -38,7 +38,7 @@ class Archive:
             return self._zip.read(name)
         except KeyError as exc:
             raise BadRequest(f"{self._field} is damaged: it has no {name[:100]}.", self._field) from exc
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as exc:
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError) as exc:
             raise BadRequest(f"{self._field} is damaged: {name[:100]} can't be unpacked.", self._field) from exc
 
     def _check(self, limits: BookLimits) -> None:

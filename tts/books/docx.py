@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from docx import Document
 from docx.document import Document as WordDocument
 from docx.opc.exceptions import OpcError
+from docx.oxml.exceptions import XmlchemyError
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 from lxml import etree  # type: ignore[import-untyped]
@@ -20,6 +22,20 @@ from tts.books.book import Book, BookLimits
 from tts.books.markup import Block, chapters_of
 from tts.speech.errors import BadRequest
 
+# The library takes each part to be what its name says: one of another kind makes it trip in many ways.
+_DAMAGED = (
+    *(
+        OpcError,
+        XmlchemyError,
+        etree.LxmlError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+    ),
+    *(ValueError, LookupError, TypeError, AttributeError, RecursionError),
+)
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 
 
@@ -29,10 +45,10 @@ def read_docx(path: Path, limits: BookLimits, field: str) -> Book:
         pass  # checked: the library below would unpack anything
     try:
         document = Document(str(path))
-    except (OpcError, KeyError, ValueError, etree.XMLSyntaxError, zipfile.BadZipFile) as exc:
+        about = document.core_properties
+        return Book(about.title, about.author, about.language, tuple(chapters_of(list(_blocks(document)))))
+    except _DAMAGED as exc:
         raise BadRequest(f"{field} is damaged: it can't be read as a Word document ({exc}).", field) from exc
-    about = document.core_properties
-    return Book(about.title, about.author, about.language, tuple(chapters_of(list(_blocks(document)))))
 
 
 def _blocks(document: WordDocument) -> Iterator[Block]:

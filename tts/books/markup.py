@@ -77,7 +77,7 @@ def read_page(text: str) -> Page:
         return Page("", "", "", ())
     title = author = ""
     for element in root.iter("{*}title", "{*}meta"):
-        if etree.QName(element).localname == "title":
+        if _tag(element) == "title":
             title = title or "".join(element.itertext())
         elif (element.get("name") or "").lower() == "author":
             author = element.get("content") or ""
@@ -163,7 +163,8 @@ class _Walk:
 
 def _tag(element: Any) -> str:
     """The element's name without its namespace; '' for an entity, which is no element."""
-    return etree.QName(element).localname.lower() if isinstance(element.tag, str) else ""
+    # Not by etree.QName, which refuses the names that a browser's reading of damaged HTML brings about, such as `p<`.
+    return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
 
 
 def _level(tag: str) -> int:

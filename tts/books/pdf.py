@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,11 @@ from pypdf.errors import DependencyError, LimitReachedError, PdfReadError, PyPdf
 from tts.books.book import Book, BookLimits, Chapter
 from tts.speech.errors import BadRequest, TooLarge
 
+# Damaged files make the parser trip in many ways; see the "Robustness" notes of pypdf.
+_DAMAGED = (
+    *(PyPdfError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, ArithmeticError),
+    *(zlib.error, struct.error, OSError),
+)
 REPEATED = 0.3
 """Share of the pages on which a first or last line must stand to be a running head: odd and even pages differ."""
 ENDS = 0.8
@@ -33,10 +40,9 @@ def read_pdf(path: Path, limits: BookLimits, field: str) -> Book:
             return Book(title, author, _language(reader), chapters)
     except LimitReachedError as exc:
         raise TooLarge(f"{field} unpacks to more than a PDF should ({exc}).", field) from exc
-    except DependencyError as exc:
+    except (DependencyError, NotImplementedError) as exc:  # a protection that is not known
         raise _protected(field) from exc
-    # Damaged files make the parser trip in many ways; see the "Robustness" notes of pypdf.
-    except (PyPdfError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as exc:
+    except _DAMAGED as exc:
         raise BadRequest(f"{field} is damaged: it can't be read as PDF ({exc}).", field) from exc
 
 

@@ -12,10 +12,11 @@ from tts.books.book import Book, Chapter
 # A line of its own that begins as chapters do; after the word comes a number, in digits, Roman or spelled out.
 _HEADING = re.compile(
     r"(?:^|\n[ \t]*\n)[ \t]*(?P<title>"
-    r"(?:chapter|part|book|chapitre|partie|livre|cap[ií]tulo|parte|libro|capitolo|livro|kapitel)[ \t]+[\w.]+[^\n]{0,80}"
+    r"(?:chapter|part|book|chapitre|partie|livre|cap[ií]tulo|parte|libro|capitolo|livro|kapitel)"
+    r"[ \t]+[\w.]++[^\n]{0,80}+"
     r"|(?:prologue|epilogue|introduction|preface|foreword|afterword|pr[oó]logo|ep[ií]logo)[.:]?"
-    r"|第[\d一二三四五六七八九十百千〇零]+[章回部話节節][^\n]{0,80}"
-    r"|\#{1,2}[ \t][^\n]{1,80})[ \t]*(?=\n[ \t]*\n)",
+    r"|第[\d一二三四五六七八九十百千〇零]++[章回部話节節][^\n]{0,80}+"
+    r"|\#{1,2}[ \t][^\n]{1,80}+)[ \t]*+(?=\n[ \t]*+\n)",
     re.IGNORECASE,
 )
 _TIMING = re.compile(r"^[\d:.,]+[ \t]*-->[^\n]*\n", re.MULTILINE)

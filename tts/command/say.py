@@ -44,15 +44,27 @@ def command(
       kokoro-tts-api say -v bf_emma -s 1.1 -o hello.mp3 "Hello there."
       kokoro-tts-api say -o letter.wav --play < letter.txt
     """
+    container = format or _format_of(output)
     wish = Wish(_text(text), voice, speed, language)
     play = find_player() if aloud or output is None else None  # before an engine is started for nothing
     with closing(find_speech(settings(server), local)) as speech:
         if output is not None:
-            _write(speech, wish, format or format_of(output) or "wav", output)
+            _write(speech, wish, container, output)
         elif play:
             play(speech.sound(wish, "pcm"))
     if play and output is not None and output != STDOUT:
         play(_decoded(output, format))
+
+
+def _format_of(output: Path | None) -> str:
+    """The format that the file's name asks for; wav for one without an ending. Raises ClickException for another."""
+    if output is None or not output.suffix:
+        return "wav"
+    named = format_of(output)
+    if named is None:
+        endings = ", ".join(f".{each.extension}" for each in FORMATS.values())
+        raise click.ClickException(f"{output.name} is no name for sound: end it with {endings}, or give --format.")
+    return named
 
 
 def _text(words: tuple[str, ...]) -> str:

@@ -111,4 +111,4 @@ def packed_failure(error: SpeechError) -> Answer:
 def raise_failure(answer: Answer) -> None:
     """Raise the failure that came as an answer, if one did."""
     if "failure" in answer:
-        raise FAILURES.get(answer["failure"], SynthesisFailed)(str(answer.get("message")))
+        raise FAILURES.get(str(answer["failure"]), SynthesisFailed)(str(answer.get("message")))

@@ -43,7 +43,7 @@ def decode_flac(data: bytes) -> Samples:
     try:
         with av.open(io.BytesIO(data), "r") as container:
             blocks = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
-    except av.FFmpegError as exc:
+    except (av.FFmpegError, IndexError) as exc:  # the latter where a file of another kind has no sound at all
         raise ValueError(f"{len(data)} bytes are no FLAC file: {exc}") from exc
     return np.concatenate(blocks or [np.zeros(0, np.int16)]).astype(np.float32) / np.float32(PCM_PEAK)
 

@@ -28,7 +28,7 @@ MARK = re.compile(
     r"|\[(?P<word>[^\[\]\n]{1,200})\]\(/(?P<phonemes>[^()/\n]{1,400})/\)",
     re.IGNORECASE,
 )
-_SECONDS = re.compile(r"\s*(\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})\s*(ms|s)?\s*", re.ASCII)
+_SECONDS = re.compile(r"\s*+(\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})\s*+(ms|s)?\s*+", re.ASCII)
 
 
 def passages(text: str, manner: Manner, voices: Collection[str], field: str = "text") -> list[Passage]:

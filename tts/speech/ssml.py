@@ -29,6 +29,8 @@ VOLUMES = {"silent": 0.0, "x-soft": 0.25, "soft": 0.5, "medium": 1.0, "default":
 """Factors for `<prosody volume>`: about 6 dB a step."""
 SENTENCE_REST, PARAGRAPH_REST = 0.3, 0.6
 """Least seconds of rest after `<s>` and `<p>`."""
+LONGEST_SAID = 1_000
+"""Characters that a tag may have said for what it holds: they are read in one go, however many they are."""
 SAY_AS = ("cardinal", "ordinal", "characters", "spell-out", "date", "time", "telephone", "currency", "number")
 
 
@@ -218,6 +220,8 @@ class _Reader(ContentHandler):
         said = self._needed(tag, given, "alias") if tag == "sub" else text
         if tag == "say-as":
             said = self._said_as(text.strip(), given)
+        if max(len(said), len(phonemes)) > LONGEST_SAID:
+            raise self._wrong(f"<{tag}> with {max(len(said), len(phonemes))} characters", f"up to {LONGEST_SAID}")
         self._runs.append(Run(said, inside[0].start, inside[-1].end, phonemes))
 
     def _said_as(self, text: str, given: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ const ADVICE = {
   503: "It may be starting still: try again in a few seconds.",
   504: "Try a shorter text, or raise the server's time limit.",
 };
+const REFUSED_FOR_GOOD = [400, 413, 415]; // the same sent once more would be refused once more
 let retry = null;
 
 /** Show an error; `again`, if given, does what failed once more. */
@@ -20,7 +21,7 @@ export function report(error, again = null) {
   notice.querySelector("strong").textContent = title;
   notice.querySelector("p").textContent = advice;
   retry = again;
-  by("again").hidden = !again || (error instanceof Refused && error.status === 400);
+  by("again").hidden = !again || (error instanceof Refused && REFUSED_FOR_GOOD.includes(error.status));
   notice.hidden = false;
   if (error.field === "text" || error.field?.startsWith("text")) {
     mark(true);
@@ -39,7 +40,7 @@ function explained(error) {
   if (!(error instanceof Refused)) throw error;
   const wait = error.retryAfter ? `Try again in ${error.retryAfter} seconds.` : "";
   const named = error.status >= 500 && error.requestId ? ` It calls this request ${error.requestId.slice(0, 8)}.` : "";
-  const title = error.status === 400 ? "This can't be spoken as it stands" : error.title;
+  const title = REFUSED_FOR_GOOD.includes(error.status) ? "This can't be spoken as it stands" : error.title;
   return [title, [error.message, error.status === 429 ? wait : ADVICE[error.status] ?? "", named].join(" ").trim()];
 }
 

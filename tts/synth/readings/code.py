@@ -205,7 +205,7 @@ LETTER_RULES_FIRST: tuple[Rule, ...] = (
 UNDERSCORED_RULES = tuple(one for one in LETTER_RULES_FIRST if one.say in (_call, _snake))
 LETTER_RULES: tuple[Rule, ...] = (
     rule(r"[a-z]{0,20}(?:[A-Z][a-z]{0,20}){1,20}(?![\w])", _camel),
-    rule(r"[A-Z]{1,8}-\d{1,4}(?![\ws])|[A-Za-z]{1,20}\d{1,12}(?:[A-Za-z]{1,12}\d{0,12}){0,6}(?!\w)", _mixed),
+    rule(r"[A-Z]{1,8}-\d{1,4}(?![\ws])|[A-Za-z]{1,20}\d{1,12}(?:[A-Za-z]{1,12}+\d{0,12}+){0,6}+(?!\w)", _mixed),
     rule(r"[bcdfghjklmnpqrstvwxz]{2,6}(?![\w'’])", _consonants),
 )
 DIGIT_RULES: tuple[Rule, ...] = (
