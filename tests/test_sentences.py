@@ -82,6 +82,22 @@ SENTENCES = [
 ]
 
 
+PHRASES = [
+    # A bar marks each place that a clause may break at.
+    "The old gardener carried the heavy basket| behind the stone church.",
+    "She smiled| and left| before the rain| with the last bus.",
+    "He turned on the light.",
+    "El perro duerme| porque hace calor| hasta la noche.",
+    "Il chat dort| sous la table| pendant la journée.",
+    "Withal undertook andante.",
+]
+
+
+@pytest.mark.parametrize("text", PHRASES)
+def test_clauses_break_before_what_opens_a_phrase(text: str) -> None:
+    assert cut(text.replace("|", ""), Strength.PHRASE) == [piece.strip() for piece in text.split("|")]
+
+
 @pytest.mark.parametrize("marked", SENTENCES)
 def test_sentences(marked: str) -> None:
     unspaced = any(letter > "\u2fff" for letter in marked) or "।वह" in marked.replace("|", "")

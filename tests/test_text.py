@@ -90,7 +90,7 @@ def test_rests_follow_the_marks_and_the_speed() -> None:
 def test_utterances_grow_on_from_passage_to_passage() -> None:
     manner = Manner(HEART, "a")
     passages = tuple(Passage((Run(LONG[:140], 0, 140),), manner) for _ in range(3))
-    lengths = [len(each.text) for each in utterances(dataclasses.replace(asking(LONG), marked=passages), Sizes())]
+    lengths = [len(each.text) for each in utterances(dataclasses.replace(asking(LONG), marked=passages), Sizes(60))]
     assert lengths == [35, 105, 140, 140]
 
 

@@ -1,4 +1,4 @@
-"""Where a text may be cut, and how well: after a paragraph, sentence, clause, word or, at worst, letter."""
+"""Where a text may be cut, and how well: after a paragraph, sentence, clause, phrase, word or, at worst, letter."""
 
 import re
 import unicodedata
@@ -12,9 +12,10 @@ class Strength(IntEnum):
 
     LETTER = 0
     WORD = 1
-    CLAUSE = 2
-    SENTENCE = 3
-    PARAGRAPH = 4
+    PHRASE = 2
+    CLAUSE = 3
+    SENTENCE = 4
+    PARAGRAPH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,16 @@ _AMBIGUOUS = _words("""
 """)
 # Of those, the ones that are no words in small letters.
 _AMBIGUOUS_IN_SMALL = _words("st inc ltd corp dept al jr blvd ave")
+# Who must break inside a clause does it before one of these: conjunctions, and prepositions that are no particles.
+_OPENS_PHRASE = _words("""
+    and but or because although though while when where which who whose before after behind beside near under across
+    outside inside below above along around between among through during until since without within against toward
+    towards into from with
+    y pero porque aunque mientras cuando donde con sobre entre desde hasta para por según
+    et mais ou car quand où qui avec sans sous entre depuis pour par dans chez vers pendant
+    ed ma oppure perché mentre quando dove con senza sopra sotto tra fra verso durante
+    mas porque enquanto onde com sem até sob
+""")
 # These do end sentences, unless a day, a month or a time zone goes on with the time of day.
 _OFTEN_LAST = _words("etc a.m p.m ecc a.c d.c b.c a.d j.-c")
 _AFTER_TIME = _words("""
@@ -99,6 +110,7 @@ _STOP_AT_END = re.compile(
 )
 _PAUSE_AT_END = re.compile(rf"[{re.escape(_PAUSES)}][{re.escape(_CLOSERS)}]{{0,8}}$")
 _DOTTED = re.compile(r"(?:[^\W\d_]{1,2}\.){1,6}[^\W\d_]{1,3}")
+_WORD = re.compile(r"\w{1,16}")
 _DATE_COMMA = re.compile(r"\d{1,2}(?:st|nd|rd|th)?,$")
 _YEAR = re.compile(r"[12]\d{3}\b")
 _LINE_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|\d{1,3}[.)]|[A-Za-z][.)]|#{1,6}|>)[ \t]|\|")
@@ -170,7 +182,8 @@ def _at_line_end(text: str, start: int, ahead: str) -> Strength:
 
 def _at_marks(behind: str, ahead: str) -> Strength | None:
     if behind[-1].isalnum() and ahead[:1].isalnum():
-        return Strength.WORD
+        word = _WORD.match(ahead)
+        return Strength.PHRASE if word and word[0].lower() in _OPENS_PHRASE else Strength.WORD
     if _starts_with_mark(ahead) or _is_opener(behind):
         return None
     stop = _STOP_AT_END.search(behind)

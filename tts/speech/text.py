@@ -14,6 +14,7 @@ RESTS = {
     Strength.PARAGRAPH: 0.5,
     Strength.SENTENCE: 0.3,
     Strength.CLAUSE: 0.18,
+    Strength.PHRASE: 0.06,
     Strength.WORD: 0.04,
     Strength.LETTER: 0.0,
 }
@@ -27,7 +28,7 @@ DENSITY = {"j": 2.5, "z": 3.5, "h": 1.3}
 class Sizes:
     """How long utterances may be, in characters of English: the first one, and the longest after `growth`."""
 
-    first: int = 60
+    first: int = 50
     longest: int = 280
     growth: float = 1.8
 
