@@ -1,7 +1,9 @@
 """The threads that share one convolution: each takes the next block until none is left."""
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
 from threading import Event
 from typing import TypeVar
 
@@ -37,21 +39,23 @@ class Crew:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._scratches = [Scratch() for _ in range(threads)]
-        self._helpers = ThreadPoolExecutor(threads - 1, "kernel") if threads > 1 else None
         self.cancelled = Event()
+        self._scratch = Scratch()
+        self._helpers = [Helper() for _ in range(threads - 1)]
 
     def each(self, blocks: Iterable[Block], work: Callable[[Block, Scratch], None]) -> None:
         """Do all blocks; raises Cancelled between two of them once `cancelled` is set."""
-        shared = iter(list(blocks))
-        futures = []
-        if self._helpers is not None:
-            futures = [self._helpers.submit(self._drain, shared, work, s) for s in self._scratches[1:]]
+        waiting = list(blocks)
+        shared = iter(waiting)
+        called = self._helpers[: len(waiting) - 1]
+        for helper in called:
+            helper.begin(partial(self._drain, shared, work))
         try:
-            self._drain(shared, work, self._scratches[0])
+            self._drain(shared, work, self._scratch)
         finally:
-            for future in futures:
-                future.result()
+            errors = [helper.end() for helper in called]
+        for error in filter(None, errors):
+            raise error
 
     def _drain(self, shared: Iterator[Block], work: Callable[[Block, Scratch], None], scratch: Scratch) -> None:
         for block in shared:
@@ -60,5 +64,34 @@ class Crew:
             work(block, scratch)
 
     def close(self) -> None:
-        if self._helpers is not None:
-            self._helpers.shutdown()
+        for helper in self._helpers:
+            helper.close()
+
+
+class Helper:
+    """One thread with its scratch. It waits in plain queues: hundreds of layers a second make a pool's futures dear."""
+
+    def __init__(self) -> None:
+        self._orders: SimpleQueue[Callable[[Scratch], None] | None] = SimpleQueue()
+        self._ends: SimpleQueue[BaseException | None] = SimpleQueue()
+        threading.Thread(target=self._serve, name="kernel", daemon=True).start()
+
+    def begin(self, order: Callable[[Scratch], None]) -> None:
+        self._orders.put(order)
+
+    def end(self) -> BaseException | None:
+        """Wait for the order's end: what it raised, if anything."""
+        return self._ends.get()
+
+    def close(self) -> None:
+        self._orders.put(None)
+
+    def _serve(self) -> None:
+        scratch = Scratch()
+        while order := self._orders.get():
+            try:
+                order(scratch)
+            except BaseException as exc:  # the thread's edge: who gave the order raises it
+                self._ends.put(exc)
+            else:
+                self._ends.put(None)
