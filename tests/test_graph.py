@@ -15,7 +15,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from tts.synth.graph.dequantize import dequantize
 from tts.synth.graph.durations import FRAMES, expose_durations
-from tts.synth.graph.prepared import UNUSED, cache_key, prepared
+from tts.synth.graph.prepared import BUILDING, UNUSED, cache_key, prepared
 from tts.synth.graph.spectrum import convolve_spectra
 
 RANDOM = np.random.default_rng(7)
@@ -215,3 +215,12 @@ def test_graphs_that_nobody_uses_any_more_are_removed(tmp_path: Path) -> None:
     prepared(tmp_path, "used", build)
     prepared(tmp_path, "new", build)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "used"]
+
+
+def test_what_a_killed_start_left_is_swept(tmp_path: Path) -> None:
+    """A folder without a seal that nobody can still be building; a fresh one may be another worker's."""
+    for name, age in (("left", 2 * BUILDING), ("under-way", 0.0)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age, time.time() - age))
+    prepared(tmp_path, "key", lambda folder: None if (folder / "a").write_text("x") else None)
+    assert {path.name for path in tmp_path.iterdir()} == {"under-way", "key"}

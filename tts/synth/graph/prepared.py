@@ -17,6 +17,7 @@ BLOCK = 1 << 20
 READING = ("phonemes", "readings")  # what has nothing to do with the network
 SEAL = "seal.json"
 UNUSED = 30 * 86_400.0  # seconds; a graph that no start wanted for so long was of an earlier version
+BUILDING = 3_600.0  # seconds; what is not sealed after so long was left by a start that was killed
 
 log = logging.getLogger(__name__)
 
@@ -75,10 +76,13 @@ def _publish(fresh: Path, folder: Path) -> Path:
 
 
 def _sweep(cache: Path) -> None:
-    """Remove the graphs that nobody uses any more: each takes as much of the disk as the model in float32."""
-    for seal in cache.glob(f"*/{SEAL}"):
-        if time.time() - seal.stat().st_mtime > UNUSED:
-            shutil.rmtree(seal.parent, ignore_errors=True)
+    """Remove the graphs that nobody uses any more, and halves of some: each takes hundreds of megabytes."""
+    for folder in (path for path in cache.glob("*") if path.is_dir()):
+        seal = folder / SEAL
+        last, kept = (seal, UNUSED) if seal.exists() else (folder, BUILDING)
+        with suppress(OSError):  # another worker sweeps, too
+            if time.time() - last.stat().st_mtime > kept:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _seal(folder: Path) -> None:
