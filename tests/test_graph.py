@@ -222,5 +222,5 @@ def test_what_a_killed_start_left_is_swept(tmp_path: Path) -> None:
     for name, age in (("left", 2 * BUILDING), ("under-way", 0.0)):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (time.time() - age, time.time() - age))
-    prepared(tmp_path, "key", lambda folder: None if (folder / "a").write_text("x") else None)
+    prepared(tmp_path, "key", lambda folder: (folder / "weights.bin").touch())
     assert {path.name for path in tmp_path.iterdir()} == {"under-way", "key"}
