@@ -123,10 +123,17 @@ def _readings(run: Run, utterance: Utterance) -> Iterator[Reading]:
         at = 0
         for start, end in [*_kept(run.text, utterance), (len(run.text), len(run.text))]:
             for reading in read(run.text[at:start], utterance.language):
-                yield Reading(reading.spoken, run.start + at + reading.start, run.start + at + reading.end)
+                yield _placed(reading, run, at)
             if end > start:
                 yield Reading(run.text[start:end], run.start + start, run.start + end)
             at = end
+
+
+def _placed(reading: Reading, run: Run, at: int) -> Reading:
+    """A reading of the run's text from `at` on, in the text as sent; the letters of "U.S.A" are not words there."""
+    start, end = at + reading.start, at + reading.end
+    whole = reading.spoken.count(" ") > run.text.count(" ", start, end) == 0
+    return Reading(reading.spoken, run.start + start, run.start + end, whole)
 
 
 def _kept(text: str, utterance: Utterance) -> Iterator[tuple[int, int]]:

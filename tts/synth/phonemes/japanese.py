@@ -56,6 +56,12 @@ _SAID = {
     "°": "度",
     "×": "かける",
     "÷": "割る",
+    "±": "プラスマイナス",
+    "≠": "ノットイコール",
+    "≈": "ニアリーイコール",
+    "∞": "無限大",
+    "√": "ルート",
+    "‰": "パーミル",
 }
 _REWRITES = (
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), lambda _: ""),
@@ -64,17 +70,22 @@ _REWRITES = (
         lambda f: f"{f[1]}年{int(f[2])}月{int(f[3])}日",
     ),
     (re.compile(r"(?<![\d:])(\d{1,2}):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
+    (
+        re.compile(r"(?<![\d-])(\d{1,4}%?)[-–](?=\d{1,4}\s?[%年月日時分秒個人本回円歳度°kmcgGM])"),
+        lambda f: f"{f[1]}から",
+    ),
+    (re.compile(r"(?<![A-Za-z\d%°-])[-−](?=\d)"), lambda _: "マイナス"),
     (re.compile(r"([¥￥$€£])\s?(\d+(?:\.\d+)?)"), lambda f: f[2] + _CURRENCIES[f[1]]),
     (re.compile(r"(?<=\d)\s?([$€£])"), lambda f: _CURRENCIES[f[1]]),
     (re.compile(r"(?<=\d)\s?(km/h|km|kg|cm|mm|ml|GB|MB|°C|℃|m|g|L|%)(?![A-Za-z])"), lambda f: _UNITS[f[1]]),
     (re.compile(r"\s?[~〜～]\s?(?=\d)"), lambda _: "から"),
     (re.compile(r"(?<=\d)\s+(?=\d)"), lambda _: "、"),  # OpenJTalk would take 1 0 for ten
-    (re.compile(r"[&+=@°×÷]"), lambda f: _SAID[f[0]]),
+    (re.compile(f"[{''.join(_SAID)}]"), lambda f: _SAID[f[0]]),
 )
 _AS_OPENJTALK = str.maketrans({"-": "−", '"': "”", "'": "’"})
-_DIGITS = re.compile(r"\d[\d.,]*")
+_DIGITS = re.compile(r"\d(?:[\d.,]*\d)?")  # the comma after a number is a mark of its own
 _NEAR = 40  # characters; a morpheme is looked for no further ahead
-_NUMERALS = frozenset("零〇一二三四五六七八九十百千万億兆京点・.．0123456789")
+_NUMERALS = "零〇一二三四五六七八九十百千万億兆京点・.．0123456789"
 
 
 def _clock(hour: str, minute: str) -> str:
@@ -149,15 +160,22 @@ def _features(text: str) -> list[NJDFeature]:
 
 
 def _placed(features: Iterable[NJDFeature], text: str, offset: int) -> Iterator[_Node]:
-    """OpenJTalk's morphemes with their places in `text`; all of 千-二-百 stand where the text has 1200."""
+    """OpenJTalk's morphemes with their places in `text`: all of 千-二-百 stand where it has 1200, 五日 where 5日."""
     at = said = 0  # all up to `at` is placed; the digits up to `said` are being said
     for feature in features:
         surface = unicodedata.normalize("NFKC", feature["string"]).strip()
         at += len(text[at:]) - len(text[at:].lstrip())
         number = _DIGITS.match(text, at)
-        if number and not text.startswith(surface, at) and _NUMERALS.issuperset(surface):
-            start, end = number.span()
+        counter = surface.lstrip(_NUMERALS)
+        if (
+            number
+            and counter != surface
+            and not text.startswith(surface, at)
+            and text.startswith(counter, number.end())
+        ):
+            start, end = number.start(), number.end() + len(counter)
             said = end
+            at = end if counter else at
         else:
             start, end = _found(surface, text, max(at, said))
             at = end
@@ -173,7 +191,8 @@ def _found(surface: str, text: str, at: int) -> tuple[int, int]:
 
 
 def _reading(feature: NJDFeature, surface: str) -> str:
-    if feature["pos"] == "記号" or feature["pron"] == "、":
+    is_mark = feature["pos"] == "記号" and feature["pos_group1"] != "アルファベット"
+    if is_mark or feature["pron"] == "、":
         return ""
     return jaconv.kata2hira(re.sub("[’']", "", feature["pron"]))
 
@@ -225,7 +244,6 @@ def _covered(spoken: Sequence[Spoken], text: str) -> list[Spoken]:
     for word in (*spoken, Spoken("", len(text), len(text))):
         missed = text[at : word.start]
         if any(map(str.isalnum, missed)):
-            log.warning("left out %d characters that have no reading", len(missed.strip()))
             out.append(Spoken("", word.start - len(missed.lstrip()), at + len(missed.rstrip())))
         out.append(word)
         at = word.end

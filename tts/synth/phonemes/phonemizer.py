@@ -1,7 +1,9 @@
 """Text in any of Kokoro's nine languages to phonemes, word by word, with the words' places."""
 
+import logging
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -13,6 +15,8 @@ from tts.synth.phonemes.marks import CLOSING, OPENING
 from tts.synth.phonemes.rules import Rules
 from tts.synth.phonemes.spoken import Spoken, joined
 from tts.synth.phonemes.vocabulary import known
+
+log = logging.getLogger(__name__)
 
 
 class Reader(Protocol):
@@ -106,7 +110,9 @@ class Phonemizer:
         given += self._overridden(plain, language, overrides or {}, given)
         given.sort(key=lambda word: word.start)
         given = sorted([*given, *self._strange(plain, language, given)], key=lambda word: word.start)
-        return [_trimmed(word, text) for word in reader.read(plain, given)]
+        spoken = [_trimmed(word, text) for word in reader.read(plain, given)]
+        _count_unsaid(_unsaid(spoken, plain))
+        return spoken
 
     def _reader(self, language: str) -> Reader:
         with self._lock:
@@ -207,6 +213,25 @@ def _trimmed(word: Spoken, text: str) -> Spoken:
     start = word.end - len(written.lstrip())
     end = word.start + len(written.rstrip())
     return Spoken(known(word.phonemes), start, end) if start < end else replace(word, phonemes=known(word.phonemes))
+
+
+def _unsaid(spoken: Sequence[Spoken], text: str) -> str:
+    """The letters, digits and signs that no word with phonemes stands for."""
+    loud = [word for word in spoken if any(map(str.isalpha, word.phonemes))]
+    return "".join(c for start, end in _gaps(loud, len(text)) for c in text[start:end] if _wants_a_sound(c))
+
+
+def _wants_a_sound(character: str) -> bool:
+    """Letters, numerals, pictures and signs do; marks of layout such as `|`, `~` and the footnote's dagger do not."""
+    category = unicodedata.category(character)
+    return category[0] in "LN" or category in ("So", "Sc") or character in "‰∞√≠≈≤≥±×÷−"
+
+
+def _count_unsaid(unsaid: str) -> None:
+    """One warning for all that was left out; it names kinds of characters, but never the text."""
+    if unsaid:
+        kinds = sorted({unicodedata.name(character, "UNNAMED").split()[0] for character in unsaid})
+        log.warning("left out %d characters that have no reading: %s", len(unsaid), ", ".join(kinds))
 
 
 def _checked(fixed: Sequence[Spoken], text: str) -> list[Spoken]:
