@@ -94,12 +94,14 @@ def _clock(hour: str, minute: str) -> str:
 
 @dataclass(frozen=True)
 class _Node:
-    """A morpheme: what is written, its span in the text given to OpenJTalk, and its reading in hiragana."""
+    """A morpheme: what is written, its span in the text given to OpenJTalk, its reading in hiragana, and whether it
+    leans on the word before it, as particles and suffixes do."""
 
     surface: str
     start: int
     end: int
     kana: str
+    leans: bool = False
 
 
 class Japanese:
@@ -140,6 +142,9 @@ class Japanese:
         return out
 
     def _longest(self, nodes: Sequence[_Node], at: int) -> int:
+        """How many morphemes from `at` on make a word; what leans begins none (は-もう is not はもう, a fish)."""
+        if nodes[at].leans:
+            return 1
         best, surface = 1, nodes[at].surface
         for count in range(2, len(nodes) - at + 1):
             surface += nodes[at + count - 1].surface
@@ -147,6 +152,8 @@ class Japanese:
                 break
             if surface in self._words:
                 best = count
+        if at + best < len(nodes) and nodes[at + best].leans and nodes[at + best].surface == "さ":
+            best += 1  # 美し-さ: what makes a noun of an adjective
         return best
 
 
@@ -179,7 +186,8 @@ def _placed(features: Iterable[NJDFeature], text: str, offset: int) -> Iterator[
         else:
             start, end = _found(surface, text, max(at, said))
             at = end
-        yield _Node(surface, offset + start, offset + end, _reading(feature, surface))
+        leans = feature["pos"] == "助詞" or feature["pos_group1"] == "接尾"
+        yield _Node(surface, offset + start, offset + end, _reading(feature, surface), leans)
 
 
 def _found(surface: str, text: str, at: int) -> tuple[int, int]:
@@ -227,12 +235,13 @@ def _nasal(following: str) -> str:
 
 
 def _spaced(nodes: Sequence[_Node]) -> list[Spoken]:
-    """Words apart by spaces, but none before a closing mark, after an opening one or beside a stop (っ)."""
+    """Words apart by spaces, but none before a closing mark, after an opening one, before a drawl (ー) or beside
+    a stop (っ)."""
     sounds = [_sound(node.kana) or _marks(node.surface) for node in nodes]
     loud = [n for n, sound in enumerate(sounds) if sound]
     for this, following in zip(loud, loud[1:], strict=False):
         first, last = sounds[following][0], sounds[this][-1]
-        if first not in CLOSING and first != "ʔ" and last not in OPENING and last not in "ʔ ":
+        if first not in CLOSING and first not in "ʔː" and last not in OPENING and last not in "ʔ ":
             sounds[this] += " "
     return [Spoken(sound, node.start, node.end) for node, sound in zip(nodes, sounds, strict=True)]
 

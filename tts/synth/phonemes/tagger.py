@@ -39,6 +39,9 @@ class Tagger:
         tags = [_PENN.get(tag.split("-")[0].split("(")[0], "NN") for tag in found]
         if _is_order(words):
             tags[0] = "VB"
+        for at in range(1, len(words)):
+            if words[at - 1].lower() == "no" and tags[at] in ("VB", "VBP", "VBD"):
+                tags[at] = "NN"  # "it's no use": the model takes it for a verb
         return tags
 
 
