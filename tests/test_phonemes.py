@@ -48,6 +48,9 @@ def test_sentences(speak: Phonemizer, language: str, text: str, phonemes: str) -
 
 
 HETERONYMS = [
+    ("A.", "A", "ˈA"),
+    ("A", "A", "ˈA"),
+    ("Why?", "Why", "wˈI"),
     ("I read it yesterday.", "read", "ɹˈɛd"),
     ("I will read it.", "read", "ɹˈid"),
     ("Read the book.", "Read", "ɹˈid"),
