@@ -34,9 +34,9 @@ HEARD_EARLY = 3 * FRAME_SECONDS
 onsets after pauses lay 0.04 to 0.08 s before the frames when they were measured."""
 SLOWEST, FASTEST = 0.9, 1.2
 """Paces that the network speaks clearly at. Fast, it swallows first words ("Baker opens his shop"): at speed 2 a
-listener got 10 of 76 words wrong where the network did 1.5 of it, and 2 where it did 1.2. Slow, it fills the rest before
-the first word with voice ("Eh, nobody told me" at 0.5): from 1 to 5 frames early at 1, up to 7 at 0.9, 9 to 21 at 0.5.
-Beyond these paces the sound is stretched, which keeps pitch and words."""
+listener got 10 of 76 words wrong where the network did 1.5 of it, and 2 where it did 1.2. Slow, it fills the rest
+before the first word with voice ("Eh, nobody told me" at 0.5): from 1 to 5 frames early at 1, up to 7 at 0.9, 9 to 21
+at 0.5. Beyond these paces the sound is stretched, which keeps pitch and words."""
 HEAD = 0.06
 """Seconds of rest kept before speech: no soft onset is cut, and MP3 and AAC hide their encoders' run-up in it."""
 
