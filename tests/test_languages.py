@@ -25,7 +25,7 @@ from tts.speech.request import Run
 from tts.speech.text import Utterance
 from tts.speech.voices import Voice
 from tts.synth.assets import ensure
-from tts.synth.phonemes import known
+from tts.synth.phonemes import TOKEN_LIMIT, Phonemizer, joined, known, pieces, tokens
 from tts.synth.speaker import Speaker
 
 pytestmark = pytest.mark.real
@@ -85,6 +85,18 @@ def test_prose_has_hexgrads_phonemes(speaker: Speaker, language: str) -> None:
     ]
     assert len(ROWS[language]) >= 28
     assert len(differing) <= OTHERWISE.get(language, 0), differing
+
+
+@pytest.mark.parametrize("language", LETTERS)
+def test_long_prose_without_a_mark_is_cut_and_nothing_is_lost(language: str) -> None:
+    spaced = language not in ("ja", "zh")
+    prose = (" " if spaced else "").join(text for text, _ in ROWS[language] * 2)
+    text = re.sub(r"[.,!?¿¡;:।。，、？！]", "", prose)
+    spoken = Phonemizer()(text, LETTERS[language])
+    assert all(len(tokens(joined(run))) <= TOKEN_LIMIT for run in pieces(spoken))
+    loud = [word for run in pieces(spoken) for word in run if word.phonemes.strip()]
+    for written in re.finditer(r"\S*\w\S*" if spaced else r"\w", text):
+        assert any(word.start < written.end() and word.end > written.start() for word in loud), written[0]
 
 
 @dataclass(frozen=True)
