@@ -31,7 +31,10 @@ _UNITS = {
 _CURRENCIES = {"¥": "元", "$": "美元", "€": "欧元", "£": "英镑"}
 _CODES = {"USD": "美元", "EUR": "欧元", "GBP": "英镑", "JPY": "日元", "CNY": "元", "RMB": "元"}
 _AREAS = {"2": "平方", "3": "立方"}
-_SAID = {"&": "和", "+": "加", "=": "等于", "@": "艾特", "×": "乘", "÷": "除以", "°": "度", "/": "每"}
+_SAID = {
+    "&": "和", "+": "加", "=": "等于", "@": "艾特", "×": "乘", "÷": "除以", "°": "度", "/": "每", "±": "正负",
+    "≠": "不等于", "≈": "约等于", "∞": "无穷大", "√": "根号",
+}  # fmt: skip
 
 Rewrite = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
@@ -82,22 +85,23 @@ _REWRITES: tuple[Rewrite, ...] = (
     ),
     (re.compile(r"No\.? ?(?=\d)"), lambda _: "第"),
     (re.compile(r"(?<![\d:])(\d{1,3}):(\d{1,3})(?![\d:])"), lambda f: f"{_cardinal(f[1])}比{_cardinal(f[2])}"),
-    (re.compile(rf"(?<![\d-])[-−]({_NUMBER})\s?°C"), lambda f: f"零下{_cardinal(f[1])}摄氏度"),
+    (re.compile(r"(?:(?<=[\d%])|(?<=°C))\s?[-~–—]\s?(?=\d)"), lambda _: "到"),
+    (re.compile(rf"(?<![A-Za-z\d%°-])[-−]({_NUMBER})\s?°C"), lambda f: f"零下{_cardinal(f[1])}摄氏度"),
+    (re.compile(r"(?<![A-Za-z\d%°-])[-−](?=\d)"), lambda _: "负"),
     (re.compile(rf"({_NUMBER})\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _area(f)),
     (re.compile(rf"({_NUMBER})\s?(USD|EUR|GBP|JPY|CNY|RMB)(?![A-Za-z])"), lambda f: _counted(f[1]) + _CODES[f[2]]),
     (re.compile(rf"([¥$€£])\s?({_NUMBER})"), lambda f: _counted(f[2]) + _CURRENCIES[f[1]]),
     (re.compile(rf"({_NUMBER})\s?([$€£])"), lambda f: _counted(f[1]) + _CURRENCIES[f[2]]),
     (re.compile(rf"({_NUMBER})\s?%"), lambda f: "百分之" + _cardinal(f[1])),
+    (re.compile(rf"({_NUMBER})\s?‰"), lambda f: "千分之" + _cardinal(f[1])),
     (re.compile(rf"({_NUMBER})\s?(km/h|km|kg|cm|mm|ml|GB|MB|°C|m|g|L)(?![A-Za-z])"), lambda f: _measured(f)),
     (
         re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"),
         lambda f: f"{_cardinal(f[2])}分之{_cardinal(f[1])}",
     ),
-    (re.compile(r"(?<=\d)\s?[-~～–—]\s?(?=\d)"), lambda _: "到"),
-    (re.compile(rf"(?<![\d到])-(?={_NUMBER})"), lambda _: "负"),
     (re.compile(r"(?<!第)2(?=[个只本张位次天年块条件杯名家米])(?<!\d2)"), lambda _: "两"),
     (re.compile(rf"{_NUMBER}"), lambda f: _cardinal(f[0])),
-    (re.compile(r"[&+=@×÷°/]"), lambda f: _SAID[f[0]]),
+    (re.compile(f"[{''.join(_SAID)}]"), lambda f: _SAID[f[0]]),
 )
 
 
@@ -145,7 +149,7 @@ def _cutter() -> jieba.Tokenizer:
 
 
 def _word(word: str) -> str:
-    syllables = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, errors=_unread)
+    syllables = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, errors="ignore")
     return "".join(map(_syllable, filter(None, syllables))).replace("\u032f", "")
 
 
@@ -155,11 +159,6 @@ def _syllable(pinyin: str) -> str:
     except ValueError:  # misaki's table lacks a few interjections (呒 is a lone m)
         log.warning("no sound for the pinyin %s", pinyin)
         return ""
-
-
-def _unread(characters: str) -> str:
-    """Nothing; who asked counts what stays silent."""
-    return ""
 
 
 def _spaced(spoken: list[Spoken]) -> list[Spoken]:
