@@ -76,16 +76,18 @@ _REWRITES = (
     (re.compile(r"No\.? ?(?=\d)"), lambda _: "ナンバー"),
     (re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"), lambda f: f"{f[2]}分の{f[1]}"),
     (
-        re.compile(r"(?<![\d-])((?:0|[1-9]\d{0,3})(?:%|°C)?)\s?[-–—]\s?(?=\d{1,4}(?![\d-]))"),
+        re.compile(r"(?<![\d)-])((?:0|[1-9]\d{0,3})(?:%|°C)?)\s?[-–—]\s?(?=\d{1,4}(?![\d-]))"),
         lambda f: f"{f[1]}から",
     ),
+    (re.compile(r"(?<=[年月日時分秒円度人個歳])[-–](?=\d)"), lambda _: "から"),
+    (re.compile(r"([-−]?\d+(?:\.\d+)?)\s?°F"), lambda f: f"華氏{f[1]}度"),
     (re.compile(r"(?<![A-Za-z\d%°)-])[-−](?=\d)"), lambda _: "マイナス"),
     (re.compile(r"(?<=\d)\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _AREAS[f[2]] + _UNITS[f"{f[1]}m"]),
     (re.compile(r"(?<=\d)\s?(USD|EUR|GBP|JPY)(?![A-Za-z])"), lambda f: _CURRENCIES[_CODES[f[1]]]),
     (re.compile(r"([¥￥$€£])\s?(\d+(?:\.\d+)?)"), lambda f: f[2] + _CURRENCIES[f[1]]),
     (re.compile(r"(?<=\d)\s?([$€£])"), lambda f: _CURRENCIES[f[1]]),
     (re.compile(r"(?<=\d)\s?(km/h|km|kg|cm|mm|ml|GB|MB|°C|℃|m|g|L|%)(?![A-Za-z])"), lambda f: _UNITS[f[1]]),
-    (re.compile(r"\s?[~〜～]\s?(?=\d)"), lambda _: "から"),
+    (re.compile(r"\s?[~〜～]\s?(?=\d|マイナス)"), lambda _: "から"),
     (re.compile(r"(?<=\d)\s+(?=\d)"), lambda _: "、"),  # OpenJTalk would take 1 0 for ten
     (re.compile(f"[{''.join(_SAID)}]"), lambda f: _SAID[f[0]]),
 )

@@ -23,10 +23,11 @@ log = logging.getLogger(__name__)
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007\U00020000-\U0003134f"
 _TOKEN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<mark>[.!?…]+|—+|\S)")
-_DIGIT = dict(zip("0123456789", "零一二三四五六七八九", strict=True))
+_NAMED = "零一二三四五六七八九"
+_DIGIT = dict(zip("0123456789", _NAMED, strict=True))
 _UNITS = {
     "km/h": "公里每小时", "km": "公里", "kg": "公斤", "cm": "厘米", "mm": "毫米", "m": "米", "g": "克",
-    "ml": "毫升", "L": "升", "°C": "摄氏度", "GB": "吉字节", "MB": "兆字节",
+    "ml": "毫升", "L": "升", "°C": "摄氏度", "°F": "华氏度", "GB": "吉字节", "MB": "兆字节",
 }  # fmt: skip
 _CURRENCIES = {"¥": "元", "$": "美元", "€": "欧元", "£": "英镑"}
 _CODES = {"USD": "美元", "EUR": "欧元", "GBP": "英镑", "JPY": "日元", "CNY": "元", "RMB": "元"}
@@ -72,7 +73,7 @@ _NUMBER = r"\d+(?:\.\d+)?"
 _REWRITES: tuple[Rewrite, ...] = (
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), lambda _: ""),
     (re.compile(r"(?<!\d)(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(?!\d)"), lambda f: _date(f[1], f[2], f[3])),
-    (re.compile(r"(?<!\d)(\d{4})(?=年)"), lambda f: _spelled(f[1])),
+    (re.compile(r"(?<!\d)(\d{4})(?=(?:[-~–—]\d{4})?年)"), lambda f: _spelled(f[1])),
     (re.compile(r"(?<![\d:])([01]?\d|2[0-4]):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
     (
         re.compile(r"(?<!\d)(1[3-9]\d)[ -]?(\d{4})[ -]?(\d{4})(?!\d)"),
@@ -85,7 +86,8 @@ _REWRITES: tuple[Rewrite, ...] = (
     ),
     (re.compile(r"No\.? ?(?=\d)"), lambda _: "第"),
     (re.compile(r"(?<![\d:])(\d{1,3}):(\d{1,3})(?![\d:])"), lambda f: f"{_cardinal(f[1])}比{_cardinal(f[2])}"),
-    (re.compile(r"(?:(?<=[\d%])|(?<=°C))\s?[-~–—]\s?(?=\d)"), lambda _: "到"),
+    (re.compile(r"(?:(?<=[\d%])|(?<=°C))\s?(?:[-~–—]\s?(?=\d)|~\s?(?=[-−]\d))"), lambda _: "到"),
+    (re.compile(rf"(?<=[{_NAMED}年月日号点分整元度岁])[-~–—](?=[\d{_NAMED}十])"), lambda _: "到"),
     (re.compile(rf"(?<![A-Za-z\d%°-])[-−]({_NUMBER})\s?°C"), lambda f: f"零下{_cardinal(f[1])}摄氏度"),
     (re.compile(r"(?<![A-Za-z\d%°-])[-−](?=\d)"), lambda _: "负"),
     (re.compile(rf"({_NUMBER})\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _area(f)),
@@ -94,7 +96,7 @@ _REWRITES: tuple[Rewrite, ...] = (
     (re.compile(rf"({_NUMBER})\s?([$€£])"), lambda f: _counted(f[1]) + _CURRENCIES[f[2]]),
     (re.compile(rf"({_NUMBER})\s?%"), lambda f: "百分之" + _cardinal(f[1])),
     (re.compile(rf"({_NUMBER})\s?‰"), lambda f: "千分之" + _cardinal(f[1])),
-    (re.compile(rf"({_NUMBER})\s?(km/h|km|kg|cm|mm|ml|GB|MB|°C|m|g|L)(?![A-Za-z])"), lambda f: _measured(f)),
+    (re.compile(rf"({_NUMBER})\s?(km/h|km|kg|cm|mm|ml|GB|MB|°[CF]|m|g|L)(?![A-Za-z])"), lambda f: _measured(f)),
     (
         re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"),
         lambda f: f"{_cardinal(f[2])}分之{_cardinal(f[1])}",
