@@ -6,6 +6,10 @@ import pytest
 
 from tts.speech.audio import Word
 from tts.speech.captions import LONGEST_CUE, captions, cues
+from tts.speech.markup import passages
+from tts.speech.request import Manner, SpeechRequest
+from tts.speech.ssml import ssml_passages
+from tts.speech.voices import VOICES, find_voice
 
 
 def words(text: str) -> list[Word]:
@@ -54,3 +58,23 @@ def test_without_words_there_are_no_cues(text: str) -> None:
 def test_times_over_an_hour() -> None:
     late = [Word("Hi", 0, 2, 3723.4567, 3724.0)]
     assert "01:02:03.457 --> 01:02:04.000" in captions("Hi", late, "vtt")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("One [pause:0.5s] two, [Nguyen](/wˈɪn/) [rate:1.5]three[/rate].", "One two, Nguyen three."),
+        ("one[pause:1s]two", "one two"),
+        (
+            '<speak>AT&amp;T is <break time="1s"/> <sub alias="World Wide Web">WWW</sub> here.</speak>',
+            "AT&T is WWW here.",
+        ),
+        ("Plain.", "Plain."),
+    ],
+)
+def test_marks_are_not_shown(text: str, shown: str) -> None:
+    manner = Manner(find_voice("af_heart"), "a")
+    marked = (ssml_passages if text.startswith("<") else passages)(text, manner, VOICES)
+    request = SpeechRequest(text, manner.voice, "a", marked=tuple(marked))
+    assert len(request.unmarked) == len(text)
+    assert [cue.text for cue in cues(request.unmarked, [Word("", 0, len(text), 0.0, 1.0)])] == [shown]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.caches import made_in_place, made_once
+from tests.listening.skeleton import skeleton
 from tests.listening.sound import Samples, Sound, measure_speech, read_wav, wav_bytes
 from tests.listening.wording import character_error_rate, fold_characters, fold_words, word_error_rate
 
@@ -63,6 +64,20 @@ def test_word_error_rate(said: str, heard: str, rate: float) -> None:
 
 def test_character_error_rate() -> None:
     assert character_error_rate("こんにちは。", "コンニチワ") == pytest.approx(1 / 5)
+
+
+@pytest.mark.parametrize(
+    ("devanagari", "urdu", "consonants"),
+    [
+        ("मेरी दादी ने मुझे रोटी बनाना सिखाया।", "میری دادی نے مجھے روٹی بنانا سکھایا", "mrdnmjhrTbnskh"),
+        ("बच्चे खेल रहे हैं", "بچے کھیل رہے ہیں", "bckhlrh"),
+        ("पड़ोसी का कुत्ता भौंकता है", "پڑوسی کا کتا بھونکتا ہے", "pRsktbhnkth"),
+        ("कृपया बाज़ार, मुंबई", "کرپیا بازار ممبئی", "krpbzrmb"),
+        ("यह ज्ञान", "یہ گیان", "gn"),
+    ],
+)
+def test_hindi_and_urdu_have_the_same_consonants(devanagari: str, urdu: str, consonants: str) -> None:
+    assert skeleton(devanagari) == skeleton(urdu) == consonants
 
 
 def test_an_error_rate_needs_something_said() -> None:

@@ -266,7 +266,7 @@ REFUSED: list[tuple[str, Any, str | None, int, str | None, str]] = [
     ("a fast turn", '{"text": [{"text": "Hi.", "speed": 5}]}', JSON, 400, "text[0].speed", "a number from 0.25 to 4"),
     ("half a rate", f'{{{T}, "sample_rate": 24000.5}}', JSON, 400, "sample_rate", "expected a whole number"),
     ("a yes", f'{{{T}, "stream": "yes"}}', JSON, 400, "stream", "stream is 'yes': expected true or false"),
-    ("a marked voice", '{"text": "[voice:xyzzy]a[/voice]"}', JSON, 400, "text", "Unknown voice in text 'xyzzy'"),
+    ("a marked voice", '{"text": "[voice:xyzzy]a[/voice]"}', JSON, 400, "text", "0: Unknown voice 'xyzzy'"),
     ("no speed", f'{{{T}, "speed": 0}}', JSON, 400, "speed", "speed is 0"),
     ("backwards", f'{{{T}, "speed": -1}}', JSON, 400, "speed", "speed is -1"),
     (

@@ -22,7 +22,7 @@ from benchmarks.servers import Server
 from tests.fakes.sound import decoded
 from tests.listening.sound import Sound, measure_speech, read_wav
 from tests.listening.whisper import transcribe, word_times
-from tests.listening.wording import character_error_rate, fold_words, word_error_rate
+from tests.listening.wording import fold_words, word_error_rate
 from tests.waiting import until
 from tts.speech.audio import SAMPLE_RATE
 from tts.speech.loudness import loudness
@@ -96,7 +96,7 @@ def test_every_word_is_heard(served: Served, voice: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "heard"), [("Hi.", "hi"), ("Yes.", "yes"), ("Stop!", "stop"), ("Good morning", "good")]
+    ("text", "heard"), [("Hi", "hi"), ("Yes.", "yes"), ("Stop!", "stop"), ("Good morning", "good"), ("7", "7")]
 )
 def test_very_short_texts_come_out_right(served: Served, text: str, heard: str) -> None:
     assert fold_words(transcribe(served.say(text)))[:1] == [heard]
@@ -233,25 +233,11 @@ def test_every_format_is_heard(served: Served, format: str) -> None:
 @pytest.mark.parametrize("speed", [0.25, 0.5, 2.0])
 def test_slow_and_fast_speech_is_understood(served: Served, speed: float) -> None:
     sound = served.say(SENTENCES[1], speed=speed)
-    assert word_error_rate(SENTENCES[1], transcribe(sound)) <= 0.1
+    heard = fold_words(transcribe(sound))
+    assert heard[0] == "she"  # nothing is put before the first word, nor is it swallowed
+    assert word_error_rate(SENTENCES[1], " ".join(heard)) <= 0.1
     ratio = measure_speech(served.say(SENTENCES[1]), 1).seconds / measure_speech(sound, 1).seconds
     assert speed * 0.75 <= ratio <= speed * 1.25
-
-
-@pytest.mark.parametrize(
-    ("voice", "language", "text", "worst"),
-    [
-        ("ef_dora", "es", "El perro duerme en la cocina y el gato mira por la ventana.", 0.1),
-        ("ff_siwis", "fr", "Nous avons marché longtemps dans la forêt avant de trouver le village.", 0.1),
-        ("if_sara", "it", "Domani mattina partiamo presto per andare al mare con gli amici.", 0.1),
-        ("pf_dora", "pt", "O menino abriu a janela e viu a chuva cair sobre o jardim.", 0.1),
-        ("jf_alpha", "ja", "今日はとても天気がいいので、公園を散歩しました。", 0.1),
-        ("zf_xiaoxiao", "zh", "今天天气很好，我们去公园散步吧。", 0.1),
-    ],
-)
-def test_other_languages_are_heard(served: Served, voice: str, language: str, text: str, worst: float) -> None:
-    rate = character_error_rate if language in ("ja", "zh") else word_error_rate
-    assert rate(text, transcribe(served.say(text, voice), language)) <= worst
 
 
 def test_loudness_is_what_was_asked_for(served: Served) -> None:

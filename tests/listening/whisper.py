@@ -31,6 +31,14 @@ class HeardWord:
     end: float
 
 
+@dataclass(frozen=True)
+class Transcript:
+    """What was heard, as written text and word by word."""
+
+    text: str
+    words: tuple[HeardWord, ...]
+
+
 def transcribe(source: Sound | Samples | bytes | Path | str, language: str = "en") -> str:
     """What is heard in a sound: samples float32 [n] at 24 kHz, a Sound, or a WAV (path or bytes)."""
     return " ".join(segment.text.strip() for segment in _segments(source, language))
@@ -38,12 +46,17 @@ def transcribe(source: Sound | Samples | bytes | Path | str, language: str = "en
 
 def word_times(source: Sound | Samples | bytes | Path | str, language: str = "en") -> list[HeardWord]:
     """The words that are heard, each with its times (Whisper's own, good to about a tenth of a second)."""
+    return list(hear(source, language).words)
+
+
+def hear(source: Sound | Samples | bytes | Path | str, language: str = "en") -> Transcript:
+    """Both at once: what `transcribe` and `word_times` tell."""
     segments = _segments(source, language, word_timestamps=True)
-    return [
-        HeardWord(word.word.strip(), float(word.start), float(word.end))
-        for segment in segments
-        for word in segment.words
-    ]
+    words = [word for segment in segments for word in segment.words]
+    return Transcript(
+        " ".join(segment.text.strip() for segment in segments),
+        tuple(HeardWord(word.word.strip(), float(word.start), float(word.end)) for word in words),
+    )
 
 
 def _segments(source: Sound | Samples | bytes | Path | str, language: str, **options: Any) -> list[Any]:

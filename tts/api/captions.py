@@ -65,7 +65,7 @@ def caption_file(order: Order, kind: str) -> Response:
     """The captions of the order's text, vtt or srt."""
     with closing(Speech(order)) as speech:
         words = [word for chunk in timed(speech) for word in chunk.words]
-    return Response(captions(order.request.text, words, kind), content_type=f"{CAPTION_TYPES[kind]}; charset=utf-8")
+    return Response(captions(order.request.unmarked, words, kind), content_type=f"{CAPTION_TYPES[kind]}; charset=utf-8")
 
 
 def wanted_captions() -> str | None:

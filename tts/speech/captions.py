@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tts.speech.audio import Word
+from tts.speech.request import WORD_JOINER
 from tts.speech.sentences import Strength, boundaries
 
 LONGEST_CUE = 84
@@ -55,7 +56,7 @@ def _cue_ends(text: str) -> Iterator[int]:
 
 
 def _cue(text: str, words: list[Word]) -> Cue:
-    return Cue(" ".join(text.split()), words[0].start_time, words[-1].end_time)
+    return Cue(" ".join(text.replace(WORD_JOINER, "").split()), words[0].start_time, words[-1].end_time)
 
 
 def captions(text: str, words: Iterable[Word], kind: str) -> str:

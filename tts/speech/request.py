@@ -11,6 +11,9 @@ from tts.speech.voices import Voice
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
 """OpenAI's range, as a factor of the voice's own pace."""
 
+WORD_JOINER = "\u2060"
+_BETWEEN_WORDS = re.compile(rf"(?<=\w){WORD_JOINER}+(?=\w)")
+
 LAST_REST = 0.1
 """Seconds of rest after the last word of a request."""
 
@@ -91,6 +94,17 @@ class SpeechRequest:
     def passages(self) -> tuple[Passage, ...]:
         whole = Passage((Run(self.text, 0, len(self.text)),), Manner(self.voice, self.language))
         return self.marked or (whole,)
+
+    @property
+    def unmarked(self) -> str:
+        """The text as a reader sees it, each character in its place: word joiners, which show nothing, stand for marks,
+        and a space for one between two words."""
+        shown = [WORD_JOINER] * len(self.text)
+        for run in (run for passage in self.passages for run in passage.runs):
+            size = run.end - run.start
+            seen = run.text if len(run.text) <= size else self.text[run.start : run.end]
+            shown[run.start : run.end] = seen.ljust(size, WORD_JOINER)
+        return _BETWEEN_WORDS.sub(lambda found: " " + found[0][1:], "".join(shown))
 
 
 @dataclass(frozen=True)

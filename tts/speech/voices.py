@@ -106,12 +106,7 @@ def find_language(name: str, field: str = "language") -> Language:
     found = _BY_NAME.get(name.strip().lower().replace("_", "-"))
     if found is None:
         codes = [language.code for language in LANGUAGES]
-        raise BadRequest(
-            f"Unknown {_named('language', field)} {_quoted(name)}: expected one of {', '.join(codes)}.",
-            field,
-            name,
-            codes,
-        )
+        raise BadRequest(f"Unknown {field} {_quoted(name)}: expected one of {', '.join(codes)}.", field, name, codes)
     return found
 
 
@@ -151,9 +146,7 @@ def _one_voice(name: str, allowed: Collection[str], field: str, whole: str) -> s
     if not known:
         near = near_names(name, allowed)
         hint = f" Did you mean {' or '.join(near)}?" if near else " GET /voices lists them."
-        raise BadRequest(
-            f"Unknown {_named('voice', field)} {_quoted(name)}.{hint}", field, whole, near or "a name from GET /voices"
-        )
+        raise BadRequest(f"Unknown {field} {_quoted(name)}.{hint}", field, whole, near or "a name from GET /voices")
     return known
 
 
@@ -216,11 +209,6 @@ def near_names(name: str, allowed: Collection[str]) -> list[str]:
     near = difflib.get_close_matches(wanted, sorted(allowed), 3, 0.6)
     near += [tails[tail] for tail in difflib.get_close_matches(wanted, sorted(tails), 2, 0.7)]
     return list(dict.fromkeys(near))[:3]
-
-
-def _named(what: str, field: str) -> str:
-    """The field, or `voice in text` where a mark of the text names one."""
-    return field if what[:4] in field.lower() else f"{what} in {field}"
 
 
 def _quoted(name: str) -> str:

@@ -50,6 +50,9 @@ _SAID = {
 }  # fmt: skip
 
 
+_FEW = 8  # tokens; a lone word has no more, its marks included
+
+
 @dataclass(frozen=True)
 class _Token:
     """A written word, number, mark or a word whose phonemes are given; `space` tells whether a space follows."""
@@ -88,6 +91,8 @@ class English:
             phonemes = self._phonemes(tokens, at, tags[at], context)
             context = _context(context, phonemes, tokens[at].text)
             out.append(_spoken(tokens[at], phonemes))
+        if _stands_alone(tokens):  # "Why?" is no weak word then
+            out = [replace(word, phonemes=_stressed(word.phonemes)) for word in out]
         return _spaced(out[::-1], tokens)
 
     def _tags(self, tokens: Sequence[_Token]) -> list[str]:
@@ -104,7 +109,7 @@ class English:
             return self._number(token.text)
         if token.kind == "mark":
             return self._mark(tokens, at)
-        if token.text == "A" and _is_letter(tokens, at):
+        if token.text in ("A", "a") and _is_letter(tokens, at):
             tag = "NN"
         return self._word(self._lookup(tokens, at, tag), tag, context.future_vowel, context.future_to)
 
@@ -254,12 +259,17 @@ def _unshouted(tokens: list[_Token], lexicon: Lexicon) -> list[_Token]:
 
 
 def _is_letter(tokens: Sequence[_Token], at: int) -> bool:
-    """Whether "A" is the letter ("plan A is", "vitamin A.", A alone) and not the article of a heading."""
-    if len(tokens) == 1:
+    """Whether "A" is the letter ("A.", "plan A is", "vitamin A.") and not the article of a heading."""
+    if _stands_alone(tokens):
         return True
-    if not at or tokens[at - 1].kind == "mark":
+    if tokens[at].text == "a" or not at or tokens[at - 1].kind == "mark":
         return False
     return at + 1 == len(tokens) or not tokens[at + 1].text[:1].isupper()
+
+
+def _stands_alone(tokens: Sequence[_Token]) -> bool:
+    """Whether there is but one word."""
+    return len(tokens) <= _FEW and sum(token.kind != "mark" for token in tokens) == 1
 
 
 def _context(context: Any, phonemes: str, text: str) -> Any:
@@ -270,6 +280,11 @@ def _context(context: Any, phonemes: str, text: str) -> Any:
             vowel = None if symbol in PAUSES else symbol in VOWELS
             break
     return Context(vowel, text.lower() == "to")
+
+
+def _stressed(phonemes: str) -> str:
+    """A word that has no primary stress with its secondary one raised."""
+    return phonemes if "ˈ" in phonemes else phonemes.replace("ˌ", "ˈ", 1)
 
 
 def _spoken(token: _Token, phonemes: str) -> Spoken:

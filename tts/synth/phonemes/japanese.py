@@ -58,6 +58,12 @@ _SAID = {
     "°": "度",
     "×": "かける",
     "÷": "割る",
+    "±": "プラスマイナス",
+    "≠": "ノットイコール",
+    "≈": "ニアリーイコール",
+    "∞": "無限大",
+    "√": "ルート",
+    "‰": "パーミル",
 }
 _REWRITES = (
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), lambda _: ""),
@@ -69,24 +75,29 @@ _REWRITES = (
     (re.compile(r"(?<![\d-])(0\d{1,4})-(\d{1,4})-(\d{3,4})(?![\d-])"), lambda f: "、".join(map(_spelled, f.groups()))),
     (re.compile(r"No\.? ?(?=\d)"), lambda _: "ナンバー"),
     (re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"), lambda f: f"{f[2]}分の{f[1]}"),
-    (re.compile(r"(?<![\d-])([1-9]\d{0,3})\s?[-–—]\s?(\d{1,4})(?![\d-])"), lambda f: f"{f[1]}から{f[2]}"),
-    (re.compile(r"(?<![\w)）-])[-−](?=\d)"), lambda _: "マイナス"),
+    (
+        re.compile(r"(?<![\d)-])((?:0|[1-9]\d{0,3})(?:%|°C)?)\s?[-–—]\s?(?=\d{1,4}(?![\d-]))"),
+        lambda f: f"{f[1]}から",
+    ),
+    (re.compile(r"(?<=[年月日時分秒円度人個歳])[-–](?=\d)"), lambda _: "から"),
+    (re.compile(r"([-−]?\d+(?:\.\d+)?)\s?°F"), lambda f: f"華氏{f[1]}度"),
+    (re.compile(r"(?<![A-Za-z\d%°)-])[-−](?=\d)"), lambda _: "マイナス"),
     (re.compile(r"(?<=\d)\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _AREAS[f[2]] + _UNITS[f"{f[1]}m"]),
     (re.compile(r"(?<=\d)\s?(USD|EUR|GBP|JPY)(?![A-Za-z])"), lambda f: _CURRENCIES[_CODES[f[1]]]),
     (re.compile(r"([¥￥$€£])\s?(\d+(?:\.\d+)?)"), lambda f: f[2] + _CURRENCIES[f[1]]),
     (re.compile(r"(?<=\d)\s?([$€£])"), lambda f: _CURRENCIES[f[1]]),
     (re.compile(r"(?<=\d)\s?(km/h|km|kg|cm|mm|ml|GB|MB|°C|℃|m|g|L|%)(?![A-Za-z])"), lambda f: _UNITS[f[1]]),
-    (re.compile(r"\s?[~〜～]\s?(?=\d)"), lambda _: "から"),
+    (re.compile(r"\s?[~〜～]\s?(?=\d|マイナス)"), lambda _: "から"),
     (re.compile(r"(?<=\d)\s+(?=\d)"), lambda _: "、"),  # OpenJTalk would take 1 0 for ten
-    (re.compile(r"[&+=@°×÷]"), lambda f: _SAID[f[0]]),
+    (re.compile(f"[{''.join(_SAID)}]"), lambda f: _SAID[f[0]]),
 )
 _DRAWN = dict(
     zip("0123456789", ["ゼロ", "イチ", "ニー", "サン", "ヨン", "ゴー", "ロク", "ナナ", "ハチ", "キュー"], strict=True)
 )
 _AS_OPENJTALK = str.maketrans({"-": "−", '"': "”", "'": "’"})
-_DIGITS = re.compile(r"\d[\d.,]*")
+_DIGITS = re.compile(r"\d(?:[\d.,]*\d)?")  # the comma after a number is a mark of its own
 _NEAR = 40  # characters; a morpheme is looked for no further ahead
-_NUMERALS = frozenset("零〇一二三四五六七八九十百千万億兆京点・.．0123456789")
+_NUMERALS = "零〇一二三四五六七八九十百千万億兆京点・.．0123456789"
 
 
 def _spelled(digits: str) -> str:
@@ -100,12 +111,14 @@ def _clock(hour: str, minute: str) -> str:
 
 @dataclass(frozen=True)
 class _Node:
-    """A morpheme: what is written, its span in the text given to OpenJTalk, and its reading in hiragana."""
+    """A morpheme: what is written, its span in the text given to OpenJTalk, its reading in hiragana, and whether it
+    leans on the word before it, as particles and suffixes do."""
 
     surface: str
     start: int
     end: int
     kana: str
+    leans: bool = False
 
 
 class Japanese:
@@ -146,6 +159,9 @@ class Japanese:
         return out
 
     def _longest(self, nodes: Sequence[_Node], at: int) -> int:
+        """How many morphemes from `at` on make a word; what leans begins none (は-もう is not はもう, a fish)."""
+        if nodes[at].leans:
+            return 1
         best, surface = 1, nodes[at].surface
         for count in range(2, len(nodes) - at + 1):
             surface += nodes[at + count - 1].surface
@@ -153,6 +169,8 @@ class Japanese:
                 break
             if surface in self._words:
                 best = count
+        if at + best < len(nodes) and nodes[at + best].leans and nodes[at + best].surface == "さ":
+            best += 1  # 美し-さ: what makes a noun of an adjective
         return best
 
 
@@ -166,26 +184,31 @@ def _features(text: str) -> list[NJDFeature]:
 
 
 def _placed(features: Iterable[NJDFeature], text: str, offset: int) -> Iterator[_Node]:
-    """OpenJTalk's morphemes with their places in `text`; all of 千-二-百 stand where the text has 1200."""
+    """OpenJTalk's morphemes with their places in `text`: all of 千-二-百 stand where it has 1200, 五日 where 5日."""
     at = said = 0  # all up to `at` is placed; the digits up to `said` are being said
     for feature in features:
         surface = unicodedata.normalize("NFKC", feature["string"]).strip()
         at += len(text[at:]) - len(text[at:].lstrip())
         number = _DIGITS.match(text, at)
-        rest = surface.lstrip("".join(_NUMERALS))  # the counter that is one morpheme with its number: 一日, 二人
-        if number and not text.startswith(surface, at) and not rest:
-            start, end = number.span()
-            if surface[-1] in "百千万億兆" and text.startswith(surface[-1], end):  # of 三万 the text has 3万
-                end += 1
-                at = end
-            said = max(said, end)
-        elif number and rest != surface and text.startswith(rest, max(number.end(), said)):
-            start, end = at, max(number.end(), said) + len(rest)
-            at = end
+        counter = _counter(surface, text[number.end() :]) if number and not text.startswith(surface, at) else None
+        if number and counter is not None:
+            start, end = number.start(), number.end() + len(counter)
+            said = end
+            at = end if counter else at
         else:
             start, end = _found(surface, text, max(at, said))
             at = end
-        yield _Node(surface, offset + start, offset + end, _reading(feature, surface))
+        leans = feature["pos"] == "助詞" or feature["pos_group1"] == "接尾"
+        yield _Node(surface, offset + start, offset + end, _reading(feature, surface), leans)
+
+
+def _counter(surface: str, following: str) -> str | None:
+    """What of a number is written behind its digits: 日 of 五日, 万 of 三万 where it is. None if it is no number."""
+    counter = surface.lstrip(_NUMERALS)
+    if counter == surface or not following.startswith(counter):
+        return None
+    is_written = not counter and surface[-1] in "百千万億兆" and following.startswith(surface[-1])
+    return surface[-1] if is_written else counter
 
 
 def _found(surface: str, text: str, at: int) -> tuple[int, int]:
@@ -197,7 +220,8 @@ def _found(surface: str, text: str, at: int) -> tuple[int, int]:
 
 
 def _reading(feature: NJDFeature, surface: str) -> str:
-    if feature["pos"] == "記号" or feature["pron"] == "、":
+    is_mark = feature["pos"] == "記号" and feature["pos_group1"] != "アルファベット"
+    if is_mark or feature["pron"] == "、":
         return ""
     return jaconv.kata2hira(re.sub("[’']", "", feature["pron"]))
 
@@ -232,12 +256,13 @@ def _nasal(following: str) -> str:
 
 
 def _spaced(nodes: Sequence[_Node]) -> list[Spoken]:
-    """Words apart by spaces, but none before a closing mark, after an opening one or beside a stop (っ)."""
+    """Words apart by spaces, but none before a closing mark, after an opening one, before a drawl (ー) or beside
+    a stop (っ)."""
     sounds = [_sound(node.kana) or _marks(node.surface) for node in nodes]
     loud = [n for n, sound in enumerate(sounds) if sound]
     for this, following in zip(loud, loud[1:], strict=False):
         first, last = sounds[following][0], sounds[this][-1]
-        if first not in CLOSING and first != "ʔ" and last not in OPENING and last not in "ʔ ":
+        if first not in CLOSING and first not in "ʔː" and last not in OPENING and last not in "ʔ ":
             sounds[this] += " "
     return [Spoken(sound, node.start, node.end) for node, sound in zip(nodes, sounds, strict=True)]
 

@@ -23,15 +23,19 @@ log = logging.getLogger(__name__)
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007\U00020000-\U0003134f"
 _TOKEN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<mark>[.!?…]+|—+|\S)")
-_DIGIT = dict(zip("0123456789", "零一二三四五六七八九", strict=True))
+_NAMED = "零一二三四五六七八九"
+_DIGIT = dict(zip("0123456789", _NAMED, strict=True))
 _UNITS = {
     "km/h": "公里每小时", "km": "公里", "kg": "公斤", "cm": "厘米", "mm": "毫米", "m": "米", "g": "克",
-    "ml": "毫升", "L": "升", "°C": "摄氏度", "GB": "吉字节", "MB": "兆字节",
+    "ml": "毫升", "L": "升", "°C": "摄氏度", "°F": "华氏度", "GB": "吉字节", "MB": "兆字节",
 }  # fmt: skip
 _CURRENCIES = {"¥": "元", "$": "美元", "€": "欧元", "£": "英镑"}
 _CODES = {"USD": "美元", "EUR": "欧元", "GBP": "英镑", "JPY": "日元", "CNY": "元", "RMB": "元"}
 _AREAS = {"2": "平方", "3": "立方"}
-_SAID = {"&": "和", "+": "加", "=": "等于", "@": "艾特", "×": "乘", "÷": "除以", "°": "度", "/": "每"}
+_SAID = {
+    "&": "和", "+": "加", "=": "等于", "@": "艾特", "×": "乘", "÷": "除以", "°": "度", "/": "每", "±": "正负",
+    "≠": "不等于", "≈": "约等于", "∞": "无穷大", "√": "根号",
+}  # fmt: skip
 
 Rewrite = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
@@ -69,7 +73,7 @@ _NUMBER = r"\d+(?:\.\d+)?"
 _REWRITES: tuple[Rewrite, ...] = (
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), lambda _: ""),
     (re.compile(r"(?<!\d)(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(?!\d)"), lambda f: _date(f[1], f[2], f[3])),
-    (re.compile(r"(?<!\d)(\d{4})(?=年)"), lambda f: _spelled(f[1])),
+    (re.compile(r"(?<!\d)(\d{4})(?=(?:[-~–—]\d{4})?年)"), lambda f: _spelled(f[1])),
     (re.compile(r"(?<![\d:])([01]?\d|2[0-4]):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
     (
         re.compile(r"(?<!\d)(1[3-9]\d)[ -]?(\d{4})[ -]?(\d{4})(?!\d)"),
@@ -82,22 +86,24 @@ _REWRITES: tuple[Rewrite, ...] = (
     ),
     (re.compile(r"No\.? ?(?=\d)"), lambda _: "第"),
     (re.compile(r"(?<![\d:])(\d{1,3}):(\d{1,3})(?![\d:])"), lambda f: f"{_cardinal(f[1])}比{_cardinal(f[2])}"),
-    (re.compile(rf"(?<![\d-])[-−]({_NUMBER})\s?°C"), lambda f: f"零下{_cardinal(f[1])}摄氏度"),
+    (re.compile(r"(?:(?<=[\d%])|(?<=°C))\s?(?:[-~–—]\s?(?=\d)|~\s?(?=[-−]\d))"), lambda _: "到"),
+    (re.compile(rf"(?<=[{_NAMED}年月日号点分整元度岁])[-~–—](?=[\d{_NAMED}十])"), lambda _: "到"),
+    (re.compile(rf"(?<![A-Za-z\d%°-])[-−]({_NUMBER})\s?°C"), lambda f: f"零下{_cardinal(f[1])}摄氏度"),
+    (re.compile(r"(?<![A-Za-z\d%°-])[-−](?=\d)"), lambda _: "负"),
     (re.compile(rf"({_NUMBER})\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _area(f)),
     (re.compile(rf"({_NUMBER})\s?(USD|EUR|GBP|JPY|CNY|RMB)(?![A-Za-z])"), lambda f: _counted(f[1]) + _CODES[f[2]]),
     (re.compile(rf"([¥$€£])\s?({_NUMBER})"), lambda f: _counted(f[2]) + _CURRENCIES[f[1]]),
     (re.compile(rf"({_NUMBER})\s?([$€£])"), lambda f: _counted(f[1]) + _CURRENCIES[f[2]]),
     (re.compile(rf"({_NUMBER})\s?%"), lambda f: "百分之" + _cardinal(f[1])),
-    (re.compile(rf"({_NUMBER})\s?(km/h|km|kg|cm|mm|ml|GB|MB|°C|m|g|L)(?![A-Za-z])"), lambda f: _measured(f)),
+    (re.compile(rf"({_NUMBER})\s?‰"), lambda f: "千分之" + _cardinal(f[1])),
+    (re.compile(rf"({_NUMBER})\s?(km/h|km|kg|cm|mm|ml|GB|MB|°[CF]|m|g|L)(?![A-Za-z])"), lambda f: _measured(f)),
     (
         re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"),
         lambda f: f"{_cardinal(f[2])}分之{_cardinal(f[1])}",
     ),
-    (re.compile(r"(?<=\d)\s?[-~～–—]\s?(?=\d)"), lambda _: "到"),
-    (re.compile(rf"(?<![\d到])-(?={_NUMBER})"), lambda _: "负"),
     (re.compile(r"(?<!第)2(?=[个只本张位次天年块条件杯名家米])(?<!\d2)"), lambda _: "两"),
     (re.compile(rf"{_NUMBER}"), lambda f: _cardinal(f[0])),
-    (re.compile(r"[&+=@×÷°/]"), lambda f: _SAID[f[0]]),
+    (re.compile(f"[{''.join(_SAID)}]"), lambda f: _SAID[f[0]]),
 )
 
 
@@ -145,7 +151,7 @@ def _cutter() -> jieba.Tokenizer:
 
 
 def _word(word: str) -> str:
-    syllables = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, errors=_unread)
+    syllables = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, errors="ignore")
     return "".join(map(_syllable, filter(None, syllables))).replace("\u032f", "")
 
 
@@ -155,11 +161,6 @@ def _syllable(pinyin: str) -> str:
     except ValueError:  # misaki's table lacks a few interjections (呒 is a lone m)
         log.warning("no sound for the pinyin %s", pinyin)
         return ""
-
-
-def _unread(characters: str) -> str:
-    """Nothing; who asked counts what stays silent."""
-    return ""
 
 
 def _spaced(spoken: list[Spoken]) -> list[Spoken]:

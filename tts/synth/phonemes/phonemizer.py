@@ -110,9 +110,9 @@ class Phonemizer:
         given += self._overridden(plain, language, overrides or {}, given)
         given.sort(key=lambda word: word.start)
         given = sorted([*given, *self._strange(plain, language, given)], key=lambda word: word.start)
-        words = [_trimmed(word, text) for word in reader.read(plain, given)]
-        _tell_lost(words, plain, reader)
-        return words
+        spoken = [_trimmed(word, text) for word in reader.read(plain, given)]
+        _tell_unsaid(spoken, plain, reader)
+        return spoken
 
     def _reader(self, language: str) -> Reader:
         with self._lock:
@@ -182,27 +182,6 @@ def _gaps(words: Sequence[Spoken], length: int) -> Iterator[tuple[int, int]]:
     return ((start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end)
 
 
-def _tell_lost(words: Sequence[Spoken], text: str, reader: Reader) -> None:
-    """Counts in one warning, which never names the text, the letters, digits and signs that nothing is said for.
-
-    A word without phonemes is not lost when they went to its neighbour, as they do where two are said as one.
-    """
-    lost: list[str] = []
-    for word in words:
-        written = text[word.start : word.end]
-        if not word.phonemes and any(map(_is_meant, written)) and not joined(reader.read(written)).strip():
-            lost += filter(_is_meant, written)
-    if lost:
-        points = ", ".join(sorted({f"U+{ord(character):04X}" for character in lost}))
-        log.warning("left out %d characters that have no sound: %s", len(lost), points)
-
-
-def _is_meant(character: str) -> bool:
-    """Whether a character stands for something that is said, unlike punctuation and accents that stand alone."""
-    category = unicodedata.category(character)
-    return category[0] in "LN" or category in ("So", "Sm", "Sc") and character not in "|~¦"
-
-
 def _moved(word: Spoken, by: int) -> Spoken:
     return replace(word, start=word.start + by, end=word.end + by)
 
@@ -234,6 +213,35 @@ def _trimmed(word: Spoken, text: str) -> Spoken:
     start = word.end - len(written.lstrip())
     end = word.start + len(written.rstrip())
     return Spoken(known(word.phonemes), start, end) if start < end else replace(word, phonemes=known(word.phonemes))
+
+
+def _tell_unsaid(spoken: Sequence[Spoken], text: str, reader: Reader) -> None:
+    """Counts in one warning the letters, digits and signs that nothing is said for. It never names the text."""
+    if unsaid := "".join(_unsaid(spoken, text, reader)):
+        log.warning(
+            "left out %d characters that have no reading: %s", len(unsaid), ", ".join(sorted({*map(_kind, unsaid)}))
+        )
+
+
+def _unsaid(spoken: Sequence[Spoken], text: str, reader: Reader) -> Iterator[str]:
+    """The characters that no word with phonemes stands for, nor a neighbour that is said together with theirs."""
+    loud = [word for word in spoken if any(map(str.isalpha, word.phonemes))]
+    for start, end in _gaps(loud, len(text)):
+        for written in text[start:end].split():
+            if any(map(_wants_a_sound, written)) and not any(map(str.isalpha, joined(reader.read(written)))):
+                yield from filter(_wants_a_sound, written)
+
+
+def _wants_a_sound(character: str) -> bool:
+    """Letters, numerals, pictures and signs do; marks of layout such as `|`, `~` and the footnote's dagger do not."""
+    category = unicodedata.category(character)
+    return category[0] in "LN" or category in ("So", "Sm", "Sc") and character not in "|~¦" or character == "‰"
+
+
+def _kind(character: str) -> str:
+    """A letter's script or a sign's number."""
+    is_letter = unicodedata.category(character)[0] == "L"
+    return unicodedata.name(character, "UNNAMED").split()[0] if is_letter else f"U+{ord(character):04X}"
 
 
 def _checked(fixed: Sequence[Spoken], text: str) -> list[Spoken]:

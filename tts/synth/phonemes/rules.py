@@ -13,7 +13,8 @@ from tts.synth.phonemes.short_forms import rewrites
 from tts.synth.phonemes.spoken import Spoken
 from tts.synth.phonemes.traced import Traced
 
-# IPA of several letters that Kokoro writes as one; the table is misaki's for all languages that espeak reads.
+# IPA of several letters that Kokoro writes as one; the table is misaki's for all languages that espeak reads. espeak's
+# "r." for Hindi's ड़ stays, full stop and all: the voices learnt it so, and with ɽ listeners heard no r at all.
 _SOUNDS = {
     "a^ɪ": "I", "a^ʊ": "W", "d^z": "ʣ", "d^ʒ": "ʤ", "e^ɪ": "A", "o^ʊ": "O", "ə^ʊ": "Q", "s^s": "S", "t^s": "ʦ",
     "t^ʃ": "ʧ", "ɔ^ɪ": "Y",

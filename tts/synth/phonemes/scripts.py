@@ -13,7 +13,8 @@ _LETTERS = {
     "he": r"\u0591-\u05f4", "ar": r"\u0620-\u0669\u066e-\u06d3\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc",
     "bn": r"\u0980-\u09ff", "pa": r"\u0a00-\u0a7f", "gu": r"\u0a80-\u0aff", "ta": r"\u0b80-\u0bff",
     "te": r"\u0c00-\u0c7f", "kn": r"\u0c80-\u0cff", "ml": r"\u0d00-\u0d7f", "th": r"\u0e00-\u0e5b",
-    "my": r"\u1000-\u109f", "ka": r"\u10a0-\u10ff", "am": r"\u1200-\u137f",
+    "my": r"\u1000-\u109f", "ka": r"\u10a0-\u10ff", "am": r"\u1200-\u137f", "or": r"\u0b00-\u0b7f",
+    "si": r"\u0d80-\u0dff",
 }  # fmt: skip
 _KANA = r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _JAPANESE = _KANA + _LETTERS["z"] + "\u3005\u3006"
@@ -27,6 +28,8 @@ _UNIT = (
 _LATIN_RUN = rf"(?<![A-Za-z])(?!{_UNIT})[{_LATIN}][{_LATIN}0-9]*(?:[ '’&.+@/_-][{_LATIN}0-9]+)*(?:\+\+|\#)?"
 
 _OWN = {"h": ("h",), "j": ("j", "z"), "z": ("z",)}
+# Numerals and squared units, which the languages without spaces read by their plain forms.
+_NUMERALS = r"\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209f\u2150-\u218b\u2460-\u24ff\u3200-\u33ff"
 
 
 @cache
@@ -36,7 +39,9 @@ def _strangers(language: str) -> re.Pattern[str]:
     runs = [] if language == "j" else [rf"(?P<j>[{_LETTERS['z']}]*[{_KANA}][{_JAPANESE}]*)"]
     runs += [rf"(?P<{who}>[{s}]+(?:[\s'’-]+[{s}]+)*)" for who, s in _LETTERS.items() if who not in own]
     if language in "jz":
-        runs.append(rf"(?P<a>{_LATIN_RUN})")
+        # Their libraries drop what they cannot read; English spells it.
+        others = rf"(?:(?![{_JAPANESE}{_LATIN}{_NUMERALS}])[^\W\d_])+"
+        runs.append(rf"(?P<a>{_LATIN_RUN}|{others})")
     return re.compile("|".join(runs))
 
 

@@ -82,6 +82,8 @@ def corrected(words: Sequence[str], tags: list[str]) -> list[str]:
     """The tags of a sentence's words, with those of its heteronyms mended."""
     for at, word in enumerate(words):
         folded = word.lower()
+        if at and words[at - 1].lower() == "no" and tags[at] in ("VB", "VBP", "VBD"):
+            tags[at] = "NN"  # "it's no use": the model takes it for a verb
         if folded in _VERBS and (at == 0 or not tags[at].startswith("V")) and _is_verb(words, at):
             tags[at] = "VB"
         if folded in _CLUED:

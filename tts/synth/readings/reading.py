@@ -8,11 +8,15 @@ from itertools import accumulate
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`spoken` is said for the written characters `start` to `end`; it is empty for an unread mark."""
+    """`spoken` is said for the written characters `start` to `end`; it is empty for an unread mark.
+
+    `whole` means that its characters are not those that are written, though there may be as many.
+    """
 
     spoken: str
     start: int
     end: int
+    whole: bool = False
 
 
 def spoken_text(readings: Sequence[Reading]) -> str:
@@ -41,7 +45,7 @@ class SpokenText:
     def _written(self, place: int) -> tuple[int, int]:
         number = bisect_right(self._starts, place) - 1
         reading = self._readings[number]
-        if len(reading.spoken) != reading.end - reading.start:
+        if reading.whole or len(reading.spoken) != reading.end - reading.start:
             return reading.start, reading.end
         written = reading.start + place - self._starts[number]
         return written, written + 1
