@@ -51,6 +51,7 @@ def test_nothing_is_lost_and_sizes_are_kept(text: str, sizes: Sizes, language: s
             len(each.text) <= limit / density
             or len(boundaries(each.text)) == 1
             or no_better(text, each, limit / density)
+            or (each is cut[-1] and len(each.text) <= min(sizes.longest, limit * sizes.growth) / density)
         )
         limit = min(sizes.longest, limit * sizes.growth)
 
@@ -67,6 +68,20 @@ def test_the_first_is_short_and_the_next_grow() -> None:
     assert lengths[0] <= 60 < lengths[2] < max(lengths) <= 280
     assert max(lengths[:-1]) > 200
     assert all(each.text.rstrip().endswith(".") for each in cut)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("The old gardener carried the heavy basket behind the stone church.", 1),
+        ("The old gardener carried the heavy basket, and slept behind the stone church.", 2),
+        ("The old gardener slept. He had carried the heavy basket behind the church.", 2),
+        ("The old gardener carried the heavy basket behind the church.\n\nHe slept.", 3),
+        ("The old gardener carried the heavy basket and the yellow watering can home behind the stone church.", 2),
+    ],
+)
+def test_a_text_with_a_little_too_much_is_not_broken_inside_a_clause(text: str, pieces: int) -> None:
+    assert len(utterances(asking(text), Sizes(50))) == pieces
 
 
 def test_a_long_first_sentence_is_cut_at_a_clause() -> None:

@@ -141,9 +141,16 @@ def _cuts(text: str, sizes: Sizes, limit: float, density: float) -> Iterator[tup
         while last + 1 < len(places) and places[last + 1].end <= reach:
             last += 1
         chosen = at + _best(places[at : last + 1], start, limit / density)
+        limit = min(sizes.longest, limit * sizes.growth)
+        if places[chosen].strength < Strength.CLAUSE and _is_little(places, chosen, start + limit / density):
+            chosen = len(places) - 1
         yield places[chosen].end, places[chosen].strength
         start, at = places[chosen].end, chosen + 1
-        limit = min(sizes.longest, limit * sizes.growth)
+
+
+def _is_little(places: list[Boundary], at: int, reach: float) -> bool:
+    """Whether a little more room holds the rest, which then need not be broken inside a clause: one sentence's end."""
+    return places[-1].end <= reach and all(place.strength < Strength.SENTENCE for place in places[at:-1])
 
 
 def _best(places: list[Boundary], start: int, limit: float) -> int:
