@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tts.synth.kernels.crew import Crew
 from tts.synth.kernels.emit import Shape
 from tts.synth.kernels.library import Library
-from tts.synth.layers import Convolution, Dense, Matrix, Norm, Rows, Workshop, measured
+from tts.synth.layers import Convolution, Dense, Matrix, Norm, Rows, Workshop, leaky, measured
 from tts.synth.tiled import Tiled, TiledConvolution, TiledDense
 
 Array = NDArray[np.float32]
@@ -36,11 +36,6 @@ def filled(channels: int) -> int:
     return channels + -channels % WHOLE
 
 
-def leaky(values: Array, slope: float) -> Array:
-    larger: Array = np.maximum(values, values * np.float32(slope))
-    return larger
-
-
 def windowed(parameters: Weights, name: str) -> tuple[Array, Array]:
     """A convolution [out, in, taps] as a matrix over windows of rows [taps * in, out], and its bias."""
     weight = parameters[f"{name}.weight"]
@@ -56,7 +51,7 @@ def prepare_dense(name: str, weight: Array, bias: Array, shape: Shape, parts: in
 
 
 def _prepared_tiles(name: str, weight: Array, bias: Array, parts: int) -> Prepared:
-    """A filter [taps, in, out] and its bias, as `Blocks.tiled` finds them."""
+    """A filter [taps, in, out] and its bias, as `Blocks` finds them."""
     filter = Tiled.of(weight, bias, parts)
     return {
         f"{name}.tiles": filter.weights,

@@ -16,7 +16,6 @@ from tts.synth.blocks import (
     Blocks,
     Prepared,
     Weights,
-    leaky,
     prepare_adain,
     prepare_dense,
     prepare_styles,
@@ -24,7 +23,7 @@ from tts.synth.blocks import (
 )
 from tts.synth.kernels.emit import Shape
 from tts.synth.kernels.lstm import interleaved
-from tts.synth.layers import SPARE_ROWS, Lstm, address
+from tts.synth.layers import SPARE_ROWS, Lstm, address, leaky
 
 Frames = NDArray[np.int64]
 

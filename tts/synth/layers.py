@@ -39,6 +39,12 @@ class Rows:
         return self.data[: self.length]
 
 
+def leaky(values: Array, slope: float) -> Array:
+    """The leaky ReLU: what is below zero times the slope."""
+    larger: Array = np.maximum(values, values * np.float32(slope))
+    return larger
+
+
 def measured(library: Library, crew: Crew, data: Array, length: int, added: Array | None = None) -> Rows:
     """Rows whose sums are taken here; `added` [length, channels], with data's pitch, joins them first."""
     channels, pitch = data.shape[1], data.strides[0] // data.itemsize
@@ -244,7 +250,7 @@ class Dense:
     ) -> None:
         """y[row] = leaky(x[row]) @ weights + bias; rows of x start `pitch` floats apart; both have spare rows."""
         if slope != 1.0:
-            x = np.maximum(x, x * np.float32(slope))
+            x = leaky(x, slope)
         inputs, panel = self.panels.shape[1:]
         x_pitch = x.shape[1] if pitch is None else pitch
         y_pitch = y.shape[1]
