@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from tests.test_kernels import LENGTHS, activated, filtered, normal, normalised, spared
 from tts.synth.kernels.crew import Crew
-from tts.synth.kernels.library import TILED, Library, native_shape
+from tts.synth.kernels.library import SHAPES, Library, native_shape
 from tts.synth.kernels.permission import may_use_tiles
 from tts.synth.kernels.tiled import PRECISIONS, tiled_kernels, tiled_name
 from tts.synth.kernels.tiles import Precision, halves, in_steps, tiled_weights
 from tts.synth.layers import SPARE_ROWS, Norm, measured
 from tts.synth.tiled import Tiled, TiledConvolution, TiledDense
 
+TILED = SHAPES["amx-bf16"]
 TOLERANCES = {1: 2e-2, 2: 1e-4}  # of the largest value, by the parts of each number
 with_tiles = pytest.mark.skipif(native_shape() != TILED, reason="this CPU has no tile registers")
 

@@ -3,7 +3,6 @@
 import ctypes
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import llvmlite  # type: ignore[import-untyped]
@@ -41,17 +40,22 @@ KERNELS = tuple(
     for (activation, taps), scheme in SCHEMES.items()
     for residual in (False, True)
 )
-# What fits the vector registers: 32 of 16 floats (AVX-512), 16 of 8 (AVX), 32 of 4 (Arm), or 16 of 4.
-SHAPES = {"avx512f": Shape(16, 2, 12), "avx": Shape(8, 2, 6), "neon": Shape(4, 4, 6), "": Shape(4, 2, 6)}
-TILED = replace(SHAPES["avx512f"], tiles=True)
+# What fits the vector registers: 32 of 16 floats (AVX-512), 16 of 8 (AVX), 32 of 4 (Arm), or 16 of 4. By the feature
+# that a CPU needs, the best first.
+SHAPES = {
+    "amx-bf16": Shape(16, 2, 12, tiles=True),
+    "avx512f": Shape(16, 2, 12),
+    "avx": Shape(8, 2, 6),
+    "neon": Shape(4, 4, 6),
+    "": Shape(4, 2, 6),
+}
 
 
 def native_shape() -> Shape:
     """The register shape for the CPU that this runs on."""
     features = binding.get_host_cpu_features()
-    if features.get("amx-bf16") and features.get("avx512bf16") and may_use_tiles():
-        return TILED
-    return next(shape for name, shape in SHAPES.items() if not name or features.get(name))
+    fitting = (shape for name, shape in SHAPES.items() if not name or features.get(name))
+    return next(shape for shape in fitting if not shape.tiles or may_use_tiles())
 
 
 class Library:
