@@ -35,25 +35,25 @@ class Scratch:
 
 
 class Crew:
-    """The calling thread and its helpers."""
+    """The calling thread and its mates."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.cancelled = Event()
         self._scratch = Scratch()
-        self._helpers = [Helper() for _ in range(threads - 1)]
+        self._mates = [Mate() for _ in range(threads - 1)]
 
     def each(self, blocks: Iterable[Block], work: Callable[[Block, Scratch], None]) -> None:
         """Do all blocks; raises Cancelled between two of them once `cancelled` is set."""
         waiting = list(blocks)
         shared = iter(waiting)
-        called = self._helpers[: len(waiting) - 1]
-        for helper in called:
-            helper.begin(partial(self._drain, shared, work))
+        called = self._mates[: len(waiting) - 1]
+        for mate in called:
+            mate.begin(partial(self._drain, shared, work))
         try:
             self._drain(shared, work, self._scratch)
         finally:
-            errors = [helper.end() for helper in called]
+            errors = [mate.end() for mate in called]
         for error in filter(None, errors):
             raise error
 
@@ -64,11 +64,11 @@ class Crew:
             work(block, scratch)
 
     def close(self) -> None:
-        for helper in self._helpers:
-            helper.close()
+        for mate in self._mates:
+            mate.close()
 
 
-class Helper:
+class Mate:
     """One thread with its scratch. It waits in plain queues: hundreds of layers a second make a pool's futures dear."""
 
     def __init__(self) -> None:
