@@ -18,7 +18,7 @@ from tests.fakes.requests import utterance
 from tests.waiting import until
 from tts.engines.child import Child
 from tts.speech.audio import Chunk
-from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerLost, WorkerUnavailable
 from tts.speech.text import Utterance
 
 FAKE = [sys.executable, "-m", "tests.fakes.fake_worker_process"]
@@ -40,7 +40,11 @@ def child(*arguments: str, timeout: float = 20.0) -> Iterator[Child]:
 
 
 def speak(worker: Child, what: Utterance = GOOD) -> list[Chunk]:
-    return list(worker.speak(what, 1))
+    return sounds(worker.speak(what, 1))
+
+
+def sounds(answers: Iterator[Chunk | None]) -> list[Chunk]:
+    return [chunk for chunk in answers if chunk is not None]
 
 
 def test_it_speaks_in_pieces() -> None:
@@ -208,6 +212,66 @@ def test_a_cancel_while_the_worker_is_replaced_lets_it_load_and_then_counts() ->
         with pytest.raises(ClientGone):
             speak(worker)
         assert worker.ready
+        assert speak(worker)
+
+
+def to_the_end(answers: Iterator[Chunk | None]) -> int:
+    """Read up to the worker's word that nothing is left to do, and count the samples until then."""
+    return sum(len(chunk.samples) for chunk in iter(answers.__next__, None) if chunk is not None)
+
+
+def samples(answers: Iterator[Chunk | None]) -> int:
+    return sum(len(chunk.samples) for chunk in sounds(answers))
+
+
+def test_one_that_ends_takes_the_next_utterance_before_its_last_sound() -> None:
+    with child("--linger", "0.3", "--pieces", "2") as worker:
+        first = worker.speak(GOOD, 1)
+        heard = to_the_end(first)
+        second = worker.speak(utterance("x" * 100), 1)
+        assert heard + samples(first) == 24 * len(GOOD.text)
+        began = time.monotonic()
+        assert to_the_end(second) == 24 * 50
+        assert time.monotonic() - began < 0.25  # it had begun
+        assert samples(second) == 24 * 50
+
+
+def test_a_cancel_is_about_the_one_that_was_handed_ahead() -> None:
+    with child("--linger", "0.1", "--pieces", "1") as worker:
+        (process,) = children()
+        first = worker.speak(GOOD, 1)
+        to_the_end(first)
+        second = worker.speak(GOOD, 1)
+        worker.cancel()
+        assert samples(first) == 24 * len(GOOD.text)
+        with pytest.raises(ClientGone):
+            list(second)
+        assert samples(worker.speak(GOOD, 1)) == 24 * len(GOOD.text)
+        assert children() == [process]
+
+
+@pytest.mark.parametrize(("mode", "error"), [("die-ending", WorkerLost), ("hang-ending", TimedOut)])
+def test_one_handed_ahead_to_a_worker_that_goes_wrong_is_lost(mode: str, error: type[SpeechError]) -> None:
+    with child("--mode", mode, timeout=0.5) as worker:
+        first = worker.speak(BAD, 1)
+        to_the_end(first)
+        second = worker.speak(GOOD, 1)
+        with pytest.raises(error):
+            list(first)
+        with pytest.raises(WorkerLost):
+            list(second)
+        worker = patient(worker)
+        assert samples(worker.speak(GOOD, 1)) == 24 * len(GOOD.text)
+
+
+def test_a_reader_that_stops_after_the_next_was_handed_over_loses_both() -> None:
+    with child("--linger", "0.1") as worker:
+        first = worker.speak(GOOD, 1)
+        to_the_end(first)
+        second = worker.speak(GOOD, 1)
+        first.close()  # type: ignore[attr-defined]
+        with pytest.raises(WorkerLost):
+            list(second)
         assert speak(worker)
 
 

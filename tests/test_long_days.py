@@ -24,7 +24,9 @@ NOISE = 1_500_000
 """Bytes that the allocator gives back now or a little later; a 500th of what any request's sound takes would show."""
 
 
-@pytest.mark.parametrize("settings", [{}, {"RECYCLE_AFTER": 40, "CACHE_MB": CACHE_MB}], ids=["plain", "relieved-and-cached"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"RECYCLE_AFTER": 40, "CACHE_MB": CACHE_MB}], ids=["plain", "relieved-and-cached"]
+)
 def test_a_server_holds_no_more_after_many_requests_than_after_some(
     tmp_path: Path, settings: dict[str, object]
 ) -> None:

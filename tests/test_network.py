@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-from tts.synth.network import Cancelled, Network
+from tts.synth.network import Cancelled, Network, nothing
 from tts.synth.whole import Whole, build_whole
 
 pytestmark = pytest.mark.real
@@ -74,7 +74,7 @@ def test_the_kernels_speak_as_onnxruntime_does(
     """Beside the float32 graph of the same weights: the same frames, no further apart than two runtimes."""
     build_whole(model, tmp_path)
     whole = Whole(tmp_path, "cpu")
-    expected, frames = whole.speak(np.array([0, *HELLO, 0]), style, 1.0, threads=1)
+    expected, frames = whole.speak(np.array([0, *HELLO, 0]), style, 1.0, threads=1, ending=nothing)
     samples, spoken = network.speak(HELLO, style, 1.0)
     assert frames is not None and spoken is not None
     np.testing.assert_array_equal(spoken, frames)
@@ -119,6 +119,12 @@ def test_cancel_ends_a_run_soon(network: Network, style: np.ndarray) -> None:
     network.cancel()
     thread.join(timeout=10)
     assert ended and ended[0] - asked < 1.0
+
+
+def test_its_end_is_told_before_the_sound_is_there(network: Network, style: np.ndarray) -> None:
+    ended: list[int] = []
+    network.speak(HELLO, style, 1.0, ending=lambda: ended.append(len(ended)))
+    assert ended == [0]
 
 
 def test_cancel_without_a_run_spoils_nothing(network: Network, style: np.ndarray) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import numpy as np
 import pytest
 
-from tests.fakes.requests import LONG, asking
+from tests.fakes.requests import LONG, asking, utterance
 from tests.fakes.worker import FakeWorker
 from tests.waiting import until
 from tts.engines.base import Listener
-from tts.engines.pool import ALONE, Pool
-from tts.speech.errors import Busy, ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
+from tts.engines.line import Line
+from tts.engines.pool import ALONE, Driver, Pool
+from tts.speech.errors import Busy, ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerLost, WorkerUnavailable
 from tts.speech.text import Sizes
 
 NOBODY = WorkerUnavailable("no model")
@@ -103,6 +104,86 @@ def test_a_short_request_among_many_long_ones_waits_for_one_round() -> None:
         for each in [short, *listeners]:
             each.join(10)
         assert worker.texts.index("Hi.") <= 10
+
+
+@contextmanager
+def handed_ahead(worker: FakeWorker, second: Callable[[Pool], object]) -> Iterator[tuple[Pool, dict[str, object]]]:
+    """A pool whose worker says "One." up to its last piece, and has been handed what `second` asks for."""
+    with pool_of(worker) as pool:
+        heard: dict[str, object] = {}
+        asked = [
+            threading.Thread(target=lambda: heard.update(one=outcome(lambda: spoken(pool, "One.")))),
+            threading.Thread(target=lambda: heard.update(two=outcome(lambda: second(pool)))),
+        ]
+        asked[0].start()
+        until(lambda: worker.begun)
+        asked[1].start()
+        until(lambda: pool.status()["waiting"] == 1)
+        worker.gate.release()
+        until(lambda: worker.texts == ["One.", "Two."])
+        yield pool, heard
+        for thread in asked:
+            thread.join(10)
+        until(lambda: pool.status()["busy"] == pool.status()["waiting"] == 0)
+
+
+def outcome(ask: Callable[[], object]) -> object:
+    try:
+        return ask()
+    except SpeechError as exc:
+        return type(exc)
+
+
+def test_a_worker_that_ends_is_handed_the_next_before_its_sound_has_come() -> None:
+    worker = FakeWorker(pieces=2, gate=threading.Semaphore(0), ends=True)
+    with handed_ahead(worker, lambda pool: spoken(pool, "Two.")) as (_, heard):
+        assert heard == {}
+        worker.gate.release(3)
+    assert heard == {"one": "One.", "two": "Two."}
+
+
+def test_what_was_handed_ahead_is_spoken_when_the_one_before_fails() -> None:
+    worker = FakeWorker(pieces=2, gate=threading.Semaphore(0), ends=True, errors=[SynthesisFailed("no")], fails_at=1)
+    with handed_ahead(worker, lambda pool: spoken(pool, "Two.")) as (_, heard):
+        worker.gate.release(3)
+    assert heard == {"one": SynthesisFailed, "two": "Two."}
+
+
+def test_a_lost_worker_is_handed_everything_again() -> None:
+    worker = FakeWorker(gate=threading.Semaphore(0), ends=True, errors=[WorkerLost("it died")])
+    worker.start()
+    line = Line(workers=1, longest=10)
+    tasks = [line.enter(4).submit(utterance(text)) for text in ("One.", "Two.")]
+    driver = Driver("worker", worker, line, threads=1, idle=0.01)
+    driver.start()
+    until(lambda: worker.texts == ["One.", "Two."])
+    worker.gate.release(9)
+    for task in tasks:
+        assert len(list(task.answers(Listener()))) == 1
+    line.close()
+    driver.join(10)
+    assert worker.texts == ["One.", "Two.", "One.", "Two."]
+
+
+def test_a_listener_whose_utterance_was_handed_ahead_may_leave() -> None:
+    worker = FakeWorker(pieces=2, gate=threading.Semaphore(0), ends=True)
+    gone = threading.Event()
+
+    def second(pool: Pool) -> object:
+        return list(pool.synthesize(asking("Two."), Listener(has_gone=gone.is_set)))
+
+    with handed_ahead(worker, second) as (_, heard):
+        gone.set()
+        until(lambda: heard == {"two": ClientGone})
+        worker.gate.release(9)
+    assert heard == {"one": "One.", "two": ClientGone}
+
+
+def test_close_ends_what_was_handed_ahead() -> None:
+    worker = FakeWorker(pieces=2, gate=threading.Semaphore(0), ends=True)
+    with handed_ahead(worker, lambda pool: spoken(pool, "Two.")) as (pool, heard):
+        pool.close()
+        until(lambda: heard == {"one": WorkerUnavailable, "two": WorkerUnavailable})
 
 
 def test_whoever_leaves_frees_the_worker_at_once() -> None:

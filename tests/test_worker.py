@@ -40,7 +40,9 @@ def process() -> psutil.Process:
 
 
 def test_sound_and_words_arrive_whatever_is_printed(worker: Child, capfd: pytest.CaptureFixture[str]) -> None:
-    chunks = list(worker.speak(utterance("Hello."), 1))
+    answers = list(worker.speak(utterance("Hello."), 1))
+    assert answers[2] is None
+    chunks = [chunk for chunk in answers if chunk is not None]
     assert [len(chunk.samples) for chunk in chunks] == [100] * 3
     assert np.concatenate([chunk.samples for chunk in chunks]) == pytest.approx(0.5)
     assert [chunk.words for chunk in chunks] == [(Word("w", i, i + 1, 0.0, 0.1),) for i in range(3)]
@@ -51,7 +53,7 @@ def test_an_utterance_that_fails_is_told_by_its_kind_alone(worker: Child) -> Non
     with pytest.raises(SynthesisFailed) as caught:
         list(worker.speak(utterance("This fails."), 1))
     assert caught.value.message == "The speech engine failed: ValueError."
-    assert len(list(worker.speak(utterance("Hello."), 1))) == 3
+    assert len(list(worker.speak(utterance("Hello."), 1))) == 4
     assert process() == before
 
 
@@ -62,7 +64,7 @@ def test_a_cancel_is_heard_while_it_speaks(worker: Child) -> None:
     with pytest.raises(ClientGone):
         list(worker.speak(utterance("A slow one."), 1))
     assert time.monotonic() - began < 0.9
-    assert len(list(worker.speak(utterance("Hello."), 1))) == 3
+    assert len(list(worker.speak(utterance("Hello."), 1))) == 4
     assert process() == before
 
 
@@ -70,7 +72,7 @@ def test_a_cancel_is_heard_while_it_speaks(worker: Child) -> None:
 def test_signals_are_its_owners_to_act_on(worker: Child) -> None:
     for what in (signal.SIGINT, signal.SIGTERM):
         process().send_signal(what)
-    assert len(list(worker.speak(utterance("Hello."), 1))) == 3
+    assert len(list(worker.speak(utterance("Hello."), 1))) == 4
 
 
 @pytest.mark.parametrize("last", [b"", LENGTHS.pack(50, 0) + b'{"kind"', b"rubbish that is no frame at all"])

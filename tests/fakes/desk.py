@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -25,7 +25,13 @@ class TalkativeSpeaker:
     def __init__(self) -> None:
         self._cancelled = threading.Event()
 
-    def speak(self, utterance: Utterance, threads: int, stop: threading.Event | None = None) -> Iterator[Chunk]:
+    def speak(
+        self,
+        utterance: Utterance,
+        threads: int,
+        stop: threading.Event | None = None,
+        ending: Callable[[], None] = lambda: None,
+    ) -> Iterator[Chunk]:
         print("speaking", flush=True)
         os.system("echo a program")
         os.write(1, b"a library\n")
@@ -36,6 +42,8 @@ class TalkativeSpeaker:
                 raise Cancelled
             if "fails" in utterance.text:
                 raise ValueError("a secret of /home/somebody")
+            if number == 2:
+                ending()
             yield Chunk(np.full(100, 0.5, np.float32), (Word("w", number, number + 1, 0.0, 0.1),))
 
     def cancel(self) -> None:

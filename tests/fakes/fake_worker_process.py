@@ -20,7 +20,10 @@ from typing import IO, Any
 
 from tts.engines.protocol import LENGTHS, read_frame, write_frame
 
-MODES = ("cannot-load", "prints", "mute", "slow-start", "die", "rubbish", "hang", "error", "endless", "odd-kind")
+MODES = (
+    *("cannot-load", "prints", "mute", "slow-start"),
+    *("die", "rubbish", "hang", "error", "endless", "odd-kind", "die-ending", "hang-ending"),
+)
 FOREVER = 60.0
 """Seconds: longer than any test, and yet no process stays for good."""
 
@@ -31,6 +34,7 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=0.0, help="seconds of work a character")
     parser.add_argument("--pieces", type=int, default=2)
     parser.add_argument("--ms", type=int, default=1, help="milliseconds of sound a character")
+    parser.add_argument("--linger", type=float, help="seconds from saying that it ends to its last piece")
     parser.add_argument("--noise", action="store_true", help="noise that FLAC makes as much of as of speech, no tone")
     parser.add_argument("--once", type=Path, help="a file; where it is there already, the start fails")
     options = parser.parse_args()
@@ -49,7 +53,7 @@ def main() -> None:
             write_frame(frames, {"kind": "phonemes", "phonemes": text.lower(), "tokens": [0, len(text), 0]})
         else:
             samples = sound(len(text) * options.ms, options.noise)
-            speak(samples, options.pieces, options.pace * len(text), frames, stop)
+            speak(samples, options.pieces, options.pace * len(text), frames, stop, options.linger)
         write_frame(frames, {"kind": "done"})
 
 
@@ -74,6 +78,11 @@ def begin(mode: str | None, frames: IO[bytes]) -> None:
 
 def misbehave(mode: str, frames: IO[bytes]) -> None:
     chunk = {"kind": "chunk", "words": []}
+    if mode.endswith("-ending"):
+        write_frame(frames, {"kind": "ending"})
+        time.sleep(0.2)
+    if mode == "die-ending":
+        os._exit(9)
     if mode in ("die", "rubbish", "endless"):
         write_frame(frames, chunk, bytes(4000))
     if mode == "die":
@@ -90,7 +99,7 @@ def misbehave(mode: str, frames: IO[bytes]) -> None:
     while mode == "endless":
         write_frame(frames, chunk, bytes(400))
         time.sleep(0.001)
-    if mode in ("hang", "rubbish"):
+    if mode in ("hang", "hang-ending", "rubbish"):
         time.sleep(FOREVER)
 
 
@@ -115,12 +124,22 @@ def sound(ms: int, noise: bool) -> array.array[float]:
 NOISE = array.array("f", (random.uniform(-0.02, 0.02) for _ in range(24_000)))
 
 
-def speak(samples: array.array[float], pieces: int, seconds: float, frames: IO[bytes], stop: threading.Event) -> None:
+def speak(
+    samples: array.array[float],
+    pieces: int,
+    seconds: float,
+    frames: IO[bytes],
+    stop: threading.Event,
+    linger: float | None,
+) -> None:
     """Send the samples in pieces, as slowly as if they were made."""
     step = -(-len(samples) // pieces)
     for start in range(0, len(samples), step):
         if stop.wait(seconds / pieces):
             return
+        if linger is not None and start + step >= len(samples):
+            write_frame(frames, {"kind": "ending"})
+            time.sleep(linger)
         write_frame(frames, {"kind": "chunk", "words": []}, samples[start : start + step].tobytes())
 
 

@@ -21,7 +21,8 @@ class FakeWorker:
     """Speaks `ms` milliseconds of tone a character, in `pieces` chunks of one utterance.
 
     A `gate` holds every piece up until it has a permit for it; `errors` are raised by the utterances in turn (None:
-    that one is spoken), `start_errors` by the starts.
+    that one is spoken) at the piece `fails_at`, `start_errors` by the starts. With `ends` it says None before its last
+    piece.
     """
 
     def __init__(
@@ -31,6 +32,8 @@ class FakeWorker:
         gate: threading.Semaphore | None = None,
         errors: Sequence[Exception | None] = (),
         start_errors: Sequence[SpeechError | None] = (),
+        ends: bool = False,
+        fails_at: int = 0,
     ) -> None:
         self.begun: list[Utterance] = []
         self.threads: list[int] = []
@@ -41,10 +44,13 @@ class FakeWorker:
         self.alive = False
         self._ms = ms
         self._pieces = pieces
-        self._gate = gate
+        self.gate = gate or threading.Semaphore(0)
+        self._gated = gate is not None
         self._errors = list(errors)
         self._start_errors = list(start_errors)
         self._stop = threading.Event()
+        self._ends = ends
+        self._fails_at = fails_at
 
     @property
     def ready(self) -> bool:
@@ -70,19 +76,21 @@ class FakeWorker:
             raise error
         self.alive = True
 
-    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
+    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
         if self.closed:
             raise WorkerUnavailable("This worker was closed.")
-        self._stop.clear()
+        self._stop = threading.Event()
         self.begun.append(utterance)
         self.threads.append(threads)
-        return self._speak(utterance)
+        return self._speak(utterance, self._stop)
 
-    def _speak(self, utterance: Utterance) -> Iterator[Chunk]:
+    def _speak(self, utterance: Utterance, stop: threading.Event) -> Iterator[Chunk | None]:
         error = self._errors.pop(0) if self._errors else None
         for piece in range(self._pieces):
-            self._pass_gate()
-            if error is not None:
+            if self._ends and piece == self._pieces - 1:
+                yield None
+            self._pass_gate(stop)
+            if error is not None and piece == self._fails_at:
                 raise error
             yield tone(utterance, self._ms / self._pieces, words=piece == 0)
 
@@ -101,10 +109,12 @@ class FakeWorker:
         self.alive = False
         self._stop.set()
 
-    def _pass_gate(self) -> None:
+    def _pass_gate(self, stop: threading.Event) -> None:
         deadline = time.monotonic() + PATIENCE
-        while self._gate is not None and not self._gate.acquire(timeout=0.005):
-            if self._stop.is_set():
+        while self._gated and not self.gate.acquire(timeout=0.005):
+            if self.closed:
+                raise WorkerUnavailable("This worker was closed.")
+            if stop.is_set():
                 raise ClientGone("The client left.")
             if time.monotonic() > deadline:
                 raise SynthesisFailed("nobody opened the gate")

@@ -79,7 +79,8 @@ class Engine(Protocol):
 class Worker(Protocol):
     """One who speaks one utterance at a time; an engine owns several.
 
-    start() and speak() are called from one thread, cancel() and close() from any.
+    start() and speak() are called from one thread, cancel() and close() from any. A worker whose sound takes a moment
+    to arrive may be handed its next utterance meanwhile: see speak().
     """
 
     @property
@@ -97,10 +98,12 @@ class Worker(Protocol):
     def start(self) -> None:
         """Be ready to speak. Raises WorkerUnavailable."""
 
-    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
+    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
         """The utterance's sound; a cancel() after this call, even before the first chunk is asked for, is about it.
 
-        Raises SynthesisFailed, TimedOut, WorkerUnavailable or, when cancelled, ClientGone; then the next may come.
+        None, once at most, says that nothing is left to do but to hand over the last sound: speak() may be called again
+        then, and is to be iterated after this. Raises SynthesisFailed, TimedOut, WorkerUnavailable or, when cancelled,
+        ClientGone; then the next may come.
         """
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:

@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import queue
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -21,6 +22,9 @@ from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerLost,
 from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
+if sys.platform == "linux":
+    import fcntl
+
 log = logging.getLogger(__name__)
 
 LOAD_TIMEOUT = 300.0
@@ -29,6 +33,10 @@ STOP_TIMEOUT = 0.5
 """Seconds that a worker gets to give up an utterance before it is killed and replaced."""
 
 Frame = tuple[dict[str, Any], bytes]
+
+ROOM = 1 << 20
+"""Bytes that a pipe holds where it can be told (Linux, which allows anybody a megabyte): more than most sounds, which
+a worker then hands over without waiting for us to read. By itself a pipe holds 64 KiB."""
 
 _WAKE = object()
 """Put among the frames: whoever waits for one looks up."""
@@ -46,6 +54,8 @@ class Child:
         self._closed = False
         self._serial = 0
         self._cancelled = 0
+        self._ending = False
+        """Whether the order under way has nothing left but to hand over its last sound."""
         self._starts = 0
         self._failures = 0
         self._retry_at = 0.0
@@ -91,11 +101,12 @@ class Child:
     def _start(self) -> None:
         process = self._spawn()
         assert process.stdout is not None
+        _make_roomy(process.stdout)
         threading.Thread(
             target=_read_frames, args=(process.stdout, self._inbox), name=f"worker-{process.pid}", daemon=True
         ).start()
         try:
-            header, _ = self._receive(time.monotonic() + LOAD_TIMEOUT, deaf=True)  # the next listener wants it loaded
+            header, _ = self._receive(time.monotonic() + LOAD_TIMEOUT)  # cancelled or not: the next one wants it loaded
         except (SynthesisFailed, TimedOut) as exc:
             self._end()
             raise WorkerUnavailable(f"A worker could not start (exit code {process.returncode}): {exc}") from exc
@@ -118,45 +129,61 @@ class Child:
                 raise WorkerUnavailable(f"{self._command[0]} cannot be run: {exc.strerror or exc}.") from exc
             return self._process
 
-    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
-        self._serial += 1
-        frames = self._answers({"kind": "speak", "utterance": dataclasses.asdict(utterance), "threads": threads})
-        return self._chunks(frames)
+    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
+        return self._chunks(
+            self._ordered({"kind": "speak", "utterance": dataclasses.asdict(utterance), "threads": threads})
+        )
 
-    def _chunks(self, frames: Generator[Frame, None, None]) -> Iterator[Chunk]:
+    def _chunks(self, frames: Generator[Frame, None, None]) -> Iterator[Chunk | None]:
         with contextlib.closing(frames):
             for header, payload in frames:
-                yield chunk_of(header, payload)
+                yield None if header["kind"] == "ending" else chunk_of(header, payload)
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
-        self._serial += 1
-        answers = list(self._answers({"kind": "phonemize", "utterance": dataclasses.asdict(utterance)}))
+        answers = list(self._ordered({"kind": "phonemize", "utterance": dataclasses.asdict(utterance)}))
         try:
             ((header, _),) = answers
             return Pronunciation(str(header["phonemes"]), tuple(map(int, header["tokens"])))
         except (KeyError, TypeError, ValueError) as exc:
             raise SynthesisFailed("The speech worker sent something that is not phonemes.") from exc
 
-    def _answers(self, order: dict[str, Any]) -> Generator[Frame, None, None]:
-        """The frames that answer an order, up to the one that says that it is done."""
-        if not self.ready:
+    def _ordered(self, order: dict[str, Any]) -> Generator[Frame, None, None]:
+        """The frames that answer an order, which is sent when the first is asked for, or at once to one that ends."""
+        self._serial += 1
+        holder = None
+        if self._ending:
+            with contextlib.suppress(WorkerLost):  # whoever reads the order before this one hears of it first
+                self._send(order)
+                holder = self._process
+        return self._answers(order, self._serial, holder)
+
+    def _answers(
+        self, order: dict[str, Any], serial: int, holder: subprocess.Popen[bytes] | None
+    ) -> Generator[Frame, None, None]:
+        """The frames up to the one that says that all is done; `holder` is the process that has the order already."""
+        if holder is None and not self.ready:
             self.start()
+        elif holder is not None and holder is not self._process:
+            raise WorkerLost("The speech worker ended unexpectedly.")
         deadline = time.monotonic() + self._timeout
         whole = False
         try:
-            self._send(order)
+            if holder is None:
+                self._send(order)
             while True:
-                header, payload = self._receive(deadline)
+                header, payload = self._receive(deadline, serial)
                 if header["kind"] == "done":
                     whole = True
                     return
                 if header["kind"] == "error":
                     whole = True
                     raise SynthesisFailed(str(header.get("message")))
+                self._ending = header["kind"] == "ending"
                 yield header, payload
         finally:
+            self._ending = False
             if not whole:
-                self._give_up()
+                self._give_up(serial)
 
     def rest(self) -> None:
         """It waits."""
@@ -181,12 +208,15 @@ class Child:
         for pipe in (process.stdin, process.stdout):
             _close_quietly(pipe)
 
-    def _give_up(self) -> None:
+    def _give_up(self, serial: int) -> None:
         """Have the rest of an utterance given up: ask, wait a little, then kill; the next speak() starts another."""
+        if serial != self._serial:  # a cancel would be about the order that was sent after it
+            self._end()
+            return
         try:
             self._send({"kind": "cancel"})
             deadline = time.monotonic() + STOP_TIMEOUT
-            while self._receive(deadline, deaf=True)[0]["kind"] not in ("done", "error"):
+            while self._receive(deadline)[0]["kind"] not in ("done", "error"):
                 pass
         except (SynthesisFailed, TimedOut) as exc:
             log.warning("A worker is replaced: %s", exc)
@@ -202,10 +232,10 @@ class Child:
         except (OSError, ValueError) as exc:  # it died, or close() shut the pipe meanwhile
             raise WorkerLost("The speech worker ended unexpectedly.") from exc
 
-    def _receive(self, deadline: float, deaf: bool = False) -> Frame:
-        """The next frame. Raises TimedOut, SynthesisFailed when the process ended, ClientGone (unless `deaf`)."""
+    def _receive(self, deadline: float, serial: int = -1) -> Frame:
+        """The next frame. Raises TimedOut, WorkerLost, SynthesisFailed, or ClientGone when that order was cancelled."""
         while True:
-            if self._cancelled == self._serial and not deaf:
+            if self._cancelled == serial:
                 raise ClientGone("The client left.")
             try:
                 item: Frame | BadFrame | object | None = self._inbox.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -239,6 +269,12 @@ def _read_frames(pipe: IO[bytes], inbox: queue.SimpleQueue[Any]) -> None:
     except (OSError, ValueError):
         pass  # closed while it was read: the end, as below
     inbox.put(None)
+
+
+def _make_roomy(pipe: IO[bytes]) -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a user with many pipes gets no more room
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
 
 
 def _close_quietly(pipe: IO[bytes] | None) -> None:

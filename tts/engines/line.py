@@ -33,14 +33,15 @@ Work = Callable[[Utterance, Worker, int], Iterator[Any]]
 """What a worker, with so many threads, makes of an utterance."""
 
 
-def speak(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Chunk]:
-    """The utterance's sound, as loud as it wants; a pause needs no worker."""
+def speak(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Chunk | None]:
+    """The utterance's sound, as loud as it wants, and the worker's None; a pause needs no worker."""
     if not utterance.text.strip():
         return iter([Chunk(np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32))])
     chunks = worker.speak(utterance, threads)
     if utterance.gain == 1.0:
         return chunks
-    return (replace(chunk, samples=chunk.samples * np.float32(utterance.gain)) for chunk in chunks)
+    gain = np.float32(utterance.gain)
+    return (chunk and replace(chunk, samples=chunk.samples * gain) for chunk in chunks)
 
 
 def read(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Pronunciation]:
@@ -60,24 +61,43 @@ class Task:
         self.sound = 0.0
         """Seconds of it that were spoken."""
         self._worker: Worker | None = None
+        self._begun: Iterator[Any] | None = None
         self._lock = threading.Lock()
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    def speak(self, worker: Worker, threads: int) -> None:
-        """Have `worker` speak the utterance. Raises what the worker raises, ClientGone when it was cancelled before."""
-        try:
-            with self._lock:  # a cancel comes before this, or reaches the worker
-                if self.cancelled:
-                    raise ClientGone("Nobody waits for this utterance any more.")
+    def begin(self, worker: Worker, threads: int) -> None:
+        """Hand the utterance to `worker`, unless it was cancelled before; speak() is still to come."""
+        with self._lock:  # a cancel comes before this, or reaches the worker
+            if not self.cancelled:
                 self._worker = worker
-                answers = self._work(self.utterance, worker, threads)
-            for answer in answers:
+                self._begun = self._work(self.utterance, worker, threads)
+
+    def take_back(self) -> None:
+        """The worker to which it was handed has lost it."""
+        with self._lock:
+            self._worker = self._begun = None
+
+    def speak(self, worker: Worker, threads: int, ending: Callable[[], None] = lambda: None) -> None:
+        """Have `worker` speak the utterance, and `ending` called when the worker could be handed the next one.
+
+        Raises what the worker raises, ClientGone when it was cancelled before.
+        """
+        try:
+            if self._begun is None:
+                self.begin(worker, threads)
+            if self._begun is None:
+                raise ClientGone("Nobody waits for this utterance any more.")
+            for answer in self._begun:
+                if answer is None:
+                    with self._lock:  # a cancel would be about the next one
+                        self._worker = None
+                    ending()
+                    continue
                 self.answered = True
                 self.sound += answer.seconds if isinstance(answer, Chunk) else 0.0
                 self._answers.put(answer)
         finally:
-            with self._lock:
-                self._worker = None
+            self.take_back()
 
     def cancel(self) -> None:
         """Nobody wants it any more: the worker that speaks it, if any, is told to stop."""

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -150,6 +150,8 @@ class Driver(threading.Thread):
         self._tried = threading.Event()
         self._error: WorkerUnavailable | None = None
         self._task: Task | None = None
+        self._ahead: tuple[Task, int] | None = None
+        """What the worker has been handed while it still hands over the sound before."""
         self.utterances = 0
         self.worked = 0.0
         """Seconds of work so far."""
@@ -185,10 +187,11 @@ class Driver(threading.Thread):
         with closing(self._worker):
             self._start_worker()
             self._tried.set()
-            while not self._line.closed:
-                if taken := self._line.take(self._idle):
-                    self._task, sharing = taken
-                    self._speak(self._task, max(1, self._threads // sharing))
+            while self._ahead or not self._line.closed:
+                if taken := self._ahead or self._take(self._idle):
+                    self._ahead = None
+                    self._task, threads = taken
+                    self._speak(self._task, threads)
                 elif self._line.closed:
                     return
                 elif self._worker.ready:
@@ -204,25 +207,50 @@ class Driver(threading.Thread):
             log.error("%s: %s", self.name, exc)
             self._error = exc
 
+    def _take(self, seconds: float) -> tuple[Task, int] | None:
+        """The next task, if one comes within `seconds`, and its threads."""
+        if not (taken := self._line.take(seconds)):
+            return None
+        task, sharing = taken
+        return task, max(1, self._threads // sharing)
+
     def _speak(self, task: Task, threads: int) -> None:
         began = time.monotonic()
-        error = self._attempt(task, threads)
+        done = False
+
+        def ending() -> None:
+            """The worker has done its work: the line goes on, and the next task does not wait for this one's sound."""
+            nonlocal done
+            if not done:
+                done = True
+                self._line.done(task, time.monotonic() - began)
+                self._hand_ahead()
+
+        error = self._attempt(task, threads, ending)
         if isinstance(error, WorkerLost) and not task.answered:  # maybe not this text's fault, and nothing was heard
-            error = self._attempt(task, threads)
+            if self._ahead:
+                self._ahead[0].take_back()
+            error = self._attempt(task, threads, ending)
         seconds = time.monotonic() - began
         self._task = None
         self._error = error if isinstance(error, WorkerUnavailable) else None
         self.utterances += 1
         self.worked += seconds
         self.spoken += task.sound
-        self._line.done(task, seconds)
+        if not done:
+            self._line.done(task, seconds)
         task.end(error)
 
-    def _attempt(self, task: Task, threads: int) -> SpeechError | None:
+    def _hand_ahead(self) -> None:
+        if not self._line.closed and (taken := self._take(0)):
+            self._ahead = taken
+            taken[0].begin(self._worker, taken[1])
+
+    def _attempt(self, task: Task, threads: int, ending: Callable[[], None]) -> SpeechError | None:
         """Have the worker speak the task; what went wrong is logged."""
         request = about(request_id=task.utterance.request_id, worker=self.name)
         try:
-            task.speak(self._worker, threads)
+            task.speak(self._worker, threads, ending)
         except ClientGone as exc:
             return exc
         except SpeechError as exc:

@@ -71,8 +71,10 @@ class Relieved:
         self._worker.start()
         self._last = time.monotonic()
 
-    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
-        return self._next().speak(utterance, threads)
+    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
+        chunks = self._next().speak(utterance, threads)
+        # Whoever is about to be relieved takes nothing more: it must have handed its sound over by then.
+        return (chunk for chunk in chunks if chunk is not None or self._fresh is None)
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
         return self._next().phonemize(utterance)

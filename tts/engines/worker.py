@@ -88,7 +88,7 @@ class Desk:
                 found = {"kind": "phonemes", "phonemes": phonemes, "tokens": [0, *tokens(phonemes), 0]}
                 write_frame(self._frames, found)
             else:
-                for chunk in self._speaker.speak(utterance, order["threads"], stop):
+                for chunk in self._speaker.speak(utterance, order["threads"], stop, self._tell_ending):
                     self._send(chunk)
         except Cancelled:
             pass
@@ -98,6 +98,10 @@ class Desk:
         seconds = time.monotonic() - began
         log.debug("%s: %d characters in %.3f s", utterance.request_id, len(utterance.text), seconds, extra=request)
         write_frame(self._frames, answer)
+
+    def _tell_ending(self) -> None:
+        """The next order may come: it is read while the last sound is still trimmed and written."""
+        write_frame(self._frames, {"kind": "ending"})
 
     def _send(self, chunk: Chunk) -> None:
         words = [dataclasses.astuple(word) for word in chunk.words]

@@ -1,7 +1,7 @@
 """Kokoro's network: tokens, a style and a speed go in, sound and the frames of every token come out."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import gettempdir
@@ -15,7 +15,7 @@ from tts.synth.graph.prepared import cache_key, fingerprint, prepared, sources
 from tts.synth.graph.store import map_arrays
 from tts.synth.kernels.crew import Cancelled
 
-__all__ = ["Cancelled", "Network"]
+__all__ = ["Cancelled", "Network", "nothing"]
 
 MAX_TOKENS = 510
 STYLE_WIDTH = 256
@@ -26,11 +26,15 @@ Samples = NDArray[np.float32]
 Frames = NDArray[np.int64]
 
 
+def nothing() -> None:
+    """What is done at an end that nobody waits for."""
+
+
 class Way(Protocol):
     """How a prepared model is run."""
 
     def speak(
-        self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int
+        self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int, ending: Callable[[], None]
     ) -> tuple[Samples, Frames | None]: ...
 
     def cancel(self) -> None: ...
@@ -48,16 +52,22 @@ class Network:
         self._way = _way(model, cache, device)
 
     def speak(
-        self, tokens: Sequence[int], style: NDArray[np.float32], speed: float, threads: int | None = None
+        self,
+        tokens: Sequence[int],
+        style: NDArray[np.float32],
+        speed: float,
+        threads: int | None = None,
+        ending: Callable[[], None] = nothing,
     ) -> tuple[Samples, Frames | None]:
         """Sound [samples] at 24 kHz, and frames [tokens + 2] of 600 samples each, with both zeros' own.
 
         `tokens` are 1 to 510 ids without the zeros at either end, `style` is [256]. Frames are None when the
-        model hides its durations. Raises ValueError on other shapes, Cancelled when `cancel` came meanwhile.
+        model hides its durations. `ending` is called when all but a last hundredth of the work is done. Raises
+        ValueError on other shapes, Cancelled when `cancel` came meanwhile.
         """
         _check(tokens, style)
         ids = np.array([0, *tokens, 0], np.int64)
-        return self._way.speak(ids, style.reshape(-1).astype(np.float32), speed, threads or self._threads)
+        return self._way.speak(ids, style.reshape(-1).astype(np.float32), speed, threads or self._threads, ending)
 
     def cancel(self) -> None:
         """Make the running `speak` raise Cancelled; without one, nothing happens."""

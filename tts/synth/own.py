@@ -1,6 +1,6 @@
 """The network in our own kernels: encoder, source, decoder and the last transform."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import Lock
 
 import numpy as np
@@ -35,21 +35,24 @@ class Own:
         self._running: Crew | None = None
 
     def speak(
-        self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int
+        self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int, ending: Callable[[], None]
     ) -> tuple[Samples, Frames | None]:
         crew = self._begin(threads)
         try:
-            return self._speak(crew, tokens, style, speed)
+            return self._speak(crew, tokens, style, speed, ending)
         finally:
             self._workshop.tidy(KEPT_BUFFERS)
             with self._guard:
                 self._running = None
 
-    def _speak(self, crew: Crew, tokens: NDArray[np.int64], style: Samples, speed: float) -> tuple[Samples, Frames]:
+    def _speak(
+        self, crew: Crew, tokens: NDArray[np.int64], style: Samples, speed: float, ending: Callable[[], None]
+    ) -> tuple[Samples, Frames]:
         arrays, tools = self._arrays, (self._arrays, self._library, self._workshop, crew)
         spoken = Encoding(*tools, style[DECODER_STYLE:]).speak(tokens, speed)
         source = harmonic_spectra(spoken.pitch, arrays["harmonics.weight"], arrays["harmonics.bias"])
         spectrum = Decoding(*tools, style[:DECODER_STYLE]).spectrum(spoken.mixed, source)
+        ending()
         return sound(spectrum, arrays["sound.basis"], arrays["sound.edges"]), spoken.frames
 
     def cancel(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +20,7 @@ from tts.speech.request import Run
 from tts.speech.sentences import Strength
 from tts.speech.text import RESTS, Utterance
 from tts.synth.assets import Assets
-from tts.synth.network import Cancelled, Network
+from tts.synth.network import Cancelled, Network, nothing
 from tts.synth.phonemes import TOKEN_LIMIT, Phonemizer, Spoken, joined, pieces, tokens
 from tts.synth.phonemes.marks import KNOWN
 from tts.synth.readings import Reading, SpokenText, read, spoken_text, without_emoji
@@ -53,16 +53,25 @@ class Speaker:
             self._phonemizer = phonemizer.result()
         self.description = f"{assets.model.name} on {device}, up to {threads} threads"
 
-    def speak(self, utterance: Utterance, threads: int, stop: threading.Event | None = None) -> Iterator[Chunk]:
-        """The utterance's sound, trimmed to short rests, one chunk a run of the network. Raises Cancelled."""
+    def speak(
+        self,
+        utterance: Utterance,
+        threads: int,
+        stop: threading.Event | None = None,
+        ending: Callable[[], None] = nothing,
+    ) -> Iterator[Chunk]:
+        """The utterance's sound, trimmed to short rests, one chunk a run of the network. Raises Cancelled.
+
+        `ending` is called when the network's work for the last chunk is done.
+        """
         script = self._script(utterance)
         runs = pieces(script.spoken)
         for number, run in enumerate(runs):
             if stop is not None and stop.is_set():
                 raise Cancelled
             is_last = number == len(runs) - 1
-            rest = utterance.rest if is_last else 0.0
-            yield self._speak_run(run, script, utterance, rest, threads, _close(run, utterance) if is_last else "")
+            rest, close = (utterance.rest, _close(run, utterance)) if is_last else (0.0, "")
+            yield self._speak_run(run, script, utterance, rest, threads, close, ending if is_last else nothing)
 
     def phonemes(self, utterance: Utterance) -> str:
         """What will be spoken, in the network's symbols."""
@@ -88,14 +97,21 @@ class Speaker:
         return Script(text, self._phonemizer(text.text, utterance.language, dict(utterance.pronunciations), fixed))
 
     def _speak_run(
-        self, run: Sequence[Spoken], script: Script, utterance: Utterance, rest: float, threads: int, close: str
+        self,
+        run: Sequence[Spoken],
+        script: Script,
+        utterance: Utterance,
+        rest: float,
+        threads: int,
+        close: str,
+        ending: Callable[[], None],
     ) -> Chunk:
         ids = tokens(joined(run).rstrip() + close if close else joined(run))
         if not any(map(str.isalpha, joined(run))):  # of bare punctuation the network makes a burst of noise
             return Chunk(np.zeros(round(rest * SAMPLE_RATE), np.float32))
         style = self._style(utterance.voice)[len(ids) - 1]
         pace = float(np.clip(utterance.speed, SLOWEST, FASTEST))
-        samples, frames = self._network.speak(ids, style, pace, threads)
+        samples, frames = self._network.speak(ids, style, pace, threads, ending)
         if pace != utterance.speed:
             from tts.speech.tempo import change_tempo  # PyAV costs a worker 19 MB, which few requests are worth
 

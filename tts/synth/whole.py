@@ -1,7 +1,7 @@
 """The whole graph in onnxruntime: for other devices, and for exports that are not laid out as known."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ class Whole:
         self._session(1)
 
     def speak(
-        self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int
+        self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int, ending: Callable[[], None]
     ) -> tuple[Samples, Frames | None]:
         session = self._session(threads)
         ids = "input_ids" if "input_ids" in session.inputs else "tokens"
@@ -110,6 +110,7 @@ class Whole:
             "speed": np.array([speed], np.float32),
         }
         outputs = dict(zip(session.outputs, session.run(feeds), strict=True))
+        ending()
         frames = outputs.get(FRAMES)
         samples = outputs[session.outputs[0]].reshape(-1).astype(np.float32, copy=False)
         return samples, None if frames is None else frames.reshape(-1)
