@@ -22,13 +22,12 @@ from tts.api.cache import Answers
 from tts.api.metrics import Figures
 from tts.api.serving import Server
 from tts.books.library import Library
-from tts.engines import logs
+from tts.engines import logs, memory
 from tts.engines.base import Engine
 from tts.setup import StartFailed
 from tts.setup.bounds import address, body_limit, limits, terms, trusted_hosts
 from tts.setup.engines import made_by, make_engine, work
 from tts.setup.folders import ensure_temp_directory, remove_leftovers
-from tts.setup.memory import give_back_freed_memory
 from tts.setup.wyoming import wyoming
 from tts.speech.errors import WorkerUnavailable
 from tts.synth.assets import MODEL_NAME, Assets
@@ -57,7 +56,7 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
 
 def serve(config: Config, engine: Engine | None = None) -> None:
     """Check everything, then serve until told to stop, on `engine` or the one of the settings. Raises StartFailed."""
-    give_back_freed_memory()
+    memory.keep_little()
     ensure_temp_directory(config.TEMP_DIR, config.CLEANUP_FILES)
     engine = engine or make_engine(config)
     try:

@@ -1,7 +1,9 @@
 """The tile kernels beside plain sums in double precision, where the CPU has tiles; any machine compiles them."""
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +12,11 @@ from numpy.typing import NDArray
 
 from tests.test_kernels import LENGTHS, activated, filtered, normal, normalised, spared
 from tts.synth.kernels.crew import Crew
+from tts.synth.kernels.emit import HALF
 from tts.synth.kernels.library import SHAPES, Library, native_shape
 from tts.synth.kernels.permission import may_use_tiles
-from tts.synth.kernels.tiled import PRECISIONS, tiled_kernels, tiled_name
-from tts.synth.kernels.tiles import Precision, halves, in_steps, tiled_weights
+from tts.synth.kernels.tiled import ONE, PRECISIONS, SIGNALS, matrix_name, tiled_kernels, tiled_name
+from tts.synth.kernels.tiles import halves, in_steps, tiled_weights
 from tts.synth.layers import SPARE_ROWS, Norm, measured
 from tts.synth.tiled import Tiled, TiledConvolution, TiledDense
 
@@ -41,9 +44,18 @@ def as_it_is(values: NDArray[np.float32]) -> NDArray[np.float32]:
 Kind = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
+def short(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """As the generator's rows are kept."""
+    return halves(values, 1)[0]
+
+
+def floats(values: NDArray[Any]) -> NDArray[np.float32]:
+    return (values.astype(np.uint32) << 16).view(np.float32) if values.dtype == np.uint16 else values
+
+
 def test_two_halves_are_nearly_a_float() -> None:
     values = normal(1000)
-    first, second = ((half.astype(np.uint32) << 16).view(np.float32) for half in halves(values, 2))
+    first, second = map(floats, halves(values, 2))
     assert np.abs(first - values).max() > 1e-3
     np.testing.assert_allclose(first + second, values, rtol=2**-15)
 
@@ -65,7 +77,7 @@ def test_another_filter_stays_as_it_is(weight: NDArray[np.float32]) -> None:
 
 def test_weights_lie_as_the_tiles_read_them() -> None:
     weight = np.arange(2 * 40 * 33, dtype=np.float32).reshape(2, 40, 33) % 100
-    tiles = (tiled_weights(weight, 1).astype(np.uint32) << 16).view(np.float32)
+    tiles = floats(tiled_weights(weight, 1))
     assert tiles.shape == (2, 2, 2, 1, 2, 16, 32)
     for tap, i, o in ((0, 0, 0), (1, 39, 32), (1, 33, 17), (0, 7, 31)):
         panel, column, place = o // 32, o % 32 // 16, o % 16
@@ -82,15 +94,18 @@ def test_any_machine_compiles_them() -> None:
     target = binding.Target.from_triple("x86_64-unknown-linux-gnu")
     machine = target.create_target_machine("sapphirerapids", "", opt=1)
     assembly = machine.emit_assembly(compiled)
-    assert "tdpbf16ps" in assembly and tiled_name("snake", True, PRECISIONS[0]) in assembly
+    assert "tdpbf16ps" in assembly and tiled_name("snake", True, ONE) in assembly
 
 
 @with_tiles
 @pytest.mark.parametrize("length", [*LENGTHS, 1300])
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize(("taps", "dilation"), [(3, 1), (7, 3), (11, 5)])
-@pytest.mark.parametrize("activation", ["snake", "leaky", "plain"])
-@pytest.mark.parametrize(("parts", "kind"), [(1, as_it_is), (2, as_it_is), (2, quantised)])
+@pytest.mark.parametrize(
+    ("activation", "parts", "kind"),
+    [("snake", 1, as_it_is), *product(("leaky", "plain"), (1,), (as_it_is,))]
+    + [*product(("leaky", "plain"), (2,), (as_it_is, quantised))],
+)
 def test_convolution_is_norm_activation_filter_and_sum(
     library: Library, activation: str, taps: int, dilation: int, residual: bool, length: int, parts: int, kind: Kind
 ) -> None:
@@ -100,19 +115,20 @@ def test_convolution_is_norm_activation_filter_and_sum(
     norm = Norm(normal(inputs), normal(inputs), (alpha / np.pi).astype(np.float32), (1 / alpha).astype(np.float32))
     x, before = normal(length, inputs) + 1, normal(length, outputs)
     layer = TiledConvolution(Tiled.of(weight, bias, parts), activation)
-    y = spared(np.zeros((length, outputs), np.float32))
+    kept = short if SIGNALS[activation] is HALF else as_it_is
+    y = kept(spared(np.zeros((length, outputs), np.float32)))
 
     crew = Crew(2)
-    added = spared(before) if residual else None
-    rows = layer(library, crew, measured(library, crew, spared(x), length), norm, y, dilation, added)
+    added = kept(spared(before)) if residual else None
+    rows = layer(library, crew, measured(library, crew, kept(spared(x)), length), norm, y, dilation, added)
     crew.close()
 
     expected = filtered(activated(activation, normalised(x, norm), alpha), weight.transpose(2, 1, 0), dilation) + bias
     expected += before if residual else 0
-    tolerance = TOLERANCES[parts]
-    np.testing.assert_allclose(rows.values, expected, atol=tolerance * np.abs(expected).max())
-    np.testing.assert_allclose(rows.sums, rows.values.sum(0, dtype=np.float64), atol=1e-2)
-    np.testing.assert_allclose(rows.squares, np.square(rows.values, dtype=np.float64).sum(0), rtol=1e-4)
+    got, rounding = floats(rows.values), 1e-2 if kept is short else 1e-4
+    np.testing.assert_allclose(got, expected, atol=TOLERANCES[parts] * np.abs(expected).max())
+    np.testing.assert_allclose(rows.sums, got.sum(0, dtype=np.float64), atol=rounding * np.abs(got).sum(0).max())
+    np.testing.assert_allclose(rows.squares, np.square(got, dtype=np.float64).sum(0), rtol=rounding)
 
 
 @with_tiles
@@ -129,6 +145,32 @@ def test_dense_is_a_product_with_a_bias(
     crew.close()
     expected = np.maximum(x, 0.1 * x).astype(np.float64) @ weight + bias
     np.testing.assert_allclose(y[:rows, :outputs], expected, atol=TOLERANCES[parts] * np.abs(expected).max())
+
+
+@with_tiles
+@pytest.mark.parametrize(("source", "target"), [(as_it_is, short), (short, short), (short, as_it_is)])
+def test_dense_reads_and_writes_short_rows(library: Library, source: Any, target: Any) -> None:
+    """Windows of two rows, as the generator's upsampling takes them, and a first row that is not the array's."""
+    weight, bias, x = normal(1, 128, 100), normal(100), normal(700, 64)
+    layer = TiledDense(Tiled.of(weight, bias, 1))
+    y = target(np.zeros((650 + SPARE_ROWS, layer.outputs), np.float32))
+    crew = Crew(2)
+    layer(library, crew, source(spared(x))[2:], y, 650, pitch=64, slope=0.1)
+    crew.close()
+    windows = np.stack([x[row : row + 2].reshape(-1) for row in range(2, 652)])
+    expected = np.maximum(windows, 0.1 * windows).astype(np.float64) @ weight[0] + bias
+    np.testing.assert_allclose(floats(y)[:650, :100], expected, atol=TOLERANCES[1] * np.abs(expected).max())
+
+
+@with_tiles
+@pytest.mark.parametrize("adding", [False, True])
+def test_short_rows_are_measured(library: Library, adding: bool) -> None:
+    x, more = short(spared(normal(1100, 48))), short(spared(normal(1100, 48)))
+    expected = (floats(x)[:1100] + (floats(more)[:1100] if adding else 0)).astype(np.float64)
+    rows = measured(library, Crew(1), x, 1100, more if adding else None)
+    np.testing.assert_allclose(floats(rows.values), expected, rtol=2**-8)
+    np.testing.assert_allclose(rows.sums, expected.sum(0), atol=1e-2)
+    np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-4)
 
 
 @with_tiles
@@ -156,7 +198,7 @@ def test_the_precisions_are_the_ones_that_weights_take() -> None:
     for parts, kind in ((1, as_it_is), (2, as_it_is), (2, quantised), (1, quantised)):
         tiled = Tiled.of(kind(normal(1, 40, 32)), np.zeros(32, np.float32), parts)
         assert tiled.precision in PRECISIONS
-    assert tiled.precision == Precision(1, 1)
+    assert tiled.precision == ONE
 
 
 def test_asking_for_tiles_twice_says_the_same() -> None:
@@ -166,4 +208,4 @@ def test_asking_for_tiles_twice_says_the_same() -> None:
 def test_a_library_elsewhere_has_no_tiles(tmp_path: Path) -> None:
     plain = Library(tmp_path, native_shape().__class__(4, 2, 6))
     with pytest.raises(KeyError):
-        plain["matrix_11"]
+        plain[matrix_name(ONE)]

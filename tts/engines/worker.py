@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from tts.engines import logs
+from tts.engines import logs, memory
 from tts.engines.protocol import read_frame, write_frame
 from tts.speech.audio import Chunk
 from tts.speech.request import Run
@@ -37,10 +37,12 @@ CANNOT_LOAD = 3
 def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     ignore_signals()
+    memory.keep_little()  # while it loads, and maybe prepares the network
     logs.begin(options.log_level, options.log_format, f"worker {os.getpid()}")
     frames = take_stdout()
     try:
         speaker = Speaker(Assets(options.model, options.voices), options.cache, options.device, options.threads)
+        memory.keep_little(memory.LARGE_FOR_THE_NETWORK)
         seconds = sum(chunk.seconds for chunk in speaker.speak(_first_word(), options.threads))
     except Exception as exc:  # the process's edge: tell the owner why, whatever it was
         log.exception("Cannot load the network")

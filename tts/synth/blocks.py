@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tts.synth.kernels.crew import Crew
 from tts.synth.kernels.emit import Shape
 from tts.synth.kernels.library import Library
-from tts.synth.layers import Convolution, Dense, Matrix, Norm, Rows, Workshop, leaky, measured
+from tts.synth.layers import Convolution, Dense, Matrix, Norm, Rows, Signal, Workshop, leaky, measured
 from tts.synth.tiled import Tiled, TiledConvolution, TiledDense
 
 Array = NDArray[np.float32]
@@ -150,10 +150,10 @@ class Blocks:
         activation: str,
         x: Rows,
         norm: str,
-        y: Array,
+        y: Signal,
         taps: int = 3,
         dilation: int = 1,
-        residual: Array | None = None,
+        residual: Signal | None = None,
     ) -> Rows:
         """One filter after its normalisation ("" for none) and activation, into y."""
         given = self.norm(norm) if norm else None
@@ -163,7 +163,7 @@ class Blocks:
         layer = Convolution(self.weights[f"{name}.points"], self.weights[f"{name}.bias"], taps, activation)
         return layer(self.library, self.crew, x, given, y, dilation, residual)
 
-    def dense(self, name: str, x: Array, y: Array, rows: int, pitch: int | None = None, slope: float = 1.0) -> None:
+    def dense(self, name: str, x: Signal, y: Signal, rows: int, pitch: int | None = None, slope: float = 1.0) -> None:
         """One matrix over leaky rows of x, which start `pitch` floats apart, into y."""
         self.matrix(name)(self.library, self.crew, x, y, rows, pitch, slope)
 
@@ -176,7 +176,7 @@ class Blocks:
         tiles, steps, bias, parts = (self.weights[f"{name}.{what}"] for what in ("tiles", "steps", "bias", "parts"))
         return Tiled(tiles, steps, bias, int(parts))
 
-    def measured(self, data: Array, length: int, added: Array | None = None) -> Rows:
+    def measured(self, data: Signal, length: int, added: Signal | None = None) -> Rows:
         """The first rows of an array with their sums; `added` joins them first."""
         return measured(self.library, self.crew, data, length, added)
 

@@ -21,7 +21,7 @@ from tts.synth.blocks import (
     windowed,
 )
 from tts.synth.kernels.emit import Shape
-from tts.synth.layers import SPARE_ROWS, Rows
+from tts.synth.layers import SPARE_ROWS, Rows, Signal
 
 TEXT = 512  # channels of the aligned text; F0 and energy follow it
 WIDE = 1024  # channels of the decoder's blocks
@@ -127,7 +127,7 @@ class Decoding(Blocks):
             np.concatenate([rows.squares, rest.squares]),
         )
 
-    def generator(self, signal: Array, source: Array) -> Array:
+    def generator(self, signal: Signal, source: Array) -> Array:
         """Rows [2 * frames, 512] between silent edges, and the source [time, 22], to the spectrum [time, 22]."""
         harmonics = np.zeros((len(source) + 2 * SPARE_ROWS, SOURCE), np.float32)
         harmonics[SPARE_ROWS : SPARE_ROWS + len(source)] = source
@@ -139,11 +139,15 @@ class Decoding(Blocks):
             length = up.length
         return self._spectrum(signal, length)
 
-    def _upsample(self, stage: int, rate: int, signal: Array, length: int) -> Rows:
+    def signal(self, name: str, length: int, channels: int) -> Signal:
+        """Rows as the generator's layers keep them; a name of the first stage serves the second one again."""
+        return self.workshop.rows(name, length, channels, self.library.signal)
+
+    def _upsample(self, stage: int, rate: int, signal: Signal, length: int) -> Rows:
         """The transposed convolution; the second one mirrors its second output to the front."""
         name = f"generator.ups.{stage}"
         outputs = len(self.weights[f"{name}.bias"])
-        y = self.workshop.rows(name, length + 1, outputs)
+        y = self.signal("up", length + 1, outputs)
         self.dense(name, signal[EDGE - 1 :], y, length + 1, pitch=signal.shape[1], slope=SLOPES[stage])
         flat = y.reshape(-1, outputs // rate)
         first = rate // 2
@@ -156,17 +160,17 @@ class Decoding(Blocks):
         """The source's way into a stage: one strided convolution and a residual block."""
         name = f"generator.noise_convs.{stage}"
         stride, before = (NOISE_STRIDE, NOISE_STRIDE // 2) if stage == 0 else (1, 0)
-        y = self.workshop.rows(f"noise.{stage}", length, len(self.weights[f"{name}.bias"]))
+        y = self.signal("noise", length, len(self.weights[f"{name}.bias"]))
         self.dense(name, harmonics[SPARE_ROWS - before :], y, length, pitch=stride * SOURCE)
         taps = NOISE_TAPS[stage]
         return self._residual(f"generator.noise_res.{stage}", taps, self.measured(y, length), y)
 
-    def _stage(self, stage: int, x: Rows) -> Array:
+    def _stage(self, stage: int, x: Rows) -> Signal:
         """The sum of the three residual blocks between silent edges; the weights after it take its third."""
         channels = x.data.shape[1]
-        edged = self.workshop.rows(f"total.{stage}", x.length + EDGE, channels)
+        edged = self.signal(f"total.{stage}", x.length + EDGE, channels)
         total = edged[EDGE:]
-        other = self.workshop.rows(f"noise.{stage}", x.length, channels)
+        other = self.signal("noise", x.length, channels)
         for i, taps in enumerate(TAPS):
             block = f"generator.resblocks.{stage * len(TAPS) + i}"
             rows = self._residual(block, taps, x, other if i else total)
@@ -174,9 +178,9 @@ class Decoding(Blocks):
                 self.measured(total, x.length, rows.data)
         return _edged(edged, x.length)
 
-    def _residual(self, block: str, taps: int, x: Rows, y: Array) -> Rows:
+    def _residual(self, block: str, taps: int, x: Rows, y: Signal) -> Rows:
         """Three times norm, Snake, dilated filter, norm, Snake, filter, add; y may be x's own array."""
-        hidden = self.workshop.rows(f"hidden.{x.data.shape[1]}", x.length, x.data.shape[1])
+        hidden = self.signal("between", x.length, x.data.shape[1])
         for i, dilation in enumerate(DILATIONS):
             inner = self.convolve(
                 f"{block}.convs1.{i}", "snake", x, f"{block}.adain1.{i}", hidden, taps=taps, dilation=dilation
@@ -186,14 +190,14 @@ class Decoding(Blocks):
             )
         return x
 
-    def _spectrum(self, signal: Array, length: int) -> Array:
+    def _spectrum(self, signal: Signal, length: int) -> Array:
         """The last convolution, 7 taps to 22 channels."""
         y = self.workshop.rows("spectrum", length, len(self.weights["generator.conv_post.bias"]))
         self.dense("generator.conv_post", signal, y, length, pitch=signal.shape[1], slope=SLOPES[-1])
         return y[:length, :SOURCE]
 
 
-def _edged(rows: Array, length: int) -> Array:
+def _edged(rows: Signal, length: int) -> Signal:
     """The rows, silent for `EDGE` rows before and after the `length` between them."""
     rows[:EDGE] = rows[EDGE + length : 2 * EDGE + length] = 0.0
     return rows

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from tts.synth.kernels.convolution import Kernel, transformed_weights
 from tts.synth.kernels.crew import Crew, Scratch
 from tts.synth.kernels.dense import panelled
-from tts.synth.kernels.emit import Shape
+from tts.synth.kernels.emit import FLOAT, HALF, Shape
 from tts.synth.kernels.library import SCHEMES, Library
+from tts.synth.kernels.norm import measure_name
 
 Array = NDArray[np.float32]
+Signal = NDArray[Any]  # float32, or uint16 that hold bf16
 Frames = NDArray[np.int64]
 
 SPARE_ROWS = 64  # that a kernel may write past the end: less than a tile at dilation 5, or a product's rows
@@ -22,19 +24,20 @@ CACHE = 96 * 1024  # floats of V that stay in a second-level cache of 512 KiB be
 WIDE_TILES = 64  # that share one reading of weights too many for the cache
 DENSE_ROWS = 96  # rows that pass by one panel of weights while it is in the cache
 ROWS_MEASURED = 512  # at a time
+KINDS = {np.dtype(np.float32): FLOAT, np.dtype(np.uint16): HALF}  # what the kernels call them
 
 
 @dataclass
 class Rows:
     """A signal [length, channels], with room behind it, and its sums over time for the next normalisation."""
 
-    data: Array
+    data: Signal
     length: int
     sums: NDArray[np.float64]
     squares: NDArray[np.float64]
 
     @property
-    def values(self) -> Array:
+    def values(self) -> Signal:
         """The signal without its spare rows."""
         return self.data[: self.length]
 
@@ -45,17 +48,17 @@ def leaky(values: Array, slope: float) -> Array:
     return larger
 
 
-def measured(library: Library, crew: Crew, data: Array, length: int, added: Array | None = None) -> Rows:
+def measured(library: Library, crew: Crew, data: Signal, length: int, added: Signal | None = None) -> Rows:
     """Rows whose sums are taken here; `added` [length, channels], with data's pitch, joins them first."""
     channels, pitch = data.shape[1], data.strides[0] // data.itemsize
     starts = range(0, length, ROWS_MEASURED)
     sums = np.zeros((len(starts), 2, channels), np.float32)
     x, y, measures = address(data), address(data if added is None else added), address(sums)
-    function = library["measure" if added is None else "measure_sum"]
+    function = library[measure_name(added is not None, KINDS[data.dtype])]
 
     def work(block: tuple[int, int], scratch: Scratch) -> None:
         number, start = block
-        place, target = 4 * pitch * start, measures + 8 * channels * number
+        place, target = data.strides[0] * start, measures + 8 * channels * number
         rows = min(ROWS_MEASURED, length - start)
         function(x + place, y + place, target, target + 4 * channels, rows, channels, pitch)
 
@@ -68,14 +71,15 @@ class Workshop:
     """Buffers by name, kept from one utterance to the next: a length seen before costs no new pages."""
 
     def __init__(self) -> None:
-        self._arrays: dict[str, Array] = {}
+        self._arrays: dict[str, Signal] = {}
 
-    def rows(self, name: str, length: int, channels: int) -> Array:
+    def rows(self, name: str, length: int, channels: int, kind: type = np.float32) -> Signal:
         """An array [length + SPARE_ROWS, channels] that holds whatever was there."""
         size = (length + SPARE_ROWS) * channels
         array = self._arrays.get(name)
-        if array is None or array.size < size:
-            array = self._arrays[name] = np.zeros(size, np.float32)
+        if array is None or array.size < size or array.dtype != kind:
+            self._arrays.pop(name, None)  # before its successor comes
+            array = self._arrays[name] = np.zeros(size, kind)
         return array[:size].reshape(-1, channels)
 
     def tidy(self, limit: int) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.synth.graph.freed import give_back_freed_memory
+from tts.synth.graph.heap import trim_heap
 from tts.synth.graph.prepared import cache_key, fingerprint, prepared, sources
 from tts.synth.graph.store import map_arrays
 from tts.synth.kernels.crew import Cancelled
@@ -103,7 +103,7 @@ def _own(model: Path, sha: str, cache: Path) -> Way | None:
         from tts.synth.graph.build import build_kernels
 
         build_kernels(model, folder, library.shape)
-        give_back_freed_memory()  # 200 MB, which a worker would hold for its whole life
+        trim_heap()  # 200 MB, which a worker would hold for its whole life
 
     folder = prepared(cache, cache_key(sha, sources(), repr(library.shape)), build)
     arrays = map_arrays(folder)

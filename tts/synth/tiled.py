@@ -12,7 +12,7 @@ from tts.synth.kernels.crew import Crew, Scratch
 from tts.synth.kernels.library import Library
 from tts.synth.kernels.tiled import matrix_name, tiled_name
 from tts.synth.kernels.tiles import DEPTH, SIDE, Precision, in_steps, tiled_weights
-from tts.synth.layers import Array, Norm, Rows, address, share_of
+from tts.synth.layers import KINDS, Array, Norm, Rows, Signal, address, share_of
 
 Halves = NDArray[Any]  # uint16, which hold bf16
 Block = tuple[int, int, int, int]
@@ -65,9 +65,9 @@ class TiledConvolution:
         crew: Crew,
         x: Rows,
         norm: Norm | None,
-        y: Array,
+        y: Signal,
         dilation: int,
-        residual: Array | None = None,
+        residual: Signal | None = None,
     ) -> Rows:
         """y = residual + filter(activation(norm(x))); y and the residual may be one array."""
         inputs, outputs = x.data.shape[1], len(self.filter.bias)
@@ -109,15 +109,15 @@ class TiledDense:
         self,
         library: Library,
         crew: Crew,
-        x: Array,
-        y: Array,
+        x: Signal,
+        y: Signal,
         rows: int,
         pitch: int | None = None,
         slope: float = 1.0,
     ) -> None:
         """y[row] = leaky(x[row]) @ weights + bias; both have spare rows.
 
-        With a `pitch` the rows of x start so many floats apart; they are read up to 31 floats past their ends.
+        With a `pitch` the rows of x start so many numbers apart; they are read up to 31 numbers past their ends.
         """
         panels, _, blocks, _ = self.filter.weights.shape[:4]
         precision = self.filter.precision
@@ -130,7 +130,7 @@ class TiledDense:
         longest = x_pitch * (min(most, -(-rows // SIDE) * SIDE) - 1) + depth
         plane = -(-longest // LINE) * LINE + LINE
         size = precision.signal * plane // 2
-        function = library[matrix_name(precision)]
+        function = library[matrix_name(precision, KINDS[x.dtype], KINDS[y.dtype])]
 
         def work(block: Block, scratch: Scratch) -> None:
             halves, c = scratch.address("halves", size), scratch.address("sums", SIDE * SIDE)

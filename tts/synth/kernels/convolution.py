@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 
-from tts.synth.kernels.emit import Code, Shape
+from tts.synth.kernels.emit import FLOAT, Code, Shape
 from tts.synth.kernels.toom_cook import Matrix, Scheme
 
 # sin²(πr) for |r| <= 1/2 as r² * polynomial(r²), least squares at Chebyshev nodes: error below 5e-7.
@@ -42,8 +42,8 @@ class Kernel:
 ACTIVATIONS = ("snake", "leaky", "plain")
 
 
-def activate(module: ir.Module, kind: str, width: int, parts: int = 0) -> Code:
-    """out[row] = activation(x[first + row] * scale + shift), zero outside 0..length.
+def activate(module: ir.Module, kind: str, width: int, parts: int = 0, signal: ir.Type = FLOAT) -> Code:
+    """out[row] = activation(x[first + row] * scale + shift), zero outside 0..length; x is of the type `signal`.
 
     In float32; or as so many parts in bf16, in planes that lie `plane` after each other.
     """
@@ -62,17 +62,17 @@ def activate(module: ir.Module, kind: str, width: int, parts: int = 0) -> Code:
         target = code.mul(row, code.channels)
         with code.builder.if_else(inside) as (then, otherwise):
             with then:
-                source = code.at(code.x, code.mul(place, code.channels))
+                source = code.at(code.x, code.mul(place, code.channels), signal)
                 with code.loop(code.channels, width) as channel:
-                    put(_activated(code, kind, source, channel), code.add(target, channel))
+                    put(_activated(code, kind, code.load(source, channel, signal), channel), code.add(target, channel))
             with otherwise, code.loop(code.channels, width) as channel:
                 put(code.splat(0.0), code.add(target, channel))
     code.done()
     return code
 
 
-def _activated(code: Code, kind: str, source: ir.Value, channel: ir.Value) -> ir.Value:
-    value = code.fma(code.load(source, channel), code.load(code.scale, channel), code.load(code.shift, channel))
+def _activated(code: Code, kind: str, value: ir.Value, channel: ir.Value) -> ir.Value:
+    value = code.fma(value, code.load(code.scale, channel), code.load(code.shift, channel))
     if kind == "plain":
         return value
     if kind == "leaky":

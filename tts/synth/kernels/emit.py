@@ -20,6 +20,7 @@ DOUBLE = ir.DoubleType()
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 VOID = ir.VoidType()
+SIZES = {FLOAT: 4, HALF: 2}  # bytes
 
 
 def _kind(name: str) -> ir.Type:
@@ -121,14 +122,19 @@ class Code:
         mask = ir.Constant(ir.VectorType(ir.IntType(32), self.width), [0] * self.width)
         return self.builder.shuffle_vector(lane, lane, mask)
 
-    def load(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:
-        return self.builder.load(self.at(base, offset), align=4, typ=self.vector)
+    def load(self, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> ir.Value:
+        """A vector of floats, or of halves as floats."""
+        value = self.builder.load(self.at(base, offset, kind), align=SIZES[kind], typ=ir.VectorType(kind, self.width))
+        return self.builder.fpext(value, self.vector) if kind is HALF else value
 
     def scalar(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:
         return self.builder.load(self.at(base, offset), align=4, typ=FLOAT)
 
-    def store(self, value: ir.Value, base: ir.Value, offset: int | ir.Value) -> None:
-        self.builder.store(value, self.at(base, offset), align=4)
+    def store(self, value: ir.Value, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> None:
+        """Floats as they are, or as the nearest halves."""
+        if kind is HALF:
+            value = self.builder.fptrunc(value, ir.VectorType(HALF, self.width))
+        self.builder.store(value, self.at(base, offset, kind), align=SIZES[kind])
 
     def float_of(self, bits: ir.Value) -> ir.Value:
         """The float whose bits a size holds."""

@@ -3,9 +3,11 @@
 import ctypes
 import json
 from collections.abc import Callable
+from itertools import product as product_of
 from pathlib import Path
 
 import llvmlite  # type: ignore[import-untyped]
+import numpy as np
 from llvmlite import binding, ir
 
 from tts.synth.graph.prepared import cache_key, prepared, sources
@@ -19,7 +21,7 @@ from tts.synth.kernels.convolution import (
     transform,
 )
 from tts.synth.kernels.dense import dense, micro
-from tts.synth.kernels.emit import POINTER, Shape
+from tts.synth.kernels.emit import FLOAT, HALF, POINTER, Shape
 from tts.synth.kernels.lstm import gelu, lstm
 from tts.synth.kernels.norm import affine, layer_norm, measure
 from tts.synth.kernels.permission import may_use_tiles
@@ -66,6 +68,8 @@ class Library:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         self.shape = shape or native_shape()
+        self.signal = np.uint16 if self.shape.tiles else np.float32
+        """What the generator's rows are kept in: bf16, in the integers that hold it, where there are tiles."""
         machine = _machine()
         folder = prepared(cache, _key(self.shape), lambda folder: _compile(folder, self.shape, machine))
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
@@ -118,8 +122,8 @@ def _module(shape: Shape) -> ir.Module:
     gelu(module, shape.width)
     affine(module, shape.width)
     layer_norm(module, shape.width)
-    for adding in (False, True):
-        measure(module, shape.width, adding)
+    for adding, signal in product_of((False, True), (FLOAT, HALF) if shape.tiles else (FLOAT,)):
+        measure(module, shape.width, adding, signal)
     if shape.tiles:
         tiled_kernels(module, shape.width)
     else:

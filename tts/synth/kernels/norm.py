@@ -77,19 +77,24 @@ def _sum(code: Code, term: Callable[[ir.Value], ir.Value]) -> ir.Value:
     return code.builder.call(reduce, [ir.Constant(FLOAT, 0.0), added])
 
 
-def measure(module: ir.Module, width: int, adding: bool) -> Code:
+def measure_name(adding: bool, signal: ir.Type) -> str:
+    """What measures rows of that type."""
+    return f"measure_{'sum_' if adding else ''}{signal}"
+
+
+def measure(module: ir.Module, width: int, adding: bool, signal: ir.Type) -> Code:
     """Sums and squares over `rows` rows of x, whose rows start `pitch` apart; `adding` y to them first."""
-    code = Code(module, "measure_sum" if adding else "measure", "*x *y *sums *squares rows channels pitch", width)
+    code = Code(module, measure_name(adding, signal), "*x *y *sums *squares rows channels pitch", width)
     builder = code.builder
     with code.loop(code.channels, width) as channel:
         before = builder.block
         with code.loop(code.rows) as row:
             total, squares = builder.phi(code.vector), builder.phi(code.vector)
             place = code.add(code.mul(row, code.pitch), channel)
-            value = code.load(code.x, place)
+            value = code.load(code.x, place, signal)
             if adding:
-                value = builder.fadd(value, code.load(code.y, place))
-                code.store(value, code.x, place)
+                value = builder.fadd(value, code.load(code.y, place, signal))
+                code.store(value, code.x, place, signal)
             added, squared = builder.fadd(total, value), code.fma(value, value, squares)
             for counter, end in ((total, added), (squares, squared)):
                 counter.add_incoming(code.splat(0.0), before)

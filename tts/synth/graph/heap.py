@@ -4,7 +4,7 @@ import ctypes
 import sys
 
 
-def give_back_freed_memory() -> None:
+def trim_heap() -> None:
     """Have glibc return what is free, wherever it lies: malloc_trim(3). Other C libraries do so, or can't be told."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
