@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmarks import texts
+from benchmarks import share, texts
 from benchmarks.answers import Answer, NoAnswer, doubt
 from benchmarks.competitors import instant
 from benchmarks.instant import Instant
@@ -203,3 +203,23 @@ def test_the_instant_worker_is_a_worker() -> None:
     """Its driver calls what an idle moment wants, too, long after the benchmark's first request."""
     wanted = [name for name in vars(Worker) if not name.startswith("_")]
     assert wanted and not [name for name in wanted if not hasattr(Instant, name)]
+
+
+def test_a_server_under_load_is_measured_between_two_answers(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "WARM", 0.1)
+    rate, waits, server_cpu, client_cpu = share.serve(server, clients=2, seconds=1.0, rng=random.Random(1))
+    assert len(waits) > 2 and min(waits) >= MOMENT * 0.9
+    assert rate > 0
+    assert 0 <= server_cpu < 1 and 0 < client_cpu < 1
+
+
+def test_engines_alone_speak_at_the_same_time() -> None:
+    one, two = (share.alone(engines, 0.5, random.Random(1)) for engines in (1, 2))
+    assert one > 0.5 and two > 0.5
+
+
+def test_a_turn_is_told_in_a_row() -> None:
+    turn = share.Turn(served=19.0, alone=20.0, latencies=[1.0] * 19 + [3.0], server_cpu=0.02, client_cpu=0.005)
+    assert turn.share == pytest.approx(0.95)
+    assert turn.row(1).split() == ["1", "19.00", "20.00", "95.0%", "1.00", "2.90", "2.0%", "0.5%"]
+    assert len(turn.row(1)) == len(share.HEADINGS)
