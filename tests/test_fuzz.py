@@ -117,6 +117,7 @@ def test_what_mutations_found_once(what: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:pyopenjtalk")  # how it calls sudachipy for rare kanji
+@pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.Spooled:ResourceWarning")  # Werkzeug's, of a broken form
 @pytest.mark.parametrize("name", MUTATED)
 def test_no_mutation_breaks_it(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = mutate(name, MUTATIONS, seed=1, found=tmp_path)

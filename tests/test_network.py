@@ -140,5 +140,11 @@ def test_wrong_shapes_are_refused(network: Network, tokens: list[int], width: in
 
 
 def test_an_absent_device_is_named(model: Path, cache: Path) -> None:
-    with pytest.raises(ValueError, match="'abacus' is not offered"):
+    with pytest.raises(ValueError, match="'abacus' is none of cpu, cuda, directml, gpu"):
         Network(model, cache, device="abacus")
+
+
+@pytest.mark.parametrize(("device", "package"), [("cuda", "gpu"), ("directml", "directml"), ("gpu", "openvino")])
+def test_a_device_of_another_package_names_it(model: Path, cache: Path, device: str, package: str) -> None:
+    with pytest.raises(ValueError, match=f"'{device}' is not offered .* takes the package onnxruntime-{package}"):
+        Network(model, cache, device=device)

@@ -22,6 +22,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
 from tests.documents import CONTAINER, NAV, PAGE, docx, zipped
 from tests.fakes.engine import FakeEngine
@@ -74,7 +75,7 @@ def client() -> FlaskClient:
     return app.test_client(use_cookies=False)  # which a Host that is none would trip, in the client
 
 
-def ask(method: str, path: str, headers: Mapping[str, str] | None = None, **what: Any) -> None:
+def ask(method: str, path: str, headers: Mapping[str, str] | None = None, **what: Any) -> TestResponse:
     """The server answers, with no fault of its own and without telling its key."""
     sent = {"Authorization": f"Bearer {KEY}", **(headers or {})}
     with client().open(path, method=method, headers=sent, **what) as answer:
@@ -82,6 +83,7 @@ def ask(method: str, path: str, headers: Mapping[str, str] | None = None, **what
     assert answer.status_code < 400 or answer.status_code in REFUSED, (answer.status_code, body[:300])
     assert KEY.encode() not in body and KEY not in str(answer.headers)
     assert not any("\r" in value or "\n" in value for value in answer.headers.values())
+    return answer
 
 
 def request_body(case: tuple[str, Any]) -> None:
@@ -201,6 +203,14 @@ def as_bytes(text: str) -> bytes:
 
 def json_text(text: str) -> None:
     ask("POST", picked(POSTS, text), data=text.encode("utf-8", "surrogatepass"), content_type="application/json")
+
+
+def form(text: str) -> None:
+    """A book as a form's file; one that is taken is cancelled, so that the next finds room."""
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = ask("POST", "/jobs", kind, data=as_bytes(text))
+    if answer.status_code == 202:
+        ask("DELETE", answer.headers["Location"])
 
 
 def header_text(text: str) -> None:
@@ -371,6 +381,7 @@ def archive_bytes(text: str) -> None:
 MUTATED: Mapping[str, Callable[[str], None]] = MappingProxyType(
     {
         "json": json_text,
+        "form": form,
         "header": header_text,
         "path": path_text,
         "raw request": raw_request,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from tts.synth.kernels.crew import Cancelled
 WHOLE = "whole.onnx"
 PASSES = (dequantize, convolve_spectra, expose_durations)
 SMALL = 1024  # bytes: shapes and scalars stay in the graph, where onnxruntime wants to see them
-DEVICES = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider"}
 NUMPY_TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -44,17 +44,37 @@ def build_whole(model: Path, folder: Path) -> None:
     onnx.save(graph, folder / WHOLE, save_as_external_data=True, location="weights.bin", size_threshold=SMALL)
 
 
+@dataclass(frozen=True)
+class Device:
+    """What onnxruntime calls a device, and the package of onnxruntime that offers it."""
+
+    provider: str
+    package: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+DEVICES = {
+    "cpu": Device("CPUExecutionProvider", "onnxruntime"),
+    "cuda": Device("CUDAExecutionProvider", "onnxruntime-gpu"),
+    "directml": Device("DmlExecutionProvider", "onnxruntime-directml"),
+    "gpu": Device("OpenVINOExecutionProvider", "onnxruntime-openvino", {"device_type": "GPU"}),
+}
+
+
 class Session:
     """One graph on one device."""
 
     def __init__(self, graph: Path, threads: int, device: str = "cpu") -> None:
-        """Load it; raises ValueError when onnxruntime does not offer the device."""
+        """Load it; raises ValueError when onnxruntime does not offer the device, or falls back to another."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         # Idle threads that spin would take the core from another worker.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(graph, options, [_provider(device)])
+        chosen = _offered(device)
+        self._session = onnxruntime.InferenceSession(graph, options, [(chosen.provider, dict(chosen.options))])
+        if self._session.get_providers()[0] != chosen.provider:
+            raise ValueError(f"device {device!r} could not be used: onnxruntime fell back to another")
         self.inputs = {put.name: NUMPY_TYPES[put.type] for put in self._session.get_inputs()}
         self.outputs = [put.name for put in self._session.get_outputs()]
         self._run: Any = None
@@ -81,13 +101,19 @@ class Session:
 def devices() -> list[str]:
     """The devices that this onnxruntime offers."""
     available = onnxruntime.get_available_providers()
-    return [name for name, provider in DEVICES.items() if provider in available]
+    return [name for name, device in DEVICES.items() if device.provider in available]
 
 
-def _provider(device: str) -> str:
-    if device not in devices():
-        raise ValueError(f"device {device!r} is not offered by this onnxruntime; it offers {', '.join(devices())}")
-    return DEVICES[device]
+def _offered(name: str) -> Device:
+    device = DEVICES.get(name)
+    if device is None:
+        raise ValueError(f"device {name!r} is none of {', '.join(DEVICES)}")
+    if name not in devices():
+        raise ValueError(
+            f"device {name!r} is not offered by this onnxruntime, which offers {', '.join(devices())}: it takes the "
+            f"package {device.package} in onnxruntime's place"
+        )
+    return device
 
 
 class Whole:
