@@ -179,7 +179,11 @@ class Config:
         "Folder of weights and voices; a full one needs no network.",
     )
     HUB: str = setting("https://huggingface.co", "Hub to fetch voices from where npm is missing.")
-    DEVICE: str = setting("cpu", "What the network runs on: cpu; or cuda, directml, gpu (OpenVINO), where onnxruntime offers it.")
+    DEVICE: str = setting(
+        "cpu",
+        "What the network runs on: cpu, whose kernels may be named (cpu:avx); or cuda, directml, gpu (OpenVINO), where "
+        "onnxruntime offers it.",
+    )
     PRONUNCIATIONS: Path | None = setting(
         None, "File of `word<TAB>respelling or /phonemes/` lines, or YAML's `word: …`; read again when it changes."
     )

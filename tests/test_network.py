@@ -139,9 +139,25 @@ def test_wrong_shapes_are_refused(network: Network, tokens: list[int], width: in
         network.speak(tokens, np.zeros(width, np.float32), 1.0)
 
 
+@pytest.mark.parametrize("kernels", ["plain", "onnxruntime"])
+def test_the_kernels_can_be_chosen(model: Path, cache: Path, network: Network, style: np.ndarray, kernels: str) -> None:
+    chosen = Network(model, cache, device=f"cpu:{kernels}")
+    samples, frames = chosen.speak(HELLO, style, 1.0)
+    chosen.close()
+    _, expected = network.speak(HELLO, style, 1.0)
+    assert frames is not None and expected is not None
+    np.testing.assert_array_equal(frames, expected)
+    assert len(samples) == 600 * frames.sum()
+
+
 def test_an_absent_device_is_named(model: Path, cache: Path) -> None:
     with pytest.raises(ValueError, match="'abacus' is none of cpu, cuda, directml, gpu"):
         Network(model, cache, device="abacus")
+
+
+def test_absent_kernels_are_named(model: Path, cache: Path) -> None:
+    with pytest.raises(ValueError, match="kernels 'abacus' are none of"):
+        Network(model, cache, device="cpu:abacus")
 
 
 @pytest.mark.parametrize(("device", "package"), [("cuda", "gpu"), ("directml", "directml"), ("gpu", "openvino")])

@@ -105,23 +105,31 @@ def installed(name: str) -> str | None:
 
 def cpu(config: Config) -> Finding:
     """What the kernels make of this processor."""
-    told = f"{platform.machine()}, {kernels()}, {usable_cores()} usable cores"
+    try:
+        told = f"{platform.machine()}, {kernels(config)}, {usable_cores()} usable cores"
+    except ValueError as exc:
+        return Finding("cpu", State.FAIL, f"KOKORO_DEVICE is {config.DEVICE}: {exc}", "Set KOKORO_DEVICE to cpu")
     if usable_cores() < config.THREADS:
         fix = f"Set KOKORO_THREADS to {usable_cores()} or less"
         return Finding("cpu", State.WARN, f"{told}, but KOKORO_THREADS is {config.THREADS}", fix)
     return Finding("cpu", State.OK, told)
 
 
-def kernels() -> str:
-    """What the network runs in: our own kernels need llvmlite, which some machines lack."""
+def kernels(config: Config) -> str:
+    """What the network runs in: our own kernels need llvmlite, which some machines lack. Raises ValueError."""
+    device, _, name = config.DEVICE.partition(":")
+    if device != "cpu" or name == "onnxruntime":
+        return f"onnxruntime on {device}"
     try:
         from llvmlite import binding  # type: ignore[import-untyped]
     except ImportError:
         return "no kernels of our own, which is slower"
-    from tts.synth.kernels.library import SHAPES, native_shape
+    from tts.synth.kernels.choice import fastest, named
+    from tts.synth.kernels.library import SHAPES
 
-    features = next(name for name, shape in SHAPES.items() if shape == native_shape())
-    return f"{binding.get_host_cpu_name()} with {features or 'plain'} kernels"
+    shape = named(name) if name else fastest(config.graphs)
+    found = next(name for name, known in SHAPES.items() if known == shape)
+    return f"{binding.get_host_cpu_name()} with {found} kernels"
 
 
 def memory(config: Config) -> Finding:
@@ -180,7 +188,7 @@ def runtime(config: Config) -> Finding:
     except (ImportError, OSError) as exc:  # on Windows for want of a library of Microsoft's
         return Finding("runtime", State.FAIL, f"onnxruntime does not load: {exc}", INSTALL)
     told = f"onnxruntime {installed('onnxruntime')} offers {', '.join(devices())}"
-    if config.DEVICE not in devices():
+    if config.DEVICE.partition(":")[0] not in devices():
         return Finding("runtime", State.FAIL, f"{told}; KOKORO_DEVICE is {config.DEVICE}", "Set KOKORO_DEVICE to cpu")
     return Finding("runtime", State.OK, told)
 

@@ -46,7 +46,10 @@ class Network:
     """The prepared model in memory. One run at a time; `cancel` may come from any thread."""
 
     def __init__(self, model: Path, cache: Path | None, threads: int = 1, device: str = "cpu") -> None:
-        """Load, and prepare first if need be; ValueError on a device that onnxruntime does not offer."""
+        """Load, and prepare first if need be; ValueError on a device that is not there.
+
+        "cpu" is whatever is fastest there, "cpu:avx" the kernels of that name, "cpu:onnxruntime" none of ours.
+        """
         cache = cache or Path(gettempdir()) / "kokoro-graphs"
         self._threads = threads
         self._way = _way(model, cache, device)
@@ -82,13 +85,16 @@ class Network:
 def _way(model: Path, cache: Path, device: str) -> Way:
     """Our kernels on the CPU for the published graph; onnxruntime for other devices and other graphs."""
     sha = fingerprint(model)
-    return (_own(model, sha, cache) if device == "cpu" else None) or _whole(model, sha, cache, device)
+    name, _, kernels = device.partition(":")
+    own = _own(model, sha, cache, kernels) if name == "cpu" and kernels != "onnxruntime" else None
+    return own or _whole(model, sha, cache, name)
 
 
-def _own(model: Path, sha: str, cache: Path) -> Way | None:
+def _own(model: Path, sha: str, cache: Path, kernels: str) -> Way | None:
     """The kernels' way, or None for a graph that does not fit them and a machine that has no llvmlite."""
     try:
         # Here, because llvmlite has no wheel for some machines; requirements.txt leaves it out for those.
+        from tts.synth.kernels.choice import fastest, named
         from tts.synth.kernels.library import Library
         from tts.synth.own import Own
     except ModuleNotFoundError as exc:
@@ -96,7 +102,7 @@ def _own(model: Path, sha: str, cache: Path) -> Way | None:
             raise
         log.warning("llvmlite is not installed: the network runs in onnxruntime, which is slower")
         return None
-    library = Library(cache)
+    library = Library(cache, named(kernels) if kernels else fastest(cache))
 
     def build(folder: Path) -> None:
         # Here, because onnx takes 60 MB that a worker needs only once in the life of a cache.

@@ -43,21 +43,27 @@ KERNELS = tuple(
     for residual in (False, True)
 )
 # What fits the vector registers: 32 of 16 floats (AVX-512), 16 of 8 (AVX), 32 of 4 (Arm), or 16 of 4. By the feature
-# that a CPU needs, the best first.
+# that a CPU needs, the best first; the last needs none.
+ANY = "plain"
 SHAPES = {
     "amx-bf16": Shape(16, 2, 12, tiles=True),
     "avx512f": Shape(16, 2, 12),
     "avx": Shape(8, 2, 6),
     "neon": Shape(4, 4, 6),
-    "": Shape(4, 2, 6),
+    ANY: Shape(4, 2, 6),
 }
 
 
-def native_shape() -> Shape:
-    """The register shape for the CPU that this runs on."""
+def fitting() -> list[str]:
+    """The names of the shapes that the CPU that this runs on can use, the best first."""
     features = binding.get_host_cpu_features()
-    fitting = (shape for name, shape in SHAPES.items() if not name or features.get(name))
-    return next(shape for shape in fitting if not shape.tiles or may_use_tiles())
+    able = (name for name in SHAPES if name == ANY or features.get(name))
+    return [name for name in able if not SHAPES[name].tiles or may_use_tiles()]
+
+
+def native_shape() -> Shape:
+    """The best register shape for the CPU that this runs on, by its features."""
+    return SHAPES[fitting()[0]]
 
 
 class Library:

@@ -1,0 +1,61 @@
+"""Which kernels run: what the CPU can, what measured best there, or what was asked for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tts.synth.kernels import choice
+from tts.synth.kernels.choice import fastest, named, seconds_of
+from tts.synth.kernels.library import SHAPES, Library, fitting, native_shape
+
+TWO = ["avx512f", "avx", "plain"]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
+    """Seconds by a vector's width, on a CPU that has two kinds; each is forgotten once it was asked for."""
+    seconds = {16: 2.0, 8: 1.0}
+    monkeypatch.setattr(choice, "fitting", lambda: TWO)
+    monkeypatch.setattr(choice, "Library", lambda cache, shape: shape)
+    monkeypatch.setattr(choice, "seconds_of", lambda shape: seconds.pop(shape.width))
+    return seconds
+
+
+@pytest.mark.parametrize(("wide", "expected"), [(2.0, "avx"), (0.5, "avx512f")])
+def test_two_kinds_of_vectors_are_measured_once(
+    measured: dict[int, float], tmp_path: Path, wide: float, expected: str
+) -> None:
+    measured[16] = wide
+    assert fastest(tmp_path) == SHAPES[expected]
+    assert measured == {}
+    assert fastest(tmp_path) == SHAPES[expected]
+    (kept,) = tmp_path.glob("*/seconds.json")
+    assert json.loads(kept.read_text()) == {"avx512f": wide, "avx": 1.0}
+
+
+@pytest.mark.parametrize("names", [["amx-bf16", *TWO], ["avx", "plain"], ["neon", "plain"], ["plain"]])
+def test_where_one_is_best_nothing_is_measured(
+    measured: dict[int, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    monkeypatch.setattr(choice, "fitting", lambda: names)
+    assert fastest(tmp_path) == SHAPES[names[0]]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_layer_takes_some_milliseconds(tmp_path: Path) -> None:
+    assert 1e-3 < seconds_of(Library(tmp_path, SHAPES["plain"])) < 10
+
+
+def test_the_best_of_this_cpu_is_among_those_that_fit() -> None:
+    assert native_shape() == SHAPES[fitting()[0]]
+    assert fitting()[-1] == "plain"
+
+
+def test_kernels_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="kernels 'abacus' are none of amx-bf16, avx512f, avx, neon, plain"):
+        named("abacus")
+    monkeypatch.setattr(choice, "fitting", lambda: ["avx", "plain"])
+    with pytest.raises(ValueError, match="this CPU has no 'neon': it can run avx, plain"):
+        named("neon")
+    assert named("avx") == SHAPES["avx"]
