@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import random
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -23,7 +22,7 @@ import psutil
 
 from benchmarks import texts
 from benchmarks.competitors import ours
-from benchmarks.servers import Speaker
+from benchmarks.servers import START_TIMEOUT, Speaker
 from config import Config
 from tts.engines import memory
 from tts.speech.request import Run
@@ -120,9 +119,10 @@ def alone(workers: int, seconds: float, rng: random.Random) -> float:
     """The sum of so many engines at once."""
     spawn = multiprocessing.get_context("spawn")
     with spawn.Manager() as manager, ProcessPoolExecutor(workers, spawn) as crowd:
-        ready = manager.Barrier(workers)
+        ready = manager.Barrier(workers, timeout=START_TIMEOUT)
         return sum(
-            each.result() for each in [crowd.submit(engine, rng.random(), seconds, ready) for _ in range(workers)]
+            each.result()
+            for each in [crowd.submit(engine, rng.randrange(1 << 32), seconds, ready) for _ in range(workers)]
         )
 
 
@@ -151,4 +151,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

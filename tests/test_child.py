@@ -264,15 +264,33 @@ def test_one_handed_ahead_to_a_worker_that_goes_wrong_is_lost(mode: str, error: 
         assert samples(worker.speak(GOOD, 1)) == 24 * len(GOOD.text)
 
 
-def test_a_reader_that_stops_after_the_next_was_handed_over_loses_both() -> None:
+def test_a_reader_that_stops_after_the_next_was_handed_over_leaves_that_whole() -> None:
     with child("--linger", "0.1") as worker:
+        (process,) = children()
         first = worker.speak(GOOD, 1)
         to_the_end(first)
         second = worker.speak(GOOD, 1)
         first.close()  # type: ignore[attr-defined]
-        with pytest.raises(WorkerLost):
-            list(second)
-        assert speak(worker)
+        assert samples(second) == 24 * len(GOOD.text)
+        assert children() == [process]
+
+
+def test_a_cancel_is_not_about_one_that_ends() -> None:
+    with child("--linger", "0.1") as worker:
+        first = worker.speak(GOOD, 1)
+        heard = to_the_end(first)
+        worker.cancel()
+        assert heard + samples(first) == 24 * len(GOOD.text)
+
+
+def test_an_order_too_large_for_a_pipe_is_not_sent_ahead() -> None:
+    with child("--linger", "0.1", "--pieces", "1") as worker:
+        first = worker.speak(GOOD, 1)
+        to_the_end(first)
+        second = worker.speak(utterance("x" * 100_000), 1)
+        worker.cancel()
+        assert samples(first) == 24 * len(GOOD.text)
+        assert samples(second) == 24 * 100_000
 
 
 def test_a_cancel_of_nothing_harms_nothing() -> None:

@@ -160,6 +160,11 @@ def test_absent_kernels_are_named(model: Path, cache: Path) -> None:
         Network(model, cache, device="cpu:abacus")
 
 
+def test_kernels_of_another_device_are_refused(model: Path, cache: Path) -> None:
+    with pytest.raises(ValueError, match="'cuda:1': only the kernels of cpu have names"):
+        Network(model, cache, device="cuda:1")
+
+
 @pytest.mark.parametrize(("device", "package"), [("cuda", "gpu"), ("directml", "directml"), ("gpu", "openvino")])
 def test_a_device_of_another_package_names_it(model: Path, cache: Path, device: str, package: str) -> None:
     with pytest.raises(ValueError, match=f"'{device}' is not offered .* takes the package onnxruntime-{package}"):

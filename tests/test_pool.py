@@ -14,7 +14,7 @@ from tests.fakes.requests import LONG, asking, utterance
 from tests.fakes.worker import FakeWorker
 from tests.waiting import until
 from tts.engines.base import Listener
-from tts.engines.line import Line
+from tts.engines.line import Line, read
 from tts.engines.pool import ALONE, Driver, Pool
 from tts.speech.errors import Busy, ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerLost, WorkerUnavailable
 from tts.speech.text import Sizes
@@ -177,6 +177,58 @@ def test_a_listener_whose_utterance_was_handed_ahead_may_leave() -> None:
         until(lambda: heard == {"two": ClientGone})
         worker.gate.release(9)
     assert heard == {"one": "One.", "two": ClientGone}
+
+
+@pytest.mark.parametrize("work", ["pause", "phonemize"])
+def test_whoever_waits_for_what_needs_no_order_may_leave_while_one_ends(work: str) -> None:
+    """It was taken ahead, but nothing of it has been sent: its end is not the end of the one before."""
+    worker = FakeWorker(pieces=2, gate=threading.Semaphore(0), ends=True)
+    line = Line(workers=1, longest=10)
+    first = line.enter(4).submit(utterance("One."))
+    other = line.enter(4)
+    second = other.submit(utterance("")) if work == "pause" else other.submit(utterance("Two."), read)
+    driver = Driver("worker", worker, line, threads=1, idle=0.01)
+    driver.start()
+    worker.gate.release()
+    until(lambda: worker.begun and not other.tasks)
+    other.leave()
+    worker.gate.release(9)
+    assert len(list(first.answers(Listener()))) == 2
+    assert second.cancelled
+    line.close()
+    driver.join(10)
+
+
+def test_the_background_is_not_begun_between_two_utterances_of_a_listener() -> None:
+    line = Line(workers=1, longest=10)
+    place = line.enter(4)
+    place.submit(utterance("One."))
+    line.enter(4, background=True).submit(utterance("A book."))
+    (task, _) = line.take(0) or pytest.fail("nothing to take")
+    assert line.follow(task, 0.1) is None
+    place.submit(utterance("Two."))
+    assert (line.follow(task, 0.1) or pytest.fail("nothing follows"))[0].utterance.text == "Two."
+    assert line.length() == (0, 1)
+
+
+def test_a_fault_in_handing_ahead_is_not_the_one_s_before(caplog: pytest.LogCaptureFixture) -> None:
+    worker = FakeWorker(gate=threading.Semaphore(0), ends=True)
+
+    def broken(*_: object) -> Iterator[object]:
+        raise RuntimeError("can't start new thread")
+
+    line = Line(workers=1, longest=10)
+    first, second = line.enter(4).submit(utterance("One.")), line.enter(4).submit(utterance("Two."), broken)
+    driver = Driver("worker", worker, line, threads=1, idle=0.01)
+    driver.start()
+    until(lambda: "could not be handed an utterance ahead" in caplog.text)
+    worker.gate.release(9)
+    assert len(list(first.answers(Listener()))) == 1
+    with pytest.raises(SynthesisFailed):
+        list(second.answers(Listener()))
+    line.close()
+    driver.join(10)
+    assert line.length() == (0, 0)
 
 
 def test_close_ends_what_was_handed_ahead() -> None:

@@ -88,6 +88,7 @@ class FakeWorker:
         error = self._errors.pop(0) if self._errors else None
         for piece in range(self._pieces):
             if self._ends and piece == self._pieces - 1:
+                self._stop = threading.Event()  # a cancel is about the next one
                 yield None
             self._pass_gate(stop)
             if error is not None and piece == self._fails_at:

@@ -124,12 +124,11 @@ def kernels(config: Config) -> str:
         from llvmlite import binding  # type: ignore[import-untyped]
     except ImportError:
         return "no kernels of our own, which is slower"
-    from tts.synth.kernels.choice import fastest, named
-    from tts.synth.kernels.library import SHAPES
+    from tts.synth.kernels.choice import named, rivals
 
-    shape = named(name) if name else fastest(config.graphs)
-    found = next(name for name, known in SHAPES.items() if known == shape)
-    return f"{binding.get_host_cpu_name()} with {found} kernels"
+    if name:
+        named(name)
+    return f"{binding.get_host_cpu_name()} with {name or ' or '.join(rivals())} kernels"
 
 
 def memory(config: Config) -> Finding:

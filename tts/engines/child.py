@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import logging
 import queue
 import subprocess
@@ -38,6 +39,9 @@ ROOM = 1 << 20
 """Bytes that a pipe holds where it can be told (Linux, which allows anybody a megabyte): more than most sounds, which
 a worker then hands over without waiting for us to read. By itself a pipe holds 64 KiB."""
 
+AHEAD = 32 << 10
+"""Bytes of an order that may be sent while another is under way: a pipe has room for them, so that nobody waits."""
+
 _WAKE = object()
 """Put among the frames: whoever waits for one looks up."""
 
@@ -55,7 +59,7 @@ class Child:
         self._serial = 0
         self._cancelled = 0
         self._ending = False
-        """Whether the order under way has nothing left but to hand over its last sound."""
+        """Whether the order under way has nothing left but to hand over its last sound, and none was sent after it."""
         self._starts = 0
         self._failures = 0
         self._retry_at = 0.0
@@ -151,7 +155,8 @@ class Child:
         """The frames that answer an order, which is sent when the first is asked for, or at once to one that ends."""
         self._serial += 1
         holder = None
-        if self._ending:
+        if self._ending and len(json.dumps(order)) < AHEAD:
+            self._ending = False
             with contextlib.suppress(WorkerLost):  # whoever reads the order before this one hears of it first
                 self._send(order)
                 holder = self._process
@@ -189,8 +194,9 @@ class Child:
         """It waits."""
 
     def cancel(self) -> None:
-        self._cancelled = self._serial
-        self._inbox.put(_WAKE)
+        if not self._ending:  # the last order is over but for its sound, and the next one is still to be sent
+            self._cancelled = self._serial
+            self._inbox.put(_WAKE)
 
     def close(self) -> None:
         with self._lock:
@@ -210,11 +216,9 @@ class Child:
 
     def _give_up(self, serial: int) -> None:
         """Have the rest of an utterance given up: ask, wait a little, then kill; the next speak() starts another."""
-        if serial != self._serial:  # a cancel would be about the order that was sent after it
-            self._end()
-            return
         try:
-            self._send({"kind": "cancel"})
+            if serial == self._serial:  # else it ends by itself, and a cancel would be about the order after it
+                self._send({"kind": "cancel"})
             deadline = time.monotonic() + STOP_TIMEOUT
             while self._receive(deadline)[0]["kind"] not in ("done", "error"):
                 pass

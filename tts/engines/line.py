@@ -72,8 +72,8 @@ class Task:
                 self._worker = worker
                 self._begun = self._work(self.utterance, worker, threads)
 
-    def take_back(self) -> None:
-        """The worker to which it was handed has lost it."""
+    def let_go(self) -> None:
+        """No worker has it any more."""
         with self._lock:
             self._worker = self._begun = None
 
@@ -91,13 +91,15 @@ class Task:
                 if answer is None:
                     with self._lock:  # a cancel would be about the next one
                         self._worker = None
-                    ending()
+                        wanted = not self.cancelled
+                    if wanted:
+                        ending()
                     continue
                 self.answered = True
                 self.sound += answer.seconds if isinstance(answer, Chunk) else 0.0
                 self._answers.put(answer)
         finally:
-            self.take_back()
+            self.let_go()
 
     def cancel(self) -> None:
         """Nobody wants it any more: the worker that speaks it, if any, is told to stop."""
@@ -202,13 +204,29 @@ class Line:
             self._changed.wait_for(lambda: self._due() or self._closed, seconds)
             if self._closed or not self._due():
                 return None
-            turns = self._due()
-            place = turns.popleft()
-            self._note(place)
-            task = place.tasks.popleft()
-            if place.tasks:
-                turns.append(place)
-            return task, self._begun(place, task) + sum(len(other.tasks) for other in turns)
+            return self._first(self._due())
+
+    def follow(self, task: Task, seconds: float) -> tuple[Task, int] | None:
+        """What a worker that ends `task` goes on with at once; then `task`, which took it so long, is done.
+
+        None, and `task` is not done, when nothing waits that a listener's task makes way for: its request may be about
+        to ask for more.
+        """
+        with self._changed:
+            turns = self._turns or (self._background if task in self._interruptible else None)
+            if self._closed or self._apart or not turns:
+                return None
+            self._end(task, seconds)
+            return self._first(turns)
+
+    def _first(self, turns: deque[Place]) -> tuple[Task, int]:
+        """The next task of these, and how many share the cores with it, itself included."""
+        place = turns.popleft()
+        self._note(place)
+        task = place.tasks.popleft()
+        if place.tasks:
+            turns.append(place)
+        return task, self._begun(place, task) + sum(len(other.tasks) for other in turns)
 
     def _note(self, place: Place) -> None:
         """A request that waited does so no longer."""
@@ -243,15 +261,18 @@ class Line:
     def done(self, task: Task, seconds: float) -> None:
         """A worker has ended `task`, which took it so long."""
         with self._changed:
-            if task in self._interruptible:
-                del self._interruptible[task]
-            else:
-                self._busy -= 1
+            self._end(task, seconds)
             if not self._busy:
                 self._changed.notify_all()  # the background may have been waiting for this
-            if seconds > 0.01 and not task.cancelled:
-                pace = len(task.utterance.text) / seconds * self._workers
-                self._pace += 0.1 * (pace - self._pace)
+
+    def _end(self, task: Task, seconds: float) -> None:
+        if task in self._interruptible:
+            del self._interruptible[task]
+        else:
+            self._busy -= 1
+        if seconds > 0.01 and not task.cancelled:
+            pace = len(task.utterance.text) / seconds * self._workers
+            self._pace += 0.1 * (pace - self._pace)
 
     def close(self) -> None:
         with self._changed:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tts.engines.base import Listener, Worker
@@ -188,7 +189,7 @@ class Driver(threading.Thread):
             self._start_worker()
             self._tried.set()
             while self._ahead or not self._line.closed:
-                if taken := self._ahead or self._take(self._idle):
+                if taken := self._ahead or self._shared(self._line.take(self._idle)):
                     self._ahead = None
                     self._task, threads = taken
                     self._speak(self._task, threads)
@@ -207,29 +208,17 @@ class Driver(threading.Thread):
             log.error("%s: %s", self.name, exc)
             self._error = exc
 
-    def _take(self, seconds: float) -> tuple[Task, int] | None:
-        """The next task, if one comes within `seconds`, and its threads."""
-        if not (taken := self._line.take(seconds)):
-            return None
-        task, sharing = taken
-        return task, max(1, self._threads // sharing)
+    def _shared(self, taken: tuple[Task, int] | None) -> tuple[Task, int] | None:
+        """A task and its threads, of a task and how many share the cores."""
+        return taken and (taken[0], max(1, self._threads // taken[1]))
 
     def _speak(self, task: Task, threads: int) -> None:
         began = time.monotonic()
-        done = False
-
-        def ending() -> None:
-            """The worker has done its work: the line goes on, and the next task does not wait for this one's sound."""
-            nonlocal done
-            if not done:
-                done = True
-                self._line.done(task, time.monotonic() - began)
-                self._hand_ahead()
-
+        ending = partial(self._hand_ahead, task, began)
         error = self._attempt(task, threads, ending)
         if isinstance(error, WorkerLost) and not task.answered:  # maybe not this text's fault, and nothing was heard
             if self._ahead:
-                self._ahead[0].take_back()
+                self._ahead[0].let_go()
             error = self._attempt(task, threads, ending)
         seconds = time.monotonic() - began
         self._task = None
@@ -237,14 +226,18 @@ class Driver(threading.Thread):
         self.utterances += 1
         self.worked += seconds
         self.spoken += task.sound
-        if not done:
+        if self._ahead is None:
             self._line.done(task, seconds)
         task.end(error)
 
-    def _hand_ahead(self) -> None:
-        if not self._line.closed and (taken := self._take(0)):
-            self._ahead = taken
-            taken[0].begin(self._worker, taken[1])
+    def _hand_ahead(self, task: Task, began: float) -> None:
+        """The worker has done its work on `task`: the next one, if any, does not wait until the sound has come."""
+        if self._ahead is None and (taken := self._shared(self._line.follow(task, time.monotonic() - began))):
+            self._ahead = following, threads = taken
+            try:
+                following.begin(self._worker, threads)
+            except Exception:  # `task` is not to blame; what is will show again when its turn has come
+                log.exception("%s could not be handed an utterance ahead", self.name)
 
     def _attempt(self, task: Task, threads: int, ending: Callable[[], None]) -> SpeechError | None:
         """Have the worker speak the task; what went wrong is logged."""

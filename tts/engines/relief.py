@@ -73,7 +73,7 @@ class Relieved:
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
         chunks = self._next().speak(utterance, threads)
-        # Whoever is about to be relieved takes nothing more: it must have handed its sound over by then.
+        # Once relief is on its way nothing is handed ahead: it would kill this process with an order in its pipe.
         return (chunk for chunk in chunks if chunk is not None or self._fresh is None)
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:

@@ -164,7 +164,7 @@ class Blocks:
         return layer(self.library, self.crew, x, given, y, dilation, residual)
 
     def dense(self, name: str, x: Signal, y: Signal, rows: int, pitch: int | None = None, slope: float = 1.0) -> None:
-        """One matrix over leaky rows of x, which start `pitch` floats apart, into y."""
+        """One matrix over leaky rows of x, which start `pitch` numbers apart, into y."""
         self.matrix(name)(self.library, self.crew, x, y, rows, pitch, slope)
 
     def matrix(self, name: str) -> Matrix:

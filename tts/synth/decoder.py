@@ -132,22 +132,25 @@ class Decoding(Blocks):
         harmonics = np.zeros((len(source) + 2 * SPARE_ROWS, SOURCE), np.float32)
         harmonics[SPARE_ROWS : SPARE_ROWS + len(source)] = source
         length = (len(source) - 1) // np.prod(RATES, dtype=int)
-        for stage, rate in enumerate(RATES):
-            up = self._upsample(stage, rate, signal, length)
-            noise = self._noise(stage, harmonics, up.length)
-            signal = self._stage(stage, self.measured(up.data, up.length, noise.data))
-            length = up.length
+        for stage in range(len(RATES)):
+            signal, length = self._stage(stage, signal, harmonics, length)
         return self._spectrum(signal, length)
 
-    def signal(self, name: str, length: int, channels: int) -> Signal:
+    def _stage(self, stage: int, signal: Signal, harmonics: Array, length: int) -> tuple[Signal, int]:
+        """Upsampled, with the source's part, through the residual blocks; no buffer is held beyond this."""
+        up = self._upsample(stage, RATES[stage], signal, length)
+        noise = self._noise(stage, harmonics, up.length)
+        return self._blocks(stage, self.measured(up.data, up.length, noise.data)), up.length
+
+    def kept_rows(self, name: str, length: int, channels: int) -> Signal:
         """Rows as the generator's layers keep them; a name of the first stage serves the second one again."""
-        return self.workshop.rows(name, length, channels, self.library.signal)
+        return self.workshop.rows(name, length, channels, self.library.row_type)
 
     def _upsample(self, stage: int, rate: int, signal: Signal, length: int) -> Rows:
         """The transposed convolution; the second one mirrors its second output to the front."""
         name = f"generator.ups.{stage}"
         outputs = len(self.weights[f"{name}.bias"])
-        y = self.signal("up", length + 1, outputs)
+        y = self.kept_rows("up", length + 1, outputs)
         self.dense(name, signal[EDGE - 1 :], y, length + 1, pitch=signal.shape[1], slope=SLOPES[stage])
         flat = y.reshape(-1, outputs // rate)
         first = rate // 2
@@ -160,17 +163,17 @@ class Decoding(Blocks):
         """The source's way into a stage: one strided convolution and a residual block."""
         name = f"generator.noise_convs.{stage}"
         stride, before = (NOISE_STRIDE, NOISE_STRIDE // 2) if stage == 0 else (1, 0)
-        y = self.signal("noise", length, len(self.weights[f"{name}.bias"]))
+        y = self.kept_rows("noise", length, len(self.weights[f"{name}.bias"]))
         self.dense(name, harmonics[SPARE_ROWS - before :], y, length, pitch=stride * SOURCE)
         taps = NOISE_TAPS[stage]
         return self._residual(f"generator.noise_res.{stage}", taps, self.measured(y, length), y)
 
-    def _stage(self, stage: int, x: Rows) -> Signal:
+    def _blocks(self, stage: int, x: Rows) -> Signal:
         """The sum of the three residual blocks between silent edges; the weights after it take its third."""
         channels = x.data.shape[1]
-        edged = self.signal(f"total.{stage}", x.length + EDGE, channels)
+        edged = self.kept_rows(f"total.{stage}", x.length + EDGE, channels)
         total = edged[EDGE:]
-        other = self.signal("noise", x.length, channels)
+        other = self.kept_rows("noise", x.length, channels)
         for i, taps in enumerate(TAPS):
             block = f"generator.resblocks.{stage * len(TAPS) + i}"
             rows = self._residual(block, taps, x, other if i else total)
@@ -180,7 +183,7 @@ class Decoding(Blocks):
 
     def _residual(self, block: str, taps: int, x: Rows, y: Signal) -> Rows:
         """Three times norm, Snake, dilated filter, norm, Snake, filter, add; y may be x's own array."""
-        hidden = self.signal("between", x.length, x.data.shape[1])
+        hidden = self.kept_rows("between", x.length, x.data.shape[1])
         for i, dilation in enumerate(DILATIONS):
             inner = self.convolve(
                 f"{block}.convs1.{i}", "snake", x, f"{block}.adain1.{i}", hidden, taps=taps, dilation=dilation

@@ -86,7 +86,11 @@ def _way(model: Path, cache: Path, device: str) -> Way:
     """Our kernels on the CPU for the published graph; onnxruntime for other devices and other graphs."""
     sha = fingerprint(model)
     name, _, kernels = device.partition(":")
+    if kernels and name != "cpu":
+        raise ValueError(f"device {device!r}: only the kernels of cpu have names")
     own = _own(model, sha, cache, kernels) if name == "cpu" and kernels != "onnxruntime" else None
+    if kernels not in ("", "onnxruntime") and own is None:
+        raise ValueError(f"device {device!r}: there are no kernels for this machine or this model")
     return own or _whole(model, sha, cache, name)
 
 

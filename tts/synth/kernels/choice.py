@@ -3,6 +3,8 @@
 import json
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import llvmlite  # type: ignore[import-untyped]
@@ -17,8 +19,10 @@ from tts.synth.layers import SPARE_ROWS, Convolution, Norm, measured
 
 CHOICE = "seconds.json"
 ROWS, CHANNELS, TAPS, DILATION = 4800, 128, 7, 3
-"""A layer of the generator's second stage over one second of sound, where most of the time goes."""
 RUNS = 7
+WIDE = 8
+"""Floats of the vectors that may be the fastest."""
+MARGIN = 1.05
 
 log = logging.getLogger(__name__)
 
@@ -32,38 +36,48 @@ def named(name: str) -> Shape:
     return SHAPES[name]
 
 
-def fastest(cache: Path) -> Shape:
-    """The kernels for this CPU.
+def rivals() -> list[str]:
+    """The kernels of which one is the fastest on this CPU, the likelier first; where it is known, that one alone.
 
-    Tiles are three times as fast as vectors. Of two kinds of vectors the wider ones make some CPUs slow down, so both
-    are measured, once: the folder `cache` remembers.
+    Tiles are three times as fast as vectors. Of vectors the wider ones make some CPUs slow down.
     """
     names = fitting()
-    rivals = [name for name in names if SHAPES[name].width >= 8]
-    if SHAPES[names[0]].tiles or len(rivals) < 2:
+    return [name for name in names if SHAPES[name].width >= WIDE and not SHAPES[names[0]].tiles] or names[:1]
+
+
+def fastest(cache: Path) -> Shape:
+    """The kernels for this CPU. Rivals are timed by turns, once, maybe beside other workers that do the same, and the
+    folder `cache` remembers. The narrower ones have to be faster by more than chance is good for."""
+    names = rivals()
+    if len(names) == 1:
         return SHAPES[names[0]]
 
     def measure(folder: Path) -> None:
-        seconds = {name: seconds_of(Library(cache, SHAPES[name])) for name in rivals}
-        log.info("Kernels, milliseconds a layer: %s", {name: round(1000 * each, 2) for name, each in seconds.items()})
+        layers = {name: layer_of(Library(cache, SHAPES[name])) for name in names}
+        turns = [{name: seconds_of(layer) for name, layer in layers.items()} for _ in range(RUNS)]
+        seconds = {name: min(turn[name] for turn in turns) for name in names}
+        log.info("Seconds for a layer: %s", seconds)
         (folder / CHOICE).write_text(json.dumps(seconds), encoding="utf-8")
 
     features = binding.get_host_cpu_features().flatten()
     key = cache_key("choice", sources(), llvmlite.__version__, binding.get_host_cpu_name(), features)
     found: dict[str, float] = json.loads((prepared(cache, key, measure) / CHOICE).read_text(encoding="utf-8"))
-    return SHAPES[min(found, key=lambda name: found[name])]
+    return SHAPES[min(names, key=lambda name: found[name] * (1 if name == names[0] else MARGIN))]
 
 
-def seconds_of(library: Library) -> float:
-    """What one layer takes on one core, at best."""
+def layer_of(library: Library) -> Callable[[], object]:
+    """A layer of the generator's second stage over a second of sound, where most of the time goes, ready to be run."""
     rng = np.random.default_rng(0)
     signal = rng.normal(size=(ROWS + SPARE_ROWS, CHANNELS)).astype(np.float32)
     weight = rng.normal(size=(CHANNELS, CHANNELS, TAPS)).astype(np.float32)
     ones, crew = np.ones(CHANNELS, np.float32), Crew(1)
     layer = Convolution(Convolution.weights(weight, "snake", library.shape), ones, TAPS, "snake")
-    rows, y, times = measured(library, crew, signal, ROWS), np.zeros_like(signal), []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        layer(library, crew, rows, Norm(ones, ones, ones, ones), y, DILATION)
-        times.append(time.perf_counter() - began)
-    return min(times)
+    rows, y = measured(library, crew, signal, ROWS), np.zeros_like(signal)
+    return partial(layer, library, crew, rows, Norm(ones, ones, ones, ones), y, DILATION)
+
+
+def seconds_of(layer: Callable[[], object]) -> float:
+    """What it takes on one core."""
+    began = time.perf_counter()
+    layer()
+    return time.perf_counter() - began

@@ -74,7 +74,7 @@ class Library:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         self.shape = shape or native_shape()
-        self.signal = np.uint16 if self.shape.tiles else np.float32
+        self.row_type = np.uint16 if self.shape.tiles else np.float32
         """What the generator's rows are kept in: bf16, in the integers that hold it, where there are tiles."""
         machine = _machine()
         folder = prepared(cache, _key(self.shape), lambda folder: _compile(folder, self.shape, machine))
