@@ -425,10 +425,10 @@ def test_serve_as_a_process_until_it_is_told_to_stop(tmp_path: Path) -> None:
         told = ""
         for line in child.stderr:
             told += line
-            if "Listening for Wyoming on tcp://127.0.0.1:" in line:
+            if "Listening on http://" in line:
                 break
         port = re.search(r"Listening on http://127\.0\.0\.1:(\d+)", told)
-        assert port, told
+        assert port and "Listening for Wyoming on tcp://127.0.0.1:" in told, told
         out = tmp_path / "x.wav"
         assert run("say", "Hello there.", "-o", str(out), KOKORO_SERVER=f"http://127.0.0.1:{port[1]}").exit_code == 0
         child.terminate()

@@ -152,7 +152,6 @@ class Server:
             listening.maintenance = _leave_to_us
             listening.count = app.extensions["figures"].answered
             listening.handle_accept = partial(accept, listening, most, self._let_idle_go)
-            log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
 
     @property
     def port(self) -> int:
@@ -176,7 +175,9 @@ class Server:
         self._drain()
 
     def start(self) -> None:
-        """Serve on a thread of its own."""
+        """Say where, and serve on a thread of its own."""
+        for listening in self._listening():
+            log.info("Listening on http://%s:%s", *listening.socket.getsockname()[:2])
         self._thread.start()
 
     def close(self) -> None:
