@@ -276,21 +276,49 @@ def test_a_reader_that_stops_after_the_next_was_handed_over_leaves_that_whole() 
 
 
 def test_a_cancel_is_not_about_one_that_ends() -> None:
+    """Nor between its last sound and the word that it is done."""
+    with child("--linger", "0.1", "--pieces", "1") as worker:
+        first = worker.speak(GOOD, 1)
+        assert to_the_end(first) == 0
+        worker.cancel()
+        last = next(first)
+        worker.cancel()
+        assert last is not None and len(last.samples) == 24 * len(GOOD.text)
+        assert list(first) == []
+
+
+def test_an_order_too_large_for_a_pipe_is_sent_when_its_turn_has_come() -> None:
     with child("--linger", "0.1") as worker:
         first = worker.speak(GOOD, 1)
         heard = to_the_end(first)
-        worker.cancel()
+        second = worker.speak(utterance("x" * 100_000), 1)
         assert heard + samples(first) == 24 * len(GOOD.text)
+        assert samples(second) == 24 * 100_000
 
 
-def test_an_order_too_large_for_a_pipe_is_not_sent_ahead() -> None:
-    with child("--linger", "0.1", "--pieces", "1") as worker:
+def test_a_cancel_is_about_an_order_that_waits_for_its_turn() -> None:
+    with child("--linger", "0.1") as worker:
+        (process,) = children()
         first = worker.speak(GOOD, 1)
-        to_the_end(first)
+        heard = to_the_end(first)
         second = worker.speak(utterance("x" * 100_000), 1)
         worker.cancel()
-        assert samples(first) == 24 * len(GOOD.text)
-        assert samples(second) == 24 * 100_000
+        assert heard + samples(first) == 24 * len(GOOD.text)
+        with pytest.raises(ClientGone):
+            list(second)
+        assert children() == [process]
+
+
+def test_a_worker_s_death_is_told_at_once_to_all_that_it_was_given() -> None:
+    with child("--mode", "die-ending") as worker:
+        first = worker.speak(BAD, 1)
+        to_the_end(first)
+        second = worker.speak(GOOD, 1)
+        began = time.monotonic()
+        for lost in (first, second):
+            with pytest.raises(WorkerLost):
+                list(lost)
+        assert time.monotonic() - began < 0.45  # it lives for 0.2
 
 
 def test_a_cancel_of_nothing_harms_nothing() -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -209,6 +210,25 @@ def test_the_background_is_not_begun_between_two_utterances_of_a_listener() -> N
     place.submit(utterance("Two."))
     assert (line.follow(task, 0.1) or pytest.fail("nothing follows"))[0].utterance.text == "Two."
     assert line.length() == (0, 1)
+
+
+def test_a_book_s_utterance_that_was_lost_is_not_spoken_before_a_listener_s() -> None:
+    worker = FakeWorker(gate=threading.Semaphore(0), ends=True, errors=[WorkerLost("it died")])
+    line = Line(workers=1, longest=10)
+    first = line.enter(4, background=True).submit(replace(utterance("A book."), background=True))
+    driver = Driver("worker", worker, line, threads=1, idle=0.01)
+    (task, sharing) = line.take(0) or pytest.fail("nothing to take")
+    second = line.enter(4).submit(utterance("Two."))
+    first.cancelled = False  # the listener came a moment too late to interrupt it
+    worker.gate.release(9)
+    driver._speak(task, sharing)
+    driver.start()
+    assert len(list(second.answers(Listener()))) == 1
+    with pytest.raises(ClientGone):
+        list(first.answers(Listener()))
+    line.close()
+    driver.join(10)
+    assert worker.texts == ["A book.", "Two.", "Two."]
 
 
 def test_a_fault_in_handing_ahead_is_not_the_one_s_before(caplog: pytest.LogCaptureFixture) -> None:

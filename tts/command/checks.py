@@ -118,11 +118,15 @@ def cpu(config: Config) -> Finding:
 def kernels(config: Config) -> str:
     """What the network runs in: our own kernels need llvmlite, which some machines lack. Raises ValueError."""
     device, _, name = config.DEVICE.partition(":")
+    if device != "cpu" and name:
+        raise ValueError("only the kernels of cpu have names")
     if device != "cpu" or name == "onnxruntime":
         return f"onnxruntime on {device}"
     try:
         from llvmlite import binding  # type: ignore[import-untyped]
-    except ImportError:
+    except ImportError as exc:
+        if name:
+            raise ValueError("there are no kernels of our own without llvmlite") from exc
         return "no kernels of our own, which is slower"
     from tts.synth.kernels.choice import named, rivals
 

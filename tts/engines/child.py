@@ -39,7 +39,7 @@ ROOM = 1 << 20
 """Bytes that a pipe holds where it can be told (Linux, which allows anybody a megabyte): more than most sounds, which
 a worker then hands over without waiting for us to read. By itself a pipe holds 64 KiB."""
 
-AHEAD = 32 << 10
+AHEAD = 32 << 10 if sys.platform == "linux" else 2 << 10
 """Bytes of an order that may be sent while another is under way: a pipe has room for them, so that nobody waits."""
 
 _WAKE = object()
@@ -59,7 +59,7 @@ class Child:
         self._serial = 0
         self._cancelled = 0
         self._ending = False
-        """Whether the order under way has nothing left but to hand over its last sound, and none was sent after it."""
+        """Whether the order under way has nothing left but to hand over its last sound, and none was given after it."""
         self._starts = 0
         self._failures = 0
         self._retry_at = 0.0
@@ -154,9 +154,9 @@ class Child:
     def _ordered(self, order: dict[str, Any]) -> Generator[Frame, None, None]:
         """The frames that answer an order, which is sent when the first is asked for, or at once to one that ends."""
         self._serial += 1
+        ending, self._ending = self._ending, False  # a cancel is about this one from now on
         holder = None
-        if self._ending and len(json.dumps(order)) < AHEAD:
-            self._ending = False
+        if ending and len(json.dumps(order)) < AHEAD:
             with contextlib.suppress(WorkerLost):  # whoever reads the order before this one hears of it first
                 self._send(order)
                 holder = self._process
@@ -183,7 +183,7 @@ class Child:
                 if header["kind"] == "error":
                     whole = True
                     raise SynthesisFailed(str(header.get("message")))
-                self._ending = header["kind"] == "ending"
+                self._ending = self._ending or header["kind"] == "ending"
                 yield header, payload
         finally:
             self._ending = False
@@ -246,6 +246,7 @@ class Child:
             except queue.Empty as exc:
                 raise TimedOut(f"The speech worker did not answer within {self._timeout:g} seconds.") from exc
             if item is None:
+                self._inbox.put(None)  # for whoever asks again
                 raise WorkerLost("The speech worker ended unexpectedly.")
             if isinstance(item, BadFrame):
                 raise SynthesisFailed("The speech worker sent something that is not sound.") from item

@@ -213,7 +213,8 @@ class Line:
         to ask for more.
         """
         with self._changed:
-            turns = self._turns or (self._background if task in self._interruptible else None)
+            more = self._background if task in self._interruptible and not self._busy else None
+            turns = self._turns or more
             if self._closed or self._apart or not turns:
                 return None
             self._end(task, seconds)

@@ -219,7 +219,10 @@ class Driver(threading.Thread):
         if isinstance(error, WorkerLost) and not task.answered:  # maybe not this text's fault, and nothing was heard
             if self._ahead:
                 self._ahead[0].let_go()
-            error = self._attempt(task, threads, ending)
+            if self._ahead and task.utterance.background:
+                error = ClientGone("A listener's utterance goes first.")  # and this one is asked for again
+            else:
+                error = self._attempt(task, threads, ending)
         seconds = time.monotonic() - began
         self._task = None
         self._error = error if isinstance(error, WorkerUnavailable) else None
