@@ -29,7 +29,7 @@ class Running:
         self.process = process
         self.folder = folder
         self.temp = folder / "temp"
-        until(lambda: "Engine " in self.log() or process.poll() is not None, patience)
+        until(lambda: "Listening on " in self.log() or process.poll() is not None, patience)
         found = re.search(r"Listening on (http://\S+?:\d+)", self.log())
         assert found, self.log()
         self.address = found[1]
