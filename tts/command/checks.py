@@ -117,9 +117,9 @@ def cpu(config: Config) -> Finding:
 
 def kernels(config: Config) -> str:
     """What the network runs in: our own kernels need llvmlite, which some machines lack. Raises ValueError."""
-    device, _, name = config.DEVICE.partition(":")
-    if device != "cpu" and name:
-        raise ValueError("only the kernels of cpu have names")
+    from tts.synth.network import parted
+
+    device, name = parted(config.DEVICE)
     if device != "cpu" or name == "onnxruntime":
         return f"onnxruntime on {device}"
     try:

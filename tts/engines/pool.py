@@ -214,15 +214,15 @@ class Driver(threading.Thread):
 
     def _speak(self, task: Task, threads: int) -> None:
         began = time.monotonic()
-        ending = partial(self._hand_ahead, task, began)
-        error = self._attempt(task, threads, ending)
+        work = partial(task.speak, self._worker, threads, partial(self._hand_ahead, task, began))
+        error = self._attempt(task, work)
         if isinstance(error, WorkerLost) and not task.answered:  # maybe not this text's fault, and nothing was heard
             if self._ahead:
                 self._ahead[0].let_go()
             if self._ahead and task.utterance.background:
                 error = ClientGone("A listener's utterance goes first.")  # and this one is asked for again
             else:
-                error = self._attempt(task, threads, ending)
+                error = self._attempt(task, work)
         seconds = time.monotonic() - began
         self._task = None
         self._error = error if isinstance(error, WorkerUnavailable) else None
@@ -237,16 +237,14 @@ class Driver(threading.Thread):
         """The worker has done its work on `task`: the next one, if any, does not wait until the sound has come."""
         if self._ahead is None and (taken := self._shared(self._line.follow(task, time.monotonic() - began))):
             self._ahead = following, threads = taken
-            try:
-                following.begin(self._worker, threads)
-            except Exception:  # `task` is not to blame; what is will show again when its turn has come
-                log.exception("%s could not be handed an utterance ahead", self.name)
+            if self._attempt(following, partial(following.begin, self._worker, threads)):  # it shows again in its turn
+                log.warning("%s could not be handed an utterance ahead", self.name)
 
-    def _attempt(self, task: Task, threads: int, ending: Callable[[], None]) -> SpeechError | None:
-        """Have the worker speak the task; what went wrong is logged."""
+    def _attempt(self, task: Task, work: Callable[[], None]) -> SpeechError | None:
+        """Do `work` on the task; what went wrong is logged."""
         request = about(request_id=task.utterance.request_id, worker=self.name)
         try:
-            task.speak(self._worker, threads, ending)
+            work()
         except ClientGone as exc:
             return exc
         except SpeechError as exc:

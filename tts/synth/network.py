@@ -82,12 +82,18 @@ class Network:
         self._way.close()
 
 
-def _way(model: Path, cache: Path, device: str) -> Way:
-    """Our kernels on the CPU for the published graph; onnxruntime for other devices and other graphs."""
-    sha = fingerprint(model)
+def parted(device: str) -> tuple[str, str]:
+    """A device's name, and that of its kernels, '' for none. Raises ValueError for kernels of others than "cpu"."""
     name, _, kernels = device.partition(":")
     if kernels and name != "cpu":
         raise ValueError(f"device {device!r}: only the kernels of cpu have names")
+    return name, kernels
+
+
+def _way(model: Path, cache: Path, device: str) -> Way:
+    """Our kernels on the CPU for the published graph; onnxruntime for other devices and other graphs."""
+    sha = fingerprint(model)
+    name, kernels = parted(device)
     own = _own(model, sha, cache, kernels) if name == "cpu" and kernels != "onnxruntime" else None
     if kernels not in ("", "onnxruntime") and own is None:
         raise ValueError(f"device {device!r}: there are no kernels for this machine or this model")

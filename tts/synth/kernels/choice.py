@@ -7,14 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import llvmlite  # type: ignore[import-untyped]
 import numpy as np
-from llvmlite import binding
 
-from tts.synth.graph.prepared import cache_key, prepared, sources
+from tts.synth.graph.prepared import prepared
 from tts.synth.kernels.crew import Crew
 from tts.synth.kernels.emit import Shape
-from tts.synth.kernels.library import SHAPES, Library, fitting
+from tts.synth.kernels.library import SHAPES, Library, fitting, machine_key
 from tts.synth.layers import SPARE_ROWS, Convolution, Norm, measured
 
 CHOICE = "seconds.json"
@@ -59,9 +57,8 @@ def fastest(cache: Path) -> Shape:
         log.info("Seconds for a layer: %s", seconds)
         (folder / CHOICE).write_text(json.dumps(seconds), encoding="utf-8")
 
-    features = binding.get_host_cpu_features().flatten()
-    key = cache_key("choice", sources(), llvmlite.__version__, binding.get_host_cpu_name(), features)
-    found: dict[str, float] = json.loads((prepared(cache, key, measure) / CHOICE).read_text(encoding="utf-8"))
+    folder = prepared(cache, machine_key("choice"), measure)
+    found: dict[str, float] = json.loads((folder / CHOICE).read_text(encoding="utf-8"))
     return SHAPES[min(names, key=lambda name: found[name] * (1 if name == names[0] else MARGIN))]
 
 

@@ -77,7 +77,7 @@ class Library:
         self.row_type = np.uint16 if self.shape.tiles else np.float32
         """What the generator's rows are kept in: bf16, in the integers that hold it, where there are tiles."""
         machine = _machine()
-        folder = prepared(cache, _key(self.shape), lambda folder: _compile(folder, self.shape, machine))
+        folder = prepared(cache, machine_key(repr(self.shape)), lambda folder: _compile(folder, self.shape, machine))
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
         self._engine.add_object_file(binding.ObjectFileRef.from_path(str(folder / "kernels.o")))
         self._engine.finalize_object()
@@ -98,10 +98,10 @@ def _machine() -> binding.TargetMachine:
     return target.create_target_machine(binding.get_host_cpu_name(), features, opt=3, jit=True)
 
 
-def _key(shape: Shape) -> str:
-    """Depends on the kernels' source, the compiler, and the CPU with its features."""
+def machine_key(what: str) -> str:
+    """The cache's name for what depends on the kernels' source, the compiler, and the CPU with its features."""
     features = binding.get_host_cpu_features().flatten()
-    return cache_key(sources(), llvmlite.__version__, binding.get_host_cpu_name(), features, repr(shape))
+    return cache_key(sources(), llvmlite.__version__, binding.get_host_cpu_name(), features, what)
 
 
 def _compile(folder: Path, shape: Shape, machine: binding.TargetMachine) -> None:
