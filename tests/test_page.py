@@ -472,6 +472,15 @@ def test_a_phone_needs_no_scrolling_sideways(open_page: Open) -> None:
     assert small == []
 
 
+@pytest.mark.parametrize("answer", [None, {"error": "The server has more to say than a phone is wide"}])
+def test_a_phone_needs_none_before_the_server_has_said_how_it_is(open_page: Open, answer: dict[str, str] | None) -> None:
+    page = open_page(FakeEngine(0.5), viewport=PHONE, has_touch=True, is_mobile=True)
+    page.route("**/health", lambda route: answer and route.fulfill(json=answer, status=403))
+    page.reload()
+    expect(page.locator("#status .state")).to_have_text(answer["error"] if answer else "Connecting…")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
 def test_long_texts_keep_the_lit_word_in_view_and_in_place(open_page: Open) -> None:
     page = open_page(FakeEngine(0.4))
     speak(page, f"{'Word after word goes by. ' * 80}\n\nAnd here it ends.")
