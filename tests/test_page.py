@@ -473,7 +473,7 @@ def test_a_phone_needs_no_scrolling_sideways(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("answer", [None, {"error": "The server has more to say than a phone is wide"}])
-def test_a_phone_needs_none_before_the_server_has_said_how_it_is(open_page: Open, answer: dict[str, str] | None) -> None:
+def test_a_phone_needs_none_whatever_the_status_says(open_page: Open, answer: dict[str, str] | None) -> None:
     page = open_page(FakeEngine(0.5), viewport=PHONE, has_touch=True, is_mobile=True)
     page.route("**/health", lambda route: answer and route.fulfill(json=answer, status=403))
     page.reload()
