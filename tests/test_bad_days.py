@@ -135,7 +135,7 @@ def test_a_server_on_a_model_that_was_cut_short_ends_with_one_clear_line(tmp_pat
     os.truncate(whole, 10_000_000)
     settings = {"MODEL": whole, "MODEL_DIR": tmp_path, "TEMP_DIR": tmp_path / "temp", "DATA_DIR": tmp_path / "data"}
     environment = {**os.environ, **{f"KOKORO_{name}": str(value) for name, value in settings.items()}}
-    shutil.copytree(Config().MODEL_DIR / "voices", tmp_path / "voices")
+    shutil.copytree(assets.ensure(Config().MODEL_DIR).voices, tmp_path / "voices")
     where = ("--host", "127.0.0.1", "--port", "0", "--workers", "1")
     command = [sys.executable, "kokoro_tts_api.py", *where]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
@@ -145,7 +145,7 @@ def test_a_server_on_a_model_that_was_cut_short_ends_with_one_clear_line(tmp_pat
 
 @pytest.mark.real
 def test_a_network_that_is_cut_short_under_a_server_is_prepared_again_or_missed_honestly(tmp_path: Path) -> None:
-    shutil.copytree(Config().MODEL_DIR / "voices", tmp_path / "voices")
+    shutil.copytree(assets.ensure(Config().MODEL_DIR).voices, tmp_path / "voices")
     with real_server(tmp_path) as server:
         before = server.say("Hello there.")
         assert before.status_code == 200
