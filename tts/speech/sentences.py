@@ -52,11 +52,14 @@ _TITLES = _words("""
     डॉ श्री प्रो पं कु सु मो नं
 """)
 # Titles that are words too ("one more rep."): only with a capital.
-_RANKS = _words("rev hon gen col lt sgt capt cmdr maj adm gov sen rep pres supt ing ste sta sto ud uds vd on mons eng")
+_RANKS = _words(
+    "rev hon gen col lt sgt capt cmdr maj adm gov sen rep pres supt cpl pvt pfc insp det fr atty asst amb "
+    "ing ste sta sto ud uds vd on mons eng"
+)
 _NEVER_LAST = _words("e.g i.e vs v cf viz approx ca incl excl aka av p.ex p.es p.ej")
 _BEFORE_NUMBER = _words("""
     no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm apto séc
-    num n tel tél ext ed tab rm apt est c approx para paras fl arr dep ver
+    num n tel tél ext ed tab rm apt est c approx para paras fl arr dep ver rs rte hwy
 """)
 _SHORT_WORDS = _words(
     "temp avg max min misc govt qty intl natl tel approx mtg mtgs msg msgs mgr mgmt acct qtr pkg svc utd"
@@ -101,6 +104,10 @@ _STARTERS = _words("""
     Ces Mais Et Dans Pour Quand Lo Gli Uno Io Noi Ma Nel Nella Questo Questa Per Con Os Um Uma Ele Ela
     Eles Nós Mas Não Em Na Eu
 """)
+# Words that a letter belongs to, which may end a sentence: Option C. Then
+_LETTERED = _words(
+    "option part group plan class grade vitamin hepatitis figure table appendix section exhibit team row"
+)
 _NOT_THE_END = frozenset({"Yahoo", "Jeopardy"})
 
 _GAP = re.compile(r"\s+")
@@ -248,9 +255,19 @@ def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
     if folded in _OFTEN_LAST:
         goes_on = not word[:1].isupper() or word.casefold().rstrip(".") in _AFTER_TIME
         return Strength.WORD if goes_on else Strength.SENTENCE
+    if word[:1].isupper() and len(word) > 1 and _is_whole(before, token):
+        return Strength.SENTENCE
     if _is_abbreviation(token):
         return Strength.SENTENCE if word in _STARTERS else Strength.WORD
     return Strength.SENTENCE
+
+
+def _is_whole(before: str, token: str) -> bool:
+    """What looks like an initial or a saint, but is Group D or 5th St."""
+    ahead = _last_token(before[: -len(token)])
+    if token == "St":
+        return re.fullmatch(r"\d+(?:st|nd|rd|th)", ahead) is not None
+    return len(token) == 1 and token.isupper() and ahead.lower() in _LETTERED
 
 
 def _is_unit(before: str, token: str) -> bool:

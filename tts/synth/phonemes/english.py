@@ -50,6 +50,10 @@ _SAID = {
 }  # fmt: skip
 
 
+_SPELLED = {name: ".".join(name) for name in "US IT LED UPS EST IST COPD AWD LAPD ETH OP HMS".split()}
+"""Acronyms by their letters, some of which the tables know as words."""
+_SOUNDED = {"JSON": "Jason", "IKEA": "Ikea", "NOAA": "Noah", "CUDA": "Cuda"}
+"""Acronyms that are said as words, by the spelling of one that sounds so."""
 _FEW = 8  # tokens; a lone word has no more, its marks included
 
 
@@ -111,11 +115,16 @@ class English:
             return self._mark(tokens, at)
         if token.text in ("A", "a") and _is_letter(tokens, at):
             tag = "NN"
+        written = token.text
+        if written in _SPELLED or (written == "WHO" and at and tokens[at - 1].text.lower() == "the"):
+            return self._word(_SPELLED.get(written, "W.H.O"), "NNP", context.future_vowel, context.future_to)
         return self._word(self._lookup(tokens, at, tag), tag, context.future_vowel, context.future_to)
 
     @staticmethod
     def _lookup(tokens: Sequence[_Token], at: int, tag: str) -> str:
         """The word to look up: for a few, one that is spelt otherwise."""
+        if tokens[at].text in _SOUNDED:
+            return _SOUNDED[tokens[at].text]
         if tokens[at].text.lower() not in RESPELLED:
             return tokens[at].text
         first = max(0, at - 5)
@@ -139,11 +148,26 @@ class English:
 
     def _compound(self, parts: Sequence[str], tag: str, context: Any) -> str:
         """Words joined by hyphens: one breath, and about half of them give up their stress."""
-        said = [self._word_once(part, tag, None, False) for part in parts[:-1]]
-        said.append(self._word_once(parts[-1], tag, context.future_vowel, context.future_to))
+        last = len(parts) - 1
+        said = [self._part(parts, at, tag, context if at == last else Context()) for at in range(len(parts))]
         if any(part.isdigit() for part in parts):
             return " ".join(said)
         return "".join(_eased(said))
+
+    def _part(self, parts: Sequence[str], at: int, tag: str, context: Any) -> str:
+        """One word of a compound; of a stutter the sound that it begins with."""
+        part = parts[at]
+        following = parts[at + 1] if at + 1 < len(parts) else ""
+        if len(part) == 1 and part.lower() not in "aio" and following[:1].lower() == part.lower():
+            whole = next((word for word in parts[at + 1 :] if len(word) > 1), "")
+            sound = self._word_once(whole, tag, None, False).lstrip("ˈˌ")[:1] if whole else ""
+            return f"{sound}ə" if sound in CONSONANTS and sound else self._word_once(part, "NN", None, False)
+        if part.lower() == "re" and following:
+            return "ɹˌi"
+        if part.lower() == "minute":
+            tag = "NN"  # a ten-minute walk is not a tiny one
+        part = _SPELLED.get(part, part)
+        return self._word_once(part, tag, context.future_vowel, bool(context.future_to))
 
     def _unknown(self, word: str, tag: str, context: Any) -> str:
         """A word that is not in the lexicon: mixed with digits, an acronym, accented, CamelCase or a rare one."""
@@ -155,9 +179,23 @@ class English:
         parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", plain)
         if plain != word and (found := self._lexicon.phonemes(plain, tag, context)):
             return str(found)
+        if drawn := self._drawn_out(word, tag, context):
+            return drawn
         if len(parts) > 1 and "".join(parts) == plain:
             return "".join(_eased([self._word_once(part, "NN", None, False) for part in parts]))
         return self._rules(word)
+
+    def _drawn_out(self, word: str, tag: str, context: Any) -> str:
+        """Soooo, goood, shhh: the word behind the letters that go on and on; nothing where there is none."""
+        if not re.search(r"([A-Za-z])\1\1", word):
+            return ""
+        if re.fullmatch("[Ss]h+", word):
+            return "ʃː"
+        for kept in (r"\1\1", r"\1"):
+            shorter = re.sub(r"([A-Za-z])\1{2,}", kept, word)
+            if found := self._lexicon.phonemes(shorter.lower(), tag, context):
+                return str(found)
+        return ""
 
     def _alphanumeric(self, part: str) -> str:
         return self._number(part) if part.isdigit() else self._word_once(part, "NNP", None, False)
@@ -251,8 +289,9 @@ def _unshouted(tokens: list[_Token], lexicon: Lexicon) -> list[_Token]:
         while end < len(tokens) and words[end]:
             end += 1
         run = tokens[start:end]
-        ordinary = [token for token in run if token.text.lower() in lexicon.golds]
-        if len(run) >= 3 and 3 * len(ordinary) >= 2 * len(run):
+        ordinary = [t for t in run if t.text.lower() in lexicon.golds and (len(t.text) > 1 or t.text in "AI")]
+        told = any(len(token.text) > 1 for token in ordinary)  # A K A is none
+        if told and len(run) >= 3 and 3 * len(ordinary) >= 2 * len(run):
             tokens[start:end] = [replace(t, text=t.text.lower()) if t in ordinary else t for t in run]
         start = end + 1
     return tokens
@@ -262,9 +301,16 @@ def _is_letter(tokens: Sequence[_Token], at: int) -> bool:
     """Whether "A" is the letter ("A.", "plan A is", "vitamin A.") and not the article of a heading."""
     if _stands_alone(tokens):
         return True
+    if tokens[at].text == "A" and (_is_capital(tokens, at + 1) or _is_capital(tokens, at - 1)):
+        return True
     if tokens[at].text == "a" or not at or tokens[at - 1].kind == "mark":
         return False
     return at + 1 == len(tokens) or not tokens[at + 1].text[:1].isupper()
+
+
+def _is_capital(tokens: Sequence[_Token], at: int) -> bool:
+    """Whether there is another letter of an acronym: A M, A K A."""
+    return 0 <= at < len(tokens) and len(tokens[at].text) == 1 and tokens[at].text.isupper()
 
 
 def _stands_alone(tokens: Sequence[_Token]) -> bool:

@@ -17,8 +17,8 @@ _VERBS = _words("""
     close read live lead wind tear bow use record present object produce project conduct contract conflict permit
     refuse desert estimate separate graduate duplicate excuse advocate attribute increase decrease insult perfect
     suspect subject house import export transport protest progress rebel reject convict contest contrast convert
-    discount extract impact moderate delegate deliberate alternate articulate appropriate approximate animate abuse
-    polish
+    discount extract impact elaborate moderate delegate deliberate alternate articulate appropriate approximate animate
+    abuse polish
 """)
 _OBJECTS = _words("the a an this that these those my your his her its our their it him them me us")
 _SUBJECTS = _words("i you we they")
@@ -44,6 +44,10 @@ class _Clue(NamedTuple):
     after: str = ""
 
 
+_ACCUSTOMED = (
+    r"\b(?:am|i'm|is|are|was|were|be|been|being|get|gets|got|gotten|getting|become|became|you're|we're|they're|he's|she's"
+    r"|isn't|weren't|grew|grown|growing)(?: (?:not|so|quite|too|more|still|well|all|just|never|really|pretty)){0,2} $"
+)
 _CLUES = (
     _Clue("bow", "VB", r"\b(?:takes?|took|taken|taking) (?:a|another|one last|his|her|their|the|your) $"),
     _Clue("bow", "VB", after=r"(?:and stern\b|of (?:the|a|his|her|their|our|my) (?:ship|boat|vessel|yacht|canoe))"),
@@ -59,10 +63,68 @@ _CLUES = (
     _Clue(
         "content", "JJ", r"\b(?:feels?|felt|seem(?:s|ed)?|looked|am|is|are|was|were|be|quite) $", r"(?:with|to|\W|$)"
     ),
+    _Clue("bow", "VB", r"\b(?:deep|low|little|slight|small|polite|formal|stiff|quick|final|curt|mock|graceful) $"),
+    _Clue(
+        "wound",
+        "NN",
+        r"\b(?:gunshot|stab|bullet|head|open|flesh|chest|knife|puncture|deep|exit|entry|fatal|old|fresh|leg|arm|shoulder"
+        r"|inflicted|a|the|his|her|my|your|this|that) $",
+    ),
+    _Clue(
+        "read",
+        "VBN",
+        r"\b(?:have|has|had|having|haven't|hasn't|hadn't|i've|you've|we've|they've|yet)"
+        r"(?: (?:you|they|he|she|i|we|it|not|never|ever|yet|always|just|already|only|also|all|even|actually"
+        r"|recently|been)){0,3} $",
+    ),
+    _Clue("read", "VB", r"^\W*$", r"(?!by\b|aloud by\b|in (?:18|19|20)\d\d)"),
+    _Clue(
+        "read", "VB", r"\b(?:please|i'll|you'll|we'll|they'll|he'll|she'll|min|minutes?|must|should|can|could|will) $"
+    ),
+    _Clue("read", "VB", r"\b(?:do|does|did|don't|didn't|can|will|could|would|should) (?:the )?\w+ $"),
+    _Clue(
+        "used",
+        "JJ",
+        _ACCUSTOMED,
+        r"to (?:it|this|that|these|those|the|an?|my|your|his|her|its|our|their|him|me|us"
+        r"|them|you|\w+ing)\b",
+    ),
+    _Clue("used", "VBD", r"^\W*$", r"to\b"),
+    _Clue("use", "NN", r"\b(?:didn't|did not|never) $", r"to\b"),
+    _Clue(
+        "live",
+        "JJ",
+        after=r"(?:updates?|music|coverage|streams?|streaming|chat|tv|television|video|events?|performances?|shows?"
+        r"|concerts?|broadcasts?|audience|bands?|scores?|results|blog|feed|demo|sessions?|reports?|action|wires?"
+        r"|ammunition|rounds|bait|animals|sports?|football|view|preview|albums?|recordings?|entertainment|captions?)\b",
+    ),
+    _Clue(
+        "live",
+        "JJ",
+        r"\b(?:we're|it's|i'm|they're|is|are|was|were|going|go|goes|went|gone|broadcast|stream(?:ed|ing)?|performed"
+        r"|performing|playing|recorded|watch|watched|watching|seen?|saw|aired|heard?)"
+        r"(?: (?:it|them|him|her|us|that|this|now))? $",
+    ),
+    _Clue(
+        "lives",
+        "NNS",
+        r"\b(?:all|black|our|their|your|my|these|those|many|other|human|whose|nine|two|three|save|saves|saved|saving"
+        r"|everyday|daily|private|personal|past|innocent|lost|cost|claimed|of) $",
+    ),
+    _Clue("close", "JJ", r"\b(?:it's|so|very|too|is|was|are|were|that|not) $", r"(?:enough|to|by)\b"),
+    _Clue(
+        "record",
+        "VB",
+        r"\bto $|^to $",
+        r"(?!levels?\b|highs?\b|lows?\b|heights?\b|numbers?\b|profits?\b|temperatures?\b|books?\b|labels?\b|stores?\b)",
+    ),
+    _Clue("presents", "NNS", r"\b(?:christmas|birthday|wedding|the|of|his|her|their|any|some|more|many|your|my|our) $"),
+    _Clue("refuse", "NN", after=r"(?:bins?|collections?|bags?|trucks?|collectors?|disposal|site|tip|dump|lorr\w+)\b"),
+    _Clue("advocates", "VBZ", r"\b(?:he|she|it|who|which|that) $"),
     _Clue("wound", "VBD", r"\b(?:he|she|they|i|we|it|who) $", r"(?:the|up|down|around|through|his|her|it|its|a)\b"),
 )
 _METAL = re.compile(
-    r"\b(?:of|tin and|copper and|zinc and|with|molten|contains?|containing|like) \*"
+    r"\b(?:of|such as|covered in|tin and|copper and|zinc and|with|molten|contains?|containing|like) \*"
     r"(?: (?:and|or|in|from|is|was|has|\W)|$)"
     r"|\* (?:poison\w*|pencils?|pip\w+|paints?|acid|shot|bullets?|weights?|batter\w+|levels?|content|ore|mines?|oxide"
     r"|in (?:the|their|our|your) (?:water|paint|soil|blood|air|gas|petrol|pipes)"
@@ -74,7 +136,8 @@ _RESUME = re.compile(
 )
 
 
-RESPELLED = frozenset({"lead", "number", "polish", "resume", "résumé", "resumé"})
+_RIBBONS = re.compile(r"^(?:legs?|legged|strings?|instruments?|with (?:a )?ribbons?)\b")
+RESPELLED = frozenset({"bowed", "bases", "lead", "number", "polish", "resume", "résumé", "resumé"})
 """Words that `respelled` may look up under another spelling."""
 
 
@@ -98,6 +161,10 @@ def respelled(words: Sequence[str], at: int, tag: str) -> str:
     if folded == "polish" and tag.startswith("V"):
         return folded
     near = " ".join([*_folded(words[max(0, at - _PLACE) : at]), "*", *_folded(words[at + 1 : at + 1 + _PLACE])])
+    if folded == "bowed" and not _RIBBONS.match(" ".join(_folded(words[at + 1 : at + 4]))):
+        return "boughed"
+    if folded == "bases":
+        return "base's"  # those of soldiers and players, far more often than those of a basis
     if folded == "lead" and _METAL.search(near):
         return "Led" if word[0].isupper() else "led"
     if folded == "number" and _NUMB.search(near):

@@ -4,12 +4,13 @@ import re
 
 from tts.synth.readings.counts import STREET
 from tts.synth.readings.passage import Passage, Rule, Said, rule, table, words
+from tts.synth.readings.roman import NUMBERED
 
 # Said so wherever they stand with their full stop.
 _WITH_STOP = table("""
     mr Mister
     mrs Missus
-    ms Ms
+    ms Miz
     messrs Messers
     prof Professor
     hon Honorable
@@ -72,6 +73,10 @@ _WITH_STOP = table("""
     weds Wednesday
     wed Wednesday
     ph.d P H D
+    atty Attorney
+    asst Assistant
+    assoc Associate
+    rte Route
 """)
 # Said so with a full stop or without, and in any case: none is a word itself.
 _ALWAYS = table("""
@@ -245,17 +250,41 @@ _WITHOUT_STOP = table("""
     approx approximately
     Mr Mister
     Mrs Missus
+    Ms Miz
     Dr Doctor
     Prof Professor
     Jr Junior
+    Sr Senior
     Blvd Boulevard
     Ave Avenue
     Lt Lieutenant
     Sgt Sergeant
+    Rev Reverend
+    Capt Captain
+    Col Colonel
+    Maj Major
+    Cpl Corporal
+    Pvt Private
+    Gov Governor
+    Sen Senator
+    Mt Mount
+    Ft Fort
+""")
+# Said so before a number, with a capital or without and with no full stop.
+_COUNTING = table("""
+    ch chapter
+    pg page
+    apt apartment
+    hwy highway
+    rte route
+    vol volume
+    fig figure
+    sec section
 """)
 _LETTERED = words("idk imo imho omg afaik iirc omw irl afk")
 _LIFE = {"b": "born", "d": "died"}
-_FIXED_CASE = {"Ms", "Mr", "Mrs", "Dr", "Prof", "Jr", "Blvd", "Ave", "Lt", "Sgt"}
+_FIXED_CASE = {key for key in _WITHOUT_STOP if key.istitle() and key.isalpha()} - {"Approx"}
+_BEHIND_NAMES = {"Jr", "Sr", "Ave", "Blvd"}
 # Acronyms when in capitals, at the end of a sentence perhaps: EST.
 _CAPITALS = words("EST MIN MAX SEN REP GOV TEMP AVG")
 _NUMERAL = re.compile(r"[ \u00a0]{0,2}\(?(?:[+#]?\d|(?!I\b)[IVXLC]{1,6}\b)")
@@ -284,6 +313,8 @@ def _with_stop(found: re.Match[str], passage: Passage) -> Said:
         return _restore(found, passage, _BEFORE_NUMBER[key])
     if written in ("St", "Dr"):
         return _saint_or_street(found, passage)
+    if written == "V" and passage.word_before(found.start()).lower() in NUMBERED:
+        return None
     if written in _TITLES and not passage.ends_sentence(found.end()):
         return _TITLES[written]
     if written.isupper() and written in _CAPITALS:
@@ -372,11 +403,28 @@ def _street(found: re.Match[str], passage: Passage) -> Said:
     return _restore(found, passage, _STREETS[found[0].rstrip(".")]) if behind else None
 
 
+def _plain_street(found: re.Match[str], passage: Passage) -> Said:
+    """He lives on Main St and works on 42nd St, without full stops: Saint stands before a name."""
+    before, following = passage.word_before(found.start()), passage.word_after(found.end())
+    ordinal = re.fullmatch(r"\d+(?:st|nd|rd|th)", before) is not None
+    named = before[:1].isupper() and before[1:].islower() and passage.before(found.start()) == " "
+    if following[:1].isupper() and not ordinal:
+        return "Saint" if passage.after(found.end()) == " " else None
+    return "Street" if named or ordinal else None
+
+
+def _counting(found: re.Match[str], passage: Passage) -> Said:
+    said = _COUNTING[found[0].lower()]
+    return said.capitalize() if found[0][0].isupper() else said
+
+
 def _compass(found: re.Match[str], passage: Passage) -> Said:
     return _DIRECTIONS[found["side"]]
 
 
 def _initial(found: re.Match[str], passage: Passage) -> Said:
+    if passage.word_before(found.start()).lower() in NUMBERED:
+        return None  # Chapter X. Then
     return None if passage.ends_sentence(found.end()) else found[0][0]
 
 
@@ -385,7 +433,11 @@ def _without_stop(found: re.Match[str], passage: Passage) -> Said:
     if written.isupper() and written.lower() in _LETTERED:
         return None
     if written in _FIXED_CASE:
-        return _WITHOUT_STOP[written] if passage.word_after(found.end())[:1].isupper() else None
+        before, following = passage.word_before(found.start()), passage.word_after(found.end())
+        spaced = passage.before(found.start()) == " "
+        behind = spaced and written in _BEHIND_NAMES and (before[:1].isupper() or before[:1].isdigit())
+        ahead = following[:1].isupper() and written not in ("Jr", "Sr")
+        return _WITHOUT_STOP[written] if (behind or ahead) and following != "Maria" else None
     if (
         written.lower() in ("ie", "eg", "aka", "vs", *_LETTERED)
         or "/" in written
@@ -406,7 +458,10 @@ LETTER_RULES: tuple[Rule, ...] = (
     rule(r"(?:Ct|Pl|Sq|Ter)\.?(?![\w])", _street),
     rule(r"p\.a\.(?!\w)", _yearly),
     rule(r"(?:NW|NE|SW|SE|[NSEW])(?![\w.'’-])", _direction),
-    rule(rf"(?P<side>[NSEW])\.(?= (?:[A-Z][a-z]{{1,20}} ){{1,3}}{STREET})", _compass),
+    rule(rf"(?P<side>[NSEW])\.(?= (?:(?:[A-Z][a-z]{{1,20}} ){{1,3}}|\d{{1,3}}(?:st|nd|rd|th) ){STREET})", _compass),
+    rule(r"St(?![\w.'’-])", _plain_street),
+    rule(rf"(?:{'|'.join(_COUNTING)})(?= #?\d)", _counting, re.IGNORECASE),
+    rule(r"TL;DR(?!\w)", lambda found, passage: "T L D R"),
     rule(rf"(?P<name>{'|'.join(map(re.escape, _NAMES))})\.(?![\w])", _with_stop, re.IGNORECASE),
     rule(r"(?:[A-Za-z]\.){2,8}(?![\w])|(?:[A-Z]\.){1,7}[A-Z](?![\w.])", _dotted),
     rule(r"[A-HJ-Z]\.(?= [a-z]{4,20}(?![\w]))", _initial),
@@ -416,6 +471,7 @@ LETTER_RULES: tuple[Rule, ...] = (
 )
 # Words in small letters that the rules above must see although they look like any other word.
 WATCHED = words(
-    "utd idk imo imho omg afaik iirc omw irl afk no vs aka eg ie approx w b s n and he she his him yes either e i"
+    "tl rte hwy pg apt vol fig sec ch ave rev capt prof col maj gov sen utd idk imo imho omg afaik iirc omw irl afk no "
+    "vs aka eg ie approx w b s n and he she his him yes either e i"
 )
 WITH_STOP = frozenset((*_NAMES, *_ALWAYS, *map(str.lower, _STATES)))

@@ -116,6 +116,9 @@ def _handle(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _hashtag(found: re.Match[str], passage: Passage) -> Said:
+    """#OneWord; #3B is a number."""
+    if found["name"][0].isdecimal():
+        return "number " + spell(found["name"])
     return "hashtag " + spell(found["name"].replace("_", " "))
 
 

@@ -18,7 +18,10 @@ _ACRONYMS = words("""
 _WORDS_TOO = words("US IT WHO AM OK AIDS PIN RAM ID LA AD RIP ROM")
 _VOWEL = re.compile(r"[AEIOUY]")
 _WORD = re.compile(r"[A-Z]+(?:['’][A-Z]+)*")
-_RUN = r"[A-Z]+(?:['’][A-Z]+)*(?:[,;!?]{0,3}[ -][A-Z]+(?:['’][A-Z]+)*(?![a-z\d.@/_])){1,60}(?![a-z\d@/_])"
+_RUN = (
+    r"[A-Z]+(?:['’][A-Z]+)*"
+    r"(?:[,;!?]{0,3}[ -][A-Z]+(?:['’][A-Z]+)*(?![A-Za-z\d@/_]|\.[A-Za-z\d])){1,60}(?![a-z\d@/_])"
+)
 
 
 def _shout(found: re.Match[str], passage: Passage) -> Said:

@@ -3,7 +3,7 @@
 import re
 
 from tts.synth.readings.addresses import spell
-from tts.synth.readings.numbers import digits, short
+from tts.synth.readings.numbers import digits, plural, short
 from tts.synth.readings.passage import Passage, Rule, Said, rule, words
 
 _HUMP = re.compile(r"[A-Z]{2,}(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -124,8 +124,7 @@ def _isotope(found: re.Match[str], passage: Passage) -> Said:
 
 def _models(found: re.Match[str], passage: Passage) -> Said:
     """F-150s, A-10s."""
-    number = short(found["number"], False)
-    return f"{found['letters']} {number[:-1] + 'ies' if number.endswith('y') else number + 's'}"
+    return f"{found['letters']} {plural(short(found['number'], False))}"
 
 
 def _trailing(found: re.Match[str], passage: Passage) -> Said:

@@ -52,10 +52,14 @@ _TEXT_TO = re.compile(r"\b[Tt]ext (?:\w{1,20} )?to $")
 _PARTS = frozenset({2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 20, 32, 64, 100})
 _NAMED_BY_NUMBER = words("""
     room route highway flight bus channel gate platform suite apartment extension unit model area
-    interstate i us apt boeing airbus code http error status exit seat row flat section chmod rtx gtx rx ryzen radeon
+    interstate i us apt runway highway boeing airbus code http error status exit seat row flat section chmod rtx gtx rx
+    ryzen radeon
 """)
 _ROOM_BEFORE = re.compile(r"\b(?:[Rr]m|[Aa]pt|[Rr]te|[Hh]wy)\. $")
-_SCRIPTURES = words("psalm psalms john matthew mark luke acts romans genesis exodus proverbs isaiah job surah")
+_SCRIPTURES = words(
+    "quran hebrews corinthians timothy samuel kings chronicles peter james revelation psalm psalms john matthew mark "
+    "luke acts romans genesis exodus proverbs isaiah job surah"
+)
 _MAGNITUDES = {
     "M": "million",
     "B": "billion",
@@ -266,6 +270,14 @@ def _ratio(found: re.Match[str], passage: Passage) -> Said:
     return f"{first} {to}{last}"
 
 
+def _verses(found: re.Match[str], passage: Passage) -> Said:
+    """John 3:16-17."""
+    if passage.word_before(found.start()).lower() not in _SCRIPTURES:
+        return None
+    chapter, first, last = (cardinal(int(found[group]), passage.british) for group in ("chapter", "first", "last"))
+    return f"{chapter} {first} to {last}"
+
+
 def _ordinal(found: re.Match[str], passage: Passage) -> Said:
     return ordinal(int(found["number"].replace(",", "")), passage.british)
 
@@ -324,6 +336,8 @@ def _many(found: re.Match[str], passage: Passage) -> Said:
     """5M users, 2.5bn people; but 12B alone is a name, and 5k is a run."""
     if is_named(found, passage):
         return None
+    if found[0] == "401k":
+        return "four oh one K"
     if found["magnitude"] == "k" and "." not in found["number"] and len(found["number"]) < 3 and not found["noun"]:
         return None
     if found["magnitude"] != "k" and len(found["magnitude"]) == 1 and "." not in found["number"] and not found["noun"]:
@@ -417,6 +431,7 @@ DIGIT_RULES_FIRST: tuple[Rule, ...] = (
         _sets,
     ),
     rule(r"\d{3,4}(?: \d{3,4}){1,3}(?![\d.,-]\d|\d| \d)|\d{4,12}(?![\w]|[.,-]\d)", _code),
+    rule(r"(?P<chapter>\d{1,3}):(?P<first>\d{1,3}) ?[-–] ?(?P<last>\d{1,3})(?![\w:])", _verses),
     rule(r"(?P<first>\d{4,5}):(?P<last>\d{2,5})(?![\w:])", _ports),
     rule(r"(?P<first>\d{2,3})\+(?P<last>\d{1,2})['’′](?!\d)", _extra_time),
     rule(r"2(?:moro|morrow)\b", lambda found, passage: "tomorrow"),
@@ -442,6 +457,7 @@ DIGIT_RULES_FIRST: tuple[Rule, ...] = (
     rule(r"(?:1[-. ])?(?:\(\d{3}\) ?|[2-9]\d{2}[-. ])\d{3}[-.]\d{4}(?![-\d])", _telephone),
     rule(r"1-[89]\d\d-(?:\d{3}-\d{4}|[A-Z]{3,9}(?:-[A-Z\d]{2,9})?|\d{3}-[A-Z]{4})\b", _telephone),
     rule(r"(?P<first>[2-9]\d{2})-(?P<last>\d{4})(?![-\d/])", _local_number),
+    rule(r"0\d{4} \d{6}(?!\d)", _telephone),
     rule(r"0\d{2,4} \d{3,4} \d{3,4}(?: \d{2,4})?(?!\d)", _telephone),
     rule(r"\d{4}(?: \d{4}){2,3}(?!\d)", _card_number),
     rule(r"(?:911|999|112|411|311)(?![\d\w,-]|\.\d)", _emergency),

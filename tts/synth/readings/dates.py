@@ -42,6 +42,8 @@ _ZONE_AHEAD = re.compile(
     r" (?:[ECMP][SD]?T|GMT|UTC|BST|CES?T|[IJK]ST|AE[SD]T|Eastern|Central|Mountain|Pacific|local|sharp)\b"
 )
 _BEFORE_DAY = words("on by to until till next last this every from")
+_AFTER_DAY = words("thru through to and or at morning evening afternoon night nights")
+_BEFORE_JANUARY = words("in since until early late mid next last this every through dec nov december")
 _BEFORE_DATE = words("on by until before after from since due dated till through")
 
 
@@ -104,6 +106,10 @@ def _day_first(found: re.Match[str], passage: Passage) -> Said:
         Reading(f"{article}{_day(found['day'], passage)}{last}{of}", *found.span("days")),
         Reading(_NAMES[found["month"]], found.start("month"), found.end("dot")),
     ]
+    if found["of"] == "-":
+        said.insert(1, Reading(" ", *found.span("of")))
+    if found["gap"] == "-":
+        said.append(Reading(" ", *found.span("gap")))
     if found["year"]:
         said.append(Reading(year(int(found["year"]), passage.british), *found.span("year")))
     return said
@@ -162,6 +168,10 @@ def _dates(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _year_and_month(found: re.Match[str], passage: Passage) -> Said:
+    """2024-03; but the 2008-09 season is two years."""
+    season = int(found["month"]) == int(found["year"][2:]) + 1 and passage.word_before(found.start()).lower() == "the"
+    if season:
+        return f"{year(int(found['year']), passage.british)} to {_short_year_words(found['month'], passage)}"
     return f"{_MONTHS[int(found['month']) - 1]} {year(int(found['year']), passage.british)}"
 
 
@@ -190,7 +200,7 @@ def _half(written: str) -> str:
 
 def _time(found: re.Match[str], passage: Passage) -> Said:
     hour, minute, second = int(found["hour"]), found["minute"], found["second"]
-    if hour > 24 or int(minute) > 59 or (found["sign"] == "." and not found["half"]):
+    if hour > 24 or int(minute) > 59 or (found["sign"] == "." and not (found["half"] or _is_british(found, passage))):
         return None
     if found[0] == "12:00" and passage.word_after(found.end()) in ("noon", "midnight"):
         return "twelve"
@@ -201,6 +211,13 @@ def _time(found: re.Match[str], passage: Passage) -> Said:
     whole = minute == "00" and not second
     spoken = cardinal(hour, passage.british) if whole else _clock(hour, minute, second, passage)
     return _with_half(found, passage, spoken)
+
+
+def _is_british(found: re.Match[str], passage: Passage) -> bool:
+    """At 9.30 on Monday, which is no quantity."""
+    at = passage.british and passage.word_before(found.start()).lower() in ("at", "until", "till")
+    following = passage.word_after(found.end())
+    return at and following in ("", "on", "and", "in", "to", "for", "tomorrow", "today", "every", "sharp", "this")
 
 
 def _elapsed(hour: int, minute: str, second: str, passage: Passage) -> str:
@@ -224,7 +241,7 @@ def _hours(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _said_time(written: str, passage: Passage) -> str:
-    hour, _, minute = written.partition(":")
+    hour, _, minute = written.replace(".", ":").partition(":")
     if minute in ("", "00"):
         return cardinal(int(hour), passage.british) + (" hundred" if minute and int(hour) > 12 else "")
     return _clock(int(hour), minute, None, passage)
@@ -253,8 +270,36 @@ def _days(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _short_day(found: re.Match[str], passage: Passage) -> Said:
-    """Can we move it to Wed?"""
-    return DAYS[found[0]] if passage.word_before(found.start()).lower() in _BEFORE_DAY else None
+    """Can we move it to Wed? Mon thru Fri. Of these Mon, Sat and Sun may be something else, and Wed at the start."""
+    before, following = passage.word_before(found.start()).lower(), passage.word_after(found.end()).lower()
+    sure = found[0] not in ("Mon", "Sat", "Sun", "Wed") or following in _AFTER_DAY
+    return DAYS[found[0][:3]] if sure or before in _BEFORE_DAY else None
+
+
+def _plain_month(found: re.Match[str], passage: Passage) -> Said:
+    """In Dec and Jan; Jan is a name as well."""
+    before = passage.word_before(found.start()).lower()
+    if found["month"] == "Jan" and before not in _BEFORE_JANUARY:
+        return None
+    return None if found["month"] == "Dec" and before in ("and", "ant") else _NAMES[found["month"]]
+
+
+def _spans_months(found: re.Match[str], passage: Passage) -> Said:
+    """June 5-July 10: the hyphen between."""
+    if not passage.text[max(0, found.start() - 2) : found.start()].rstrip()[-1:].isalnum():
+        return None
+    return "to " if passage.before(found.start()).isspace() else " to "
+
+
+def _until_now(found: re.Match[str], passage: Passage) -> Said:
+    """2020–present."""
+    return [Reading(f"{year(int(found['year']), passage.british)} to ", found.start(), found.end())]
+
+
+def _zone(found: re.Match[str], passage: Passage) -> Said:
+    """GMT-5, UTC+2."""
+    sign = "plus" if found["sign"] == "+" else "minus"
+    return f"{found['zone']} {sign} {cardinal(int(found['hours']), passage.british)}"
 
 
 def _decades(found: re.Match[str], passage: Passage) -> Said:
@@ -336,8 +381,8 @@ DIGIT_RULES: tuple[Rule, ...] = (
     rule(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})(?![\d/.]\d|\d|[=+])", _month_and_day),
     rule(r"(?P<year>(?:19|20)\d{2})-(?P<month>0[1-9])(?![-\d])", _year_and_month),
     rule(
-        r"(?P<from>\d{1,2}(?::[0-5]\d)?) ?(?P<first_half>[apAP]\.?[mM]\.?)?(?: ?[-–—] ?)"
-        r"(?P<to>\d{1,2}(?::[0-5]\d)?)(?P<gap>[ \u00a0])?(?P<half>[apAP](?:\.[mM]\.|[mM]))(?![\w])",
+        r"(?P<from>\d{1,2}(?:[:.][0-5]\d)?) ?(?P<first_half>[apAP]\.?[mM]\.?)?(?: ?[-–—] ?)"
+        r"(?P<to>\d{1,2}(?:[:.][0-5]\d)?)(?P<gap>[ \u00a0])?(?P<half>[apAP](?:\.[mM]\.|[mM]))(?![\w])",
         _hours,
     ),
     rule(
@@ -351,7 +396,8 @@ DIGIT_RULES: tuple[Rule, ...] = (
         _time,
     ),
     rule(r"(?P<hour>\d{1,2})(?P<gap>[ \u00a0])?(?P<half>[apAP](?:\.[mM]\.|[mM](?![\w])))", _hour),
-    rule(rf"(?P<days>{_DAY}{_TO_DAY})(?P<of> of | |-|\u00a0){_MONTH}(?:,? {_YEAR})?", _day_first),
+    rule(rf"(?P<days>{_DAY}{_TO_DAY})(?P<of> of | |-|\u00a0){_MONTH}(?:(?P<gap>,? |-){_YEAR})?", _day_first),
+    rule(r"(?P<year>[12]\d{3}) ?[-–—] ?(?=(?:present|now|today)\b)", _until_now),
     rule(r"(?P<number>\d{2}|[12]\d{2}0)['’]?s\b", _decade),
     rule(r"(?P<first>[12]\d{3}) ?[-–—/] ?(?P<last>[12]\d{3}|\d{2})(?![\d\-–/]|,\d|\.\d)", _years),
     rule(r"(?P<year>[12]\d{3}|[1-9]\d{3})(?![\d\w]|,\d|\.\d)", _plain_year),
@@ -370,9 +416,12 @@ LETTER_RULES: tuple[Rule, ...] = (
         rf"|(?:{'|'.join(_NAMES)})\b))",
         _day_name,
     ),
-    rule(rf"(?:{'|'.join(DAYS)})(?![\w.'’-])", _short_day),
+    rule(rf"(?:Tues|Thurs?|{'|'.join(DAYS)})(?![\w.'’-])", _short_day),
+    rule(r"(?P<zone>GMT|UTC) ?(?P<sign>[-−+])(?P<hours>\d{1,2})(?![\w:]|\.\d)", _zone),
     rule(_SPAN.format(_MONTH_NAME) + r"(?! \d{1,2}\b)", _days),
     rule(rf"{_MONTH} (?P<days>{_DAY}{_TO_DAY})(?:,? {_YEAR})?", _month_first),
     rule(rf"{_MONTH},? {_YEAR}", _month_and_year),
     rule(r"(?P<month>Jan|Feb|Apr|Aug|Sept?|Oct|Nov|Dec)(?P<dot>\.)(?![\w])", _month_alone),
+    rule(r"(?P<month>Jan|Feb|Apr|Aug|Sept?|Oct|Nov|Dec)(?![\w.'’-])", _plain_month),
 )
+TO_RULES: tuple[Rule, ...] = (rule(rf"[-–—] ?(?=(?:{'|'.join(_NAMES)})\b\.? \d)", _spans_months),)

@@ -124,6 +124,8 @@ def _operator(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _sign(found: re.Match[str], passage: Passage) -> Said:
+    if found[0] == "©" and passage.word_before(found.start()).lower() == "copyright":
+        return ""
     return _padded(found, passage, _SIGNS[found[0]])
 
 
@@ -167,7 +169,8 @@ def _over(found: re.Match[str], passage: Passage) -> Said:
         return _padded(found, passage, "divided by")
     if before.isspace() and after.isspace():
         return "slash" if passage.word_before(found.start()) else ""
-    return " per " if after.isalpha() and before.isdigit() else _padded(found, passage, "slash") or None
+    coded = re.search(r"[A-Za-z][\d.]{1,6}$", passage.text[max(0, found.start() - 8) : found.start()])  # HTML5/CSS3
+    return " per " if after.isalpha() and before.isdigit() and not coded else _padded(found, passage, "slash") or None
 
 
 def _compare(found: re.Match[str], passage: Passage) -> Said:
@@ -175,10 +178,18 @@ def _compare(found: re.Match[str], passage: Passage) -> Said:
     name = "less than" if found[0] == "<" else "greater than"
     before, after = passage.before(found.start()), passage.after(found.end())
     sides = before + after
+    if sides == "  " and found[0] == ">" and _is_path(passage, found):
+        return ","
     compares = all(side == " " or side.isdigit() for side in sides) or (before in " (" and after.isdigit())
     if compares and passage.word_before(found.start()) or after.isdigit():
         return _padded(found, passage, name)
     return " " if before.isalnum() and after.isalnum() else ""
+
+
+def _is_path(passage: Passage, found: re.Match[str]) -> bool:
+    """Settings > General > About: from menu to menu."""
+    behind, ahead = passage.word_before(found.start()), passage.word_after(found.end())
+    return all(len(word) > 1 and word[0].isupper() for word in (behind, ahead))
 
 
 def _about(found: re.Match[str], passage: Passage) -> Said:
@@ -211,7 +222,11 @@ def _means_something(found: re.Match[str], passage: Passage) -> bool:
 def _apart(found: re.Match[str], passage: Passage) -> Said:
     """A bar between two things is a pause."""
     between = passage.before(found.start()).isspace() and passage.after(found.end()).isspace()
-    return "," if between and not passage.starts_line(found.start()) and passage.after(found.end()) != "\n" else ""
+    if between and not passage.starts_line(found.start()) and passage.after(found.end()) != "\n":
+        return ","
+    row = passage.text.rfind("\n", max(0, found.start() - 300), found.start()) + 1
+    inside = passage.before(found.start()) not in " \n" and passage.after(found.end()) not in " \n"
+    return ", " if inside and passage.text.startswith("|", row) else ""
 
 
 def _superscript(found: re.Match[str], passage: Passage) -> Said:
@@ -320,7 +335,7 @@ RULES: tuple[Rule, ...] = (
     rule(r"\|", _apart),
     rule(
         r"\*+|_+|`+|#+|~+|={3,}|/{2,}|@{2,}|&{3,}"
-        r"|[${}<>\\^®™℠•·‣◦▪▫■□●○◆◇†‡]+|[\u2500-\u257f]+|\ufe0f|\u200d",
+        r"|[${}<>^®™℠•·‣◦▪▫■□●○◆◇†‡]+|\\+|[\u2500-\u257f]+|\ufe0f|\u200d",
         _silent,
     ),
 )

@@ -3,7 +3,7 @@
 import re
 
 from tts.synth.readings.counts import is_named
-from tts.synth.readings.numbers import INTEGER, NUMBER, amount, cardinal, short
+from tts.synth.readings.numbers import INTEGER, NUMBER, amount, cardinal, fraction, plural, short
 from tts.synth.readings.passage import Passage, Rule, Said, rule, words
 from tts.synth.readings.reading import Reading
 
@@ -35,6 +35,9 @@ _VOLUMES |= {
     "tsp": "teaspoon",
     "tbsp": "tablespoon",
     "cc": "C C|C C",
+    "dL": "deciliter",
+    "uL": "microliter",
+    "µL": "microliter",
 }
 _SPEEDS = {"mph": "mile per hour|miles per hour", "kph": "kilometer per hour|kilometers per hour"}
 _SPEEDS |= {"kmh": "kilometer per hour|kilometers per hour", "rpm": "R P M|R P M", "fps": "frame per second"}
@@ -91,6 +94,11 @@ _PHYSICAL |= {
     "MPa": "megapascal",
     "psi": "P S I|P S I",
     "mol": "mole",
+    "mmol": "millimole",
+    "mEq": "milliequivalent",
+    "IU": "international unit",
+    "ng": "nanogram",
+    "C": "coulomb",
 }
 _PHYSICAL |= {
     "hp": "horsepower|horsepower",
@@ -138,7 +146,7 @@ _UNITS |= _PHYSICAL | _TIMES | _SCREEN
 _UNITS |= {unit.replace("µ", "μ"): name for unit, name in _UNITS.items() if "µ" in unit}  # the sign and the letter
 
 # Words or names of other things when a space stands between: question 5 A, in 5 in every 10.
-_ATTACHED_ONLY = frozenset({"A", "N", "J", "F", "in", "pt", "t", "l", "ha", "mo", "cc", "MP"})
+_ATTACHED_ONLY = frozenset({"A", "C", "N", "J", "F", "in", "pt", "t", "l", "ha", "mo", "cc", "MP"})
 # Abbreviations that take a full stop of their own.
 _DOTTED = words("ft in yd lb lbs oz mi sec secs min mins hr hrs yr yrs gal pt qt tsp tbsp wk wks mo mos sq")
 _HOLDERS = words("""
@@ -146,6 +154,20 @@ _HOLDERS = words("""
     gusts limit zone
 """)
 _FRACTION_BEHIND = re.compile(r"(?P<whole>\d[ -])?(?:\d/\d{1,2}) $|(?P<whole2>\d)?[½⅓⅔¼¾⅛⅜⅝⅞] ?$")
+_NAME_BEHIND = re.compile(r"[A-Z]-$")
+_BEFORE_PLURALS = words(
+    "the all these those two three four five six seven eight nine ten many some mid your my their our"
+)
+_COUNTED_IN_MILLIONS = words("""
+    people users jobs subscribers followers views viewers homes households customers downloads copies visitors workers
+    barrels tonnes tons children voters Americans residents members players passengers
+""")
+_HEAT_NEAR = re.compile(
+    r"\b(?:hot|cold|cool|warm|temps?|temperatures?|heat|heated|oven|degrees|below|above|outside|out|today|freez\w+"
+    r"|weather|highs?|lows?|preheat\w*|bake\w*|thermostat|fever|boil\w*|water)\b",
+    re.IGNORECASE,
+)
+_SIZED = words("pan baking rug rugs room bed sheet sheets photo photos print prints screen box frame paper tile tiles")
 _SIZES = words("tall long wide high deep thick across")
 _SPACED_ONLY = frozenset({"K"})
 _ADJECTIVES = {"²": "square", "^2": "square", "2": "square", "³": "cubic", "^3": "cubic", "3": "cubic"}
@@ -210,16 +232,24 @@ def _fraction_of(found: re.Match[str], passage: Passage) -> Said:
 def _quantity(found: re.Match[str], passage: Passage) -> Said:
     unit, gap = found["unit"], found["gap"]
     dot = found["dot"] or ""
-    if unit == "N" and gap and dot:
-        return None  # Highway 101 N.
+    if unit in _SIDES and gap and dot and (unit == "N" or passage.after(found.end() + 1).isdecimal()):
+        return None  # Highway 101 N., 12 W. 34th St.
+    if len(unit) == 1 and not gap and _NAME_BEHIND.search(passage.text, max(0, found.start() - 3), found.start()):
+        return None  # F-35A
+    if unit == "s" and not gap and _is_plural(found, passage):
+        return plural(short(found["number"], passage.british))
+    if unit == "m" and not gap and passage.word_after(found.end()) in _COUNTED_IN_MILLIONS:
+        return f"{_count(found, passage.british)} million"
     sized = unit == "in" and passage.word_after(found.end()) in _SIZES
     if not gap and len(unit) == 1 and is_named(found, passage):
         return None
+    if unit in "FC" and not gap and not found["per"]:
+        return _heat(found, passage)
     if unit in _ATTACHED_ONLY and gap and not (dot or found["power"] or found["per"] or sized):
         return None
     if unit == "bps" and found["number"].isdecimal() and int(found["number"]) < 1000:
         return f"{_count(found, passage.british)} basis point{'s' if _is_many(found, passage) else ''}"
-    if not gap and unit in _SPACED_ONLY:
+    if (not gap or gap == "-") and unit in _SPACED_ONLY:
         return None
     if gap == "-" and not (passage.after(found.end()).isspace() or passage.after(found.end()) in "),"):
         return None
@@ -233,6 +263,22 @@ def _quantity(found: re.Match[str], passage: Passage) -> Said:
             Reading(spoken, found.start("unit"), found.end()),
         ]
     return f"{count}{gap or ' '}{spoken}"
+
+
+def _is_plural(found: re.Match[str], passage: Passage) -> bool:
+    """The 1s and 0s, two 6s, Boeing 747s: no seconds."""
+    before = passage.word_before(found.start())
+    series = before == "and" and re.search(r"\ds and $", passage.text[max(0, found.start() - 7) : found.start()])
+    named = before[:1].isupper() and before.isalpha() and len(found["number"]) > 2
+    return found["number"].isdecimal() and bool(series or named or before.lower() in _BEFORE_PLURALS)
+
+
+def _heat(found: re.Match[str], passage: Passage) -> Said:
+    """350F in an oven, 25C outside; 14F is a person, 24C a seat, and 47C a part."""
+    hot = len(found["number"].partition(".")[0]) == 3 or passage.before(found.start()) in "-−"
+    if not hot and not _HEAT_NEAR.search(passage.text[max(0, found.start() - 50) : found.end() + 30]):
+        return None
+    return f"{_count(found, passage.british)} degrees {_SCALES[found['unit']]}{found['dot'] or ''}"
 
 
 def _temperature(found: re.Match[str], passage: Passage) -> Said:
@@ -289,6 +335,27 @@ def _inches(found: re.Match[str], passage: Passage) -> Said:
     return f"{amount(found['number'], passage.british)} {one if attribute or found['number'] == '1' else many}"
 
 
+def _by_inches(found: re.Match[str], passage: Passage) -> Said:
+    """A 9"x13" pan."""
+    return _sized(found, passage, "inch", "inches")
+
+
+def _by_feet(found: re.Match[str], passage: Passage) -> Said:
+    """A 10'x12' rug."""
+    return _sized(found, passage, "foot", "feet")
+
+
+def _sized(found: re.Match[str], passage: Passage, one: str, many: str) -> str:
+    sides = f"{amount(found['number'], passage.british)} by {amount(found['to'], passage.british)}"
+    attribute = passage.is_attribute(*found.span()) or passage.word_after(found.end()) in _SIZED
+    return f"{sides} {one if attribute else many}"
+
+
+def _part_of_inch(found: re.Match[str], passage: Passage) -> Said:
+    """A 3/8" drill bit."""
+    return f"{fraction(int(found['above']), int(found['below']), passage.british)} inch"
+
+
 def _is_screen(found: re.Match[str]) -> bool:
     return all(len(found[group]) > 2 and found[group].isdecimal() for group in ("number", "to"))
 
@@ -335,6 +402,9 @@ DIGIT_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<number>{NUMBER}){_TO} ?°(?: ?(?P<side>[NSEW]\b))?", _degrees),
     rule(rf"(?P<number>{NUMBER})%?{_TO}[ \u00a0]?(?P<sign>[%‰])", _percent),
     rule(r"(?P<feet>[1-9])['’′] ?(?P<inches>1[01]|\d(?:\.5)?)(?:[\"”″]|''|(?=[\s,.;)]|$))", _height),
+    rule(rf"(?P<number>{NUMBER})[\"”″] ?[x×] ?(?P<to>{NUMBER})(?P<mark>[\"”″]?)(?!\w)", _by_inches),
+    rule(rf"(?P<number>{NUMBER})['’′] ?[x×] ?(?P<to>{NUMBER})(?P<mark>['’′]?)(?!\w)", _by_feet),
+    rule(r"(?P<above>\d{1,2})/(?P<below>2|4|8|16|32)[\"”″](?![\w])", _part_of_inch),
     rule(rf"(?P<number>{NUMBER})(?P<mark>[\"”″'′])(?![\w])", _inches),
     rule(
         rf"(?P<number>{NUMBER})(?: ?[x×] ?)(?P<to>{NUMBER})"

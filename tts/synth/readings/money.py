@@ -58,6 +58,8 @@ _CODES = {
     "INR": _kind("Indian", _RUPEE),
     "CNY": Currency("Chinese yuan", "Chinese yuan", "fen", "fen"),
     "BTC": Currency("bitcoin", "bitcoin"),
+    "Rs": _RUPEE,
+    "Rs.": _RUPEE,
 }
 _MAGNITUDES = {
     "k": "thousand",
@@ -92,9 +94,9 @@ _PERIODS |= {
 }
 
 _SIGN = r"(?P<sign>(?:US|AU?|CA?|NZ|HK|S|R)?\$|[£€¥₹₩₽₿])"
-_CODE = r"(?P<sign>USD|EUR|GBP|JPY|CAD|AUD|CHF|INR|CNY|BTC)"
+_CODE = r"(?P<sign>Rs\.?(?= ?\d)|USD|EUR|GBP|JPY|CAD|AUD|CHF|INR|CNY|BTC)"
 _MAGNITUDE = r"(?P<short>[kKmMbBtT]|[mb]il|[bmt]n|mm|BN|MN)(?![\w])"
-_LONG = r"(?P<gap>[ \u00a0-])(?P<long>hundred|thousand|million|billion|trillion)s?\b"
+_LONG = r"(?P<gap>[ \u00a0-])(?P<long>hundred|thousand|lakh|million|crore|billion|trillion)s?\b"
 _TO = rf"(?P<dash> ?[-–—] ?)(?:[$£€¥])?(?P<to>{NUMBER})"
 _PER = (
     r"(?P<per>/(?:hour|hr|h|day|week|wk|month|mo|year|yr|person|head|kg|lb|oz|gal|unit|user|seat|share|GB|TB|min|night"
@@ -145,6 +147,11 @@ def _per(written: str | None) -> str:
 
 
 def _signed(found: re.Match[str], passage: Passage) -> Said:
+    """A sum; in `$1.2 to $1.5 billion` the second one has the currency of both."""
+    groups = found.groupdict()
+    if not (groups.get("short") or groups.get("long") or groups.get("to") or groups.get("per")):
+        if _SHARED_AHEAD.match(passage.text, found.end()):
+            return amount(found["number"], passage.british)
     return _say(found, passage, _SIGNS[found["sign"]])
 
 
@@ -174,6 +181,7 @@ def _to(found: re.Match[str], passage: Passage) -> Said:
     return " to " if passage.before(found.start()).isalnum() else None
 
 
+_SHARED_AHEAD = re.compile(rf"(?: to | and | or | ?[-–—] ?)[$£€]{NUMBER} ?(?:m|b|[bm]n|million|billion|trillion)\b")
 _AFTER_SIGN = rf"(?:{_MAGNITUDE}|{_LONG})?"
 SIGN_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?(?P<number>{_EUROPEAN})", _european),

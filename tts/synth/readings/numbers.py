@@ -89,5 +89,11 @@ def mixed(whole: int, above: int, below: int, british: bool) -> str:
 
 def decade(number: int, british: bool) -> str:
     """Say a decade: nineteen nineties, nineties, two thousands, twenty tens."""
-    words = year(number, british) if number > 99 else cardinal(number, british)
-    return words[:-1] + "ies" if words.endswith("y") else words + "s"
+    return plural(year(number, british) if number > 99 else cardinal(number, british))
+
+
+def plural(words: str) -> str:
+    """Say many of a number in words: nineties, forty-sevens, sixes."""
+    if words.endswith("y"):
+        return words[:-1] + "ies"
+    return words + ("es" if words.endswith("x") else "s")

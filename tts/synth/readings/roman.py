@@ -14,13 +14,25 @@ _RULERS = words("""
     alfonso boniface xerxes darius cyrus mary margaret wenceslas otto franz joseph leopold albert
     umberto victor emmanuel mehmed suleiman murad selim baldwin kamehameha
 """)
-_NUMBERED = words("""
+NUMBERED = words("""
     chapter part act type phase book volume section article level class title grade stage scene figure
     table mark schedule unit appendix bowl war psalm canto episode season step vol fig sec ch no number
     tier category group region zone factor quadrant lesson verse week round game schedule amendment
     exhibit annex option plan
 """)
 _WORDS = words("MIX CD DC MD MC CV ID CIV DIV MM XL LI DI XXL CC MI DL LCD CM DM CL DVI XXX LLC MIX VI LC MCM DIM MILD")
+_KINDS = words("phase type level stage grade tier category region zone title schedule factor mark class")
+"""What a lone I behind is a number of, whatever follows; behind the others it may be somebody: the Book I read."""
+_OF_KINDS = words("""
+    diabetes error errors trial trials study studies cancer trauma disease collagen interferon supernova clinical
+    hypersensitivity superconductor superconductors railroad railroads and or to
+""")
+_GOES_ON = words("""
+    of in is was and or to for has had will begins ends opens shows covers deals by from with at on as the
+""")
+_LETTERS_TOO = words("option plan group number unit type zone")
+"""Words behind which a lone X or V is as well a letter."""
+_RULES_BY = words("king queen prince pope emperor tsar czar sultan duke pharaoh")
 _SHORT_BEFORE = re.compile(r"\b(?:[Vv]ol|[Cc]h|[Ss]ec|[Aa]rt|[Ff]ig|[Pp]t|[Nn]o|[Bb]k|[Pp]p?)\. $")
 _ITEM_END = re.compile(r"\. {1,4}[A-Z]")
 _CENTURIES = words("century centuries dynasty")
@@ -39,23 +51,27 @@ def _numeral(found: re.Match[str], passage: Passage) -> Said:
     if not _VALID.fullmatch(numeral):
         return None
     number, before = _value(numeral), passage.word_before(found.start())
+    if numeral == "I" or numeral in "CDLM" and passage.after(found.end()) != ".":
+        return None  # somebody, or a letter
     if _SHORT_BEFORE.search(passage.text, max(0, found.start() - 6), found.start()):
         return cardinal(number, passage.british)
     spaced = passage.before(found.start()) in " \u00a0"
     spoken = _after(before, numeral, number, passage) if spaced and before else None
     if spoken is None and passage.word_after(found.end()).lower() in _CENTURIES:
         spoken = ordinal(number, passage.british)
-    if spoken is None and len(numeral) > 2 and numeral not in _WORDS:
+    sure = len(numeral) > 3 or not set(numeral) & set("LCDM")  # the CLI, LIV
+    if spoken is None and len(numeral) > 2 and sure and numeral not in _WORDS:
         spoken = year(number, passage.british) if 1100 <= number < 2100 else cardinal(number, passage.british)
     return spoken and spoken + (found["possessive"] or "")
 
 
 def _after(before: str, numeral: str, number: int, passage: Passage) -> str | None:
-    if before.lower() in _NUMBERED:
-        return cardinal(number, passage.british)
+    if before.lower() in NUMBERED:
+        letter = len(numeral) == 1 and (before.lower() in _LETTERS_TOO or numeral in "CDLM")
+        return None if letter else cardinal(number, passage.british)
     if before in ("iPhone", "macOS", "iOS", "OS"):
         return cardinal(number, passage.british)
-    if numeral == "I" or not before[0].isupper():
+    if not before[0].isupper():
         return None
     if before.lower() in _RULERS and number < 40:
         return f"the {ordinal(number, passage.british)}"
@@ -65,13 +81,19 @@ def _after(before: str, numeral: str, number: int, passage: Passage) -> str | No
 
 
 def _first(found: re.Match[str], passage: Passage) -> Said:
-    """`Elizabeth I` is a ruler only at the end of a phrase or before a verb."""
+    """`Elizabeth I` is a ruler only at the end of a phrase or before a verb, and `the book I read` no number."""
     before = passage.word_before(found.start())
     after = passage.word_after(found.end())
     if passage.starts_line(found.start()) and _ITEM_END.match(passage.text, found.end()):
         return "one"
-    if before.lower() in _NUMBERED and before[0].isupper():
-        return None if after.islower() and before.lower() in ("part", "class", "game", "plan") else "one"
+    spaced = passage.before(found.start()) in " \u00a0"
+    if spaced and before.lower() in NUMBERED:
+        kind = before.lower() in _KINDS
+        if before.islower():
+            return "one" if kind and after in _OF_KINDS else None
+        return "one" if not after.islower() or kind or after in _GOES_ON else None
+    if _SHORT_BEFORE.search(passage.text, max(0, found.start() - 6), found.start()):
+        return "one" if not after.islower() or after in _GOES_ON else None
     ruler = before[:1].isupper() and before.lower() in _RULERS
     ends = passage.after(found.end()) in ",.;)" or after in (
         "of",
@@ -89,7 +111,7 @@ def _first(found: re.Match[str], passage: Passage) -> Said:
 def _small(found: re.Match[str], passage: Passage) -> Said:
     """Act III, scene ii; p. xiv."""
     numeral, before = found[0].upper(), passage.word_before(found.start())
-    named = before.lower() in _NUMBERED | {"page", "pages"}
+    named = before.lower() in NUMBERED | {"page", "pages"}
     short_form = _SHORT_BEFORE.search(passage.text, max(0, found.start() - 6), found.start())
     if not (named or short_form) or not _VALID.fullmatch(numeral):
         return None

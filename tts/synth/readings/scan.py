@@ -10,6 +10,7 @@ from tts.synth.readings import (
     code,
     counts,
     dates,
+    formulas,
     marks,
     markup,
     measures,
@@ -29,7 +30,7 @@ _PICTURE = re.compile("[\u203c-\U0001faff]|[\u00a9\u00ae#*0-9](?=[\ufe0f\u20e3])
 _MAIL_AHEAD = re.compile(r"@[A-Za-z0-9-]{1,63}\.")
 # The same mark over and over is not read, other than the ones that have rules for that.
 _REPEATED = re.compile(r"([^\w\s.,;:!?…。、\-–—=*_`#~+\"'])\1{2,}")
-_WATCHED = abbreviations.WATCHED | roman.WATCHED | frozenset(map(str.lower, dates.DAYS))
+_WATCHED = abbreviations.WATCHED | roman.WATCHED | frozenset(map(str.lower, (*dates.DAYS, "Tues", "Thur", "Thurs")))
 _VOWEL = re.compile(r"[aeiouyAEIOUYÀ-ɏ]|[^\x00-ɏ]")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -58,11 +59,14 @@ _AT_DIGIT = Rules(
 _PLAIN_NUMBER = Rules(*counts.PLAIN_RULES)
 _AT_POINT = Rules(*measures.DIGIT_RULES, *counts.PLAIN_RULES)
 _AT_SIGN = {
-    **dict.fromkeys("$£€¥₹₩₽₿", Rules(*money.SIGN_RULES)),
-    **dict.fromkeys("-−–—", Rules(*money.TO_RULES, *money.SIGN_RULES, *counts.MINUS_RULES)),
+    **dict.fromkeys("£€¥₹₩₽₿", Rules(*money.SIGN_RULES)),
+    "$": Rules(*formulas.DOLLAR_RULES, *money.SIGN_RULES),
+    "}": Rules(*formulas.RULES),
+    **dict.fromkeys("-−–—", Rules(*dates.TO_RULES, *money.TO_RULES, *money.SIGN_RULES, *counts.MINUS_RULES)),
     **dict.fromkeys("'’‘", Rules(*dates.QUOTE_RULES)),
     **dict.fromkeys("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅑", Rules(*counts.VULGAR_RULES)),
     **{sign: Rules(*rules) for sign, rules in addresses.SIGN_RULES.items()},
+    "\\": Rules(*addresses.SIGN_RULES["\\"], *formulas.RULES),
     "+": Rules(*counts.PLUS_RULES),
     "(": Rules(*counts.BRACKET_RULES),
     "_": Rules(*code.UNDERSCORED_RULES),
@@ -167,13 +171,14 @@ def _goes_on(word: str, passage: Passage, end: int) -> bool:
 def _mark_said(passage: Passage, first: str, at: int, english: bool) -> _Found:
     if first in ",!?'\"’”“" and not _doubled(passage, at) and first not in _AT_SIGN:
         return None
-    if passage.after(at + 1) == first and (repeated := _REPEATED.match(passage.text, at)):
+    if passage.after(at + 1) == first and first != "$" and (repeated := _REPEATED.match(passage.text, at)):
         return _emoji(passage, first, at) or ([Reading("", at, repeated.end())], repeated.end())
     if first in _LINE_STARTERS and passage.starts_line(at):
         said = _LINE.said(passage, at)
         if said:
             return said
-    said = _MARKUP.said(passage, at) if first in "<&![]\\" else None
+    said = _AT_SIGN[first].said(passage, at) if english and first in "\\}" else None
+    said = said or (_MARKUP.said(passage, at) if first in "<&![]\\" else None)
     if said is None and english:
         said = _english_mark(passage, first, at)
     return said or _MARK.said(passage, at) or _emoji(passage, first, at)

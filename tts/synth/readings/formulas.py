@@ -1,0 +1,96 @@
+"""LaTeX, as chatbots write it: the delimiters are not read, and its commands are words."""
+
+import re
+
+from tts.synth.readings.passage import Passage, Rule, Said, rule, table
+
+_COMMANDS = table(r"""
+    sqrt the square root of
+    pm plus or minus
+    times times
+    cdot times
+    div divided by
+    le is at most
+    leq is at most
+    ge is at least
+    geq is at least
+    ne is not equal to
+    neq is not equal to
+    approx is about
+    equiv is equivalent to
+    infty infinity
+    sum the sum of
+    prod the product of
+    int the integral of
+    partial partial
+    nabla nabla
+    to to
+    rightarrow to
+    Rightarrow implies
+    implies implies
+    in in
+    cup union
+    cap intersection
+    ldots and so on
+    cdots and so on
+    dots and so on
+    circ degrees
+""")
+_COMMANDS |= {
+    name: name.lower()
+    for name in """
+    alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega Gamma Delta
+    Theta Lambda Pi Sigma Phi Psi Omega sin cos tan log ln lim max min exp
+    """.split()
+}
+_SILENT = "left right text mathrm mathbf mathit mathbb mathcal operatorname displaystyle quad qquad boxed begin end"
+_FRACTION = re.compile(r"\\[dtc]?frac\{[^{}\n]{1,80}(?:\{[^{}\n]{0,80}\}[^{}\n]{0,80}){0,3}$")
+_OPENED = re.compile(r"(?<![\w$\\])\$(?=[^\s$\d])(?:[^$\n]|\\\$){0,200}$")
+
+
+def _command(found: re.Match[str], passage: Passage) -> Said:
+    said = _COMMANDS.get(found["name"], "")
+    if not said:
+        return ""
+    before = " " if passage.before(found.start()).isalnum() else ""
+    return f"{before}{said}{' ' if passage.after(found.end()) in '{(' or passage.after(found.end()).isalnum() else ''}"
+
+
+def _over(found: re.Match[str], passage: Passage) -> Said:
+    """Between the two parts of a fraction."""
+    behind = passage.text[max(0, found.start() - 200) : found.start()]
+    return " over " if _FRACTION.search(behind) else None
+
+
+def _closing(found: re.Match[str], passage: Passage) -> Said:
+    """The second of two dollar signs around a formula."""
+    behind = passage.text[max(0, found.start() - 200) : found.start()]
+    return "" if not behind[-1:].isspace() and _OPENED.search(behind.rpartition("\n")[2]) else None
+
+
+def _display(found: re.Match[str], passage: Passage) -> Said:
+    """One of two pairs of dollar signs, which may stand lines apart; `$$` alone is a price."""
+    text, near = passage.text, 400
+    paired = (
+        "$$" in text[found.end() : found.end() + near] or "$$" in text[max(0, found.start() - near) : found.start()]
+    )
+    return "" if paired else None
+
+
+def _nothing(found: re.Match[str], passage: Passage) -> Said:
+    return ""
+
+
+_NAMES = "|".join(sorted([*_COMMANDS, *_SILENT.split()], key=len, reverse=True))
+DOLLAR_RULES: tuple[Rule, ...] = (
+    rule(r"(?<!\$)\$\$(?!\$)", _display),
+    rule(r"\$(?=[^\s$\d][^$\n]{0,200}(?<=[^\s\\])\$(?![\d\w]))|\$(?=[^\s$\d]\$(?![\d\w]))", _nothing),
+    rule(r"\$(?![\d\w])", _closing),
+)
+RULES: tuple[Rule, ...] = (
+    rule(r"\\[dtc]?frac(?=\{)", _nothing),
+    rule(rf"(?<![:\\])\\(?P<name>{_NAMES})(?![A-Za-z])", _command),
+    rule(r"\}(?=\{)", _over),
+    rule(r"\}(?=\}{1,3}\{)", _nothing),
+    rule(r"\\[,;:()\[\]](?!\w{2,})|\\\\(?=\s|$)", _nothing),
+)
