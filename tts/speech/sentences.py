@@ -48,18 +48,18 @@ def _words(listed: str) -> frozenset[str]:
 # Abbreviations are listed in small letters, without their last full stop.
 _TITLES = _words("""
     rt mr mrs ms mx dr drs prof messrs mme mlle sr sra srta dra profa dña sig sigg dott avv exmo exma ilmo
-    ilma egr spett.le gent.ma gent.mo gral lic arq mgr v.le p.zza
-    डॉ श्री प्रो पं कु सु मो नं
+    ilma egr spett.le gent.ma gent.mo gent.le gral lic arq mgr v.le p.zza dott.ssa prof.ssa sig.ra dr.ssa sres ctra pr
+    डॉ डा श्री प्रो पं कु सु मो नं
 """)
 # Titles that are words too ("one more rep."): only with a capital.
 _RANKS = _words(
     "rev hon gen col lt sgt capt cmdr maj adm gov sen rep pres supt cpl pvt pfc insp det fr atty asst amb "
     "ing ste sta sto ud uds vd on mons eng"
 )
-_NEVER_LAST = _words("e.g i.e vs v cf viz approx ca incl excl aka av p.ex p.es p.ej")
+_NEVER_LAST = _words("e.g i.e vs v cf cfr viz approx ca incl excl aka av p.ex p.es p.ej कि.मी मि.ली कि.ग्रा से.मी स्व सं")
 _BEFORE_NUMBER = _words("""
     no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm apto séc
-    num n tel tél ext ed tab rm apt est c approx para paras fl arr dep ver rs rte hwy
+    s num n tel tél ext ed tab rm apt est c approx para paras fl arr dep ver rs rte hwy
 """)
 _SHORT_WORDS = _words(
     "temp avg max min misc govt qty intl natl tel approx mtg mtgs msg msgs mgr mgmt acct qtr pkg svc utd"
@@ -123,6 +123,8 @@ _YEAR = re.compile(r"[12]\d{3}\b")
 _LINE_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|\d{1,3}[.)]|[A-Za-z][.)]|#{1,6}|>)[ \t]|\|")
 _HEADING = re.compile(r"(?:^|\n)[ \t]{0,3}#{1,6}[ \t][^\n]*$")
 _NUMERAL = re.compile(r"[+#(]?\d|(?!I\b)[IVXLC]{1,6}\b")
+_THOUSANDS_AHEAD = re.compile(r"\d{3}(?!\w)")
+_SPACED_PART = re.compile(r"[A-ZÇm]\.")
 _SHORT_LINE = 50
 
 _WIDE = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0002fa1f"
@@ -188,6 +190,8 @@ def _at_line_end(text: str, start: int, ahead: str) -> Strength:
 
 
 def _at_marks(behind: str, ahead: str) -> Strength | None:
+    if behind[-1].isdigit() and _THOUSANDS_AHEAD.match(ahead):
+        return None  # 10 000
     if behind[-1].isalnum() and ahead[:1].isalnum():
         word = _WORD.match(ahead)
         return Strength.PHRASE if word and word[0].lower() in _OPENS_PHRASE else Strength.WORD
@@ -246,6 +250,8 @@ def _goes_on(word: str, mark: str) -> bool:
 def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
     token = _last_token(before)
     folded = token.casefold()
+    if len(token) == 1 and token.islower() and _SPACED_PART.match(ahead):
+        return Strength.WORD  # a. C., p. m.
     if _is_title(token) or folded in _NEVER_LAST or _is_list_marker(before, token):
         return Strength.WORD
     if folded in _BEFORE_NUMBER and _NUMERAL.match(ahead):

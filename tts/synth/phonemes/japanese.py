@@ -57,7 +57,7 @@ _SAID = {
     "@": "アットマーク",
     "°": "度",
     "×": "かける",
-    "÷": "割る",
+    "÷": "わる",
     "±": "プラスマイナス",
     "≠": "ノットイコール",
     "≈": "ニアリーイコール",
@@ -65,13 +65,37 @@ _SAID = {
     "√": "ルート",
     "‰": "パーミル",
 }
+_COMMA = re.compile(r"(?<=[\d０-９]),(?=\d{3}(?!\d))")
+"""A mark of thousands, which is half as wide as that of a list."""
+_DAYS = {"月": "げつ", "火": "か", "水": "すい", "木": "もく", "金": "きん", "土": "ど", "日": "にち"}
 _REWRITES = (
-    (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), lambda _: ""),
+    (re.compile(r"(?<=\d) (?=[年月日時分秒人円個回本枚歳])"), lambda _: ""),
+    (re.compile(r"〒 ?(\d{3})-(\d{4})"), lambda f: f"郵便番号、{_spelled(f[1])}の{_spelled(f[2])}"),
+    (
+        re.compile(r"(?<=[町目区市村番丁田])(\d{1,3})-(\d{1,3})(?:-(\d{1,3}))?(?![\d-])"),
+        lambda f: "の".join(filter(None, f.groups())),
+    ),
+    (re.compile(r"(?<!\d)(\d{1,2})-(\d{1,2})(?=で(?:勝|敗|負|逆|快|引|下|制|破))"), lambda f: f"{f[1]}たい{f[2]}"),
+    (
+        re.compile(r"([月火水木金土日])[~〜～-]([月火水木金土日])(?![曜年月日時本])"),
+        lambda f: f"{_DAYS[f[1]]}から{_DAYS[f[2]]}",
+    ),
+    (
+        re.compile(
+            r"(?<![\d/])(?![1-4]/[2-5]に)([1-9]|1[0-2])/([1-9]|[12]\d|3[01])"
+            r"(?= ?\([月火水木金土日]\)|に|から|まで|[~〜～])"
+        ),
+        lambda f: f"{f[1]}月{f[2]}日",
+    ),
+    (re.compile(r"(?<![\d/])([1-9]|1[0-2])/(1|1[3-9]|2\d|3[01])(?![\d/])"), lambda f: f"{f[1]}月{f[2]}日"),
+    (re.compile(r"(?<=\d) ?[-—] ?(?=\d+ ?=)"), lambda _: "引く"),
+    (re.compile(r"▲(?=\d)"), lambda _: "マイナス"),
+    (re.compile(r"(?<!\d)0時"), lambda _: "零時"),
     (
         re.compile(r"(?<!\d)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?!\d)"),
         lambda f: f"{f[1]}年{int(f[2])}月{int(f[3])}日",
     ),
-    (re.compile(r"(?<![\d:])(\d{1,2}):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
+    (re.compile(r"(?<!\d)(?<!\d:)(\d{1,2}):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
     (re.compile(r"(?<![\d-])(0\d{1,4})-(\d{1,4})-(\d{3,4})(?![\d-])"), lambda f: "、".join(map(_spelled, f.groups()))),
     (re.compile(r"No\.? ?(?=\d)"), lambda _: "ナンバー"),
     (re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"), lambda f: f"{f[2]}分の{f[1]}"),
@@ -106,6 +130,8 @@ def _spelled(digits: str) -> str:
 
 
 def _clock(hour: str, minute: str) -> str:
+    if not int(hour):
+        return f"零時{int(minute)}分" if int(minute) else "零時"
     return f"{int(hour)}時{int(minute)}分" if int(minute) else f"{int(hour)}時"
 
 
@@ -132,7 +158,7 @@ class Japanese:
 
     def read(self, text: str) -> list[Spoken]:
         """Words and marks of `text`; a number with its counter may be several words, each digit run is one."""
-        traced = Traced.of(text).nfkc()
+        traced = Traced.of(text).sub(_COMMA, lambda _: "").nfkc()
         for pattern, replace in _REWRITES:
             traced = traced.sub(pattern, replace)
         nodes = [node for found in _STRETCH.finditer(traced.text) for node in self._nodes(found)]

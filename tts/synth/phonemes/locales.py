@@ -71,6 +71,30 @@ class Locale:
     """How the marks of an address are said."""
     english_numbers: bool = False
     symbols: dict[str, str] = field(default_factory=dict)
+    feminines: str = ""
+    """Feminine nouns in small letters that are often counted, and, behind a hyphen, their endings."""
+    masculines: str = ""
+    """The same for masculine ones; a word goes before an ending."""
+    no_nouns: str = ""
+    """Words with such an ending that are no nouns."""
+    plural_ends: tuple[str, ...] = ("s",)
+    feminine_numbers: tuple[Pair, ...] = ()
+    """What changes in a number's words before a feminine noun: pattern and replacement."""
+    masculine_numbers: tuple[Pair, ...] = ()
+    singular: tuple[Pair, ...] = ((r"s\b", ""),)
+    """What changes in a unit's name when there is but one."""
+    before_time: str = "(?!)"
+    """Pattern of what stands before a time of day that is written with a full stop."""
+    before_date: str = "(?!)"
+    """Pattern of what stands before a day and a month that could be a fraction."""
+    times: str = ""
+    """Times, in 12x."""
+    per: dict[str, str] = field(default_factory=dict)
+    """What is said for a slash and what it counts by."""
+    spelled: str = ""
+    """Acronyms that are said by their letters, though they look like words."""
+    block_telephone: str = "(?!)"
+    """Pattern of a telephone number without a gap."""
 
 
 SPANISH = Locale(
@@ -100,6 +124,10 @@ SPANISH = Locale(
         "km²": "kilómetros cuadrados",
         "m³": "metros cúbicos",
         "ml": "mililitros",
+        "mL": "mililitros",
+        "L": "litros",
+        "ºC": "grados centígrados",
+        "h": "horas",
         "mg": "miligramos",
         "min": "minutos",
         "kW": "kilovatios",
@@ -124,6 +152,16 @@ SPANISH = Locale(
     },  # fmt: skip
     abbreviations={
         "ss.": "siguientes",
+        "a. m.": "a eme",
+        "p. m.": "pe eme",
+        "a.m.": "a eme",
+        "p.m.": "pe eme",
+        "Nº": "número",
+        "N.º": "número",
+        "Sres.": "señores",
+        "Ctra.": "carretera",
+        "cdas.": "cucharadas",
+        "cda.": "cucharada",
         "D.": "don",
         "Dña.": "doña",
         "págs.": "páginas",
@@ -229,6 +267,7 @@ SPANISH = Locale(
     },
     of=("de", "de"),
     counted={
+        "s.": "siglo",
         "p.": "página",
         "pp.": "páginas",
         "art.": "artículo",
@@ -237,6 +276,50 @@ SPANISH = Locale(
         "fig.": "figura",
         "km.": "kilómetro",
     },
+    feminines="""
+        -a -as -ción -ciones -sión -siones -dad -dades -tad -tades -tud -umbre -umbres mano manos foto fotos moto motos
+        noche noches tarde tardes mujer mujeres vez veces clase clases parte partes calle calles llave llaves serie
+        series flor flores imagen imágenes red redes voz voces luz luces cruz cruces pared paredes nube nubes torre
+        torres fuente fuentes frase frases base bases fase fases señal señales cárcel cárceles piel pieles libras
+    """,
+    masculines="""
+        -o -os -es -ete -aje -ajes -or -ón día días mapa mapas problema problemas sistema sistemas programa
+        programas tema
+        temas idioma idiomas planeta planetas poema poemas drama dramas clima diagrama diagramas kilo gol café bar país
+        artista artistas guardia futbolistas turista turistas mes año
+    """,
+    no_nouns="""
+        para contra hasta ahora era otra otro gana será cada como cuando pero luego solo tanto mucho las los les nos más
+        menos dos tres seis pues sus mis tus antes después entonces martes miércoles jueves viernes lunes es has vas
+        la lo
+        una uno ya a tras desde entre sobre y
+    """,
+    feminine_numbers=((r"uno$|uno(?= mil)", "una"), (r"cientos\b", "cientas"), ("quinientos", "quinientas")),
+    masculine_numbers=((r"veintiuno", "veintiún"), (r"uno$|uno(?= mil)", "un")),
+    before_time=r"(?:a|desde|hasta|de|sobre)\slas?",
+    before_date=r"(?:el|al|del|día)",
+    times="veces",
+    per={
+        "mes": "al mes",
+        "año": "al año",
+        "día": "al día",
+        "semana": "a la semana",
+        "hora": "por hora",
+        "h": "por hora",
+        "kg": "el kilo",
+        "kilo": "el kilo",
+        "litro": "el litro",
+        "l": "el litro",
+        "persona": "por persona",
+        "noche": "por noche",
+        "m²": "el metro cuadrado",
+        "s": "por segundo",
+        "min": "por minuto",
+        "km": "por kilómetro",
+        "100 km": "a los cien kilómetros",
+    },  # fmt: skip
+    spelled="ADN ARN USB VIH ONG OMS URL UGT IRPF IA PDF HTTP BBVA CCOO RTVE TVE NIF CIF FMI BCE UE CDMX",
+    block_telephone=r"(?:\+?34)?[67]\d{8}",
     telephones="tel teléfono telefono tfno móvil movil llame llámame whatsapp fax",
     own_telephone=r"[6-9]\d\d (?:\d{3} \d{3}|\d\d \d\d \d\d)",
     web={
@@ -275,6 +358,10 @@ FRENCH = Locale(
         "km²": "kilomètres carrés",
         "m³": "mètres cubes",
         "ml": "millilitres",
+        "mL": "millilitres",
+        "L": "litres",
+        "cL": "centilitres",
+        "h": "heures",
         "cl": "centilitres",
         "mg": "milligrammes",
         "kW": "kilowatts",
@@ -300,6 +387,9 @@ FRENCH = Locale(
     },  # fmt: skip
     abbreviations={
         "Cie": "compagnie",
+        "Pr.": "professeur",
+        "c. à s.": "cuillères à soupe",
+        "c. à c.": "cuillères à café",
         "Me": "maître",
         "Mgr": "monseigneur",
         "St": "saint",
@@ -401,6 +491,47 @@ FRENCH = Locale(
         "fig.": "figure",
         "env.": "environ",
     },
+    feminines="""
+        -tion -tions -sion -sions -ette -ettes -esse -esses -ade -ades -aine -aines -elle -elles -ance -ances -ille
+        -illes
+        personne personnes fois page pages heure heures minute minutes seconde secondes semaine semaines journée
+        journées
+        année années femme femmes fille filles table tables chambre chambres voiture voitures cuillère cuillères tasse
+        tasses tranche tranches place places pièce pièces ligne lignes étoile étoiles équipe équipes école écoles
+        entreprise entreprises victoire victoires voix main mains nuit nuits part parts tonne tonnes gousse gousses
+        pincée pincées carotte carottes pomme pommes tomate tomates orange oranges feuille feuilles boîte boîtes
+        bouteille
+        bouteilles goutte gouttes noix branche branches maison maisons ville villes langue langues image images photo
+        photos vidéo vidéos partie parties étape étapes vie vies
+    """,
+    masculines="codicille portefeuille million milliard",
+    feminine_numbers=((r"\bun$", "une"),),
+    plural_ends=("s", "x"),
+    before_date=r"(?:le|du|au)",
+    times="fois",
+    per={
+        "mois": "par mois",
+        "an": "par an",
+        "jour": "par jour",
+        "semaine": "par semaine",
+        "heure": "de l'heure",
+        "h": "de l'heure",
+        "kg": "le kilo",
+        "litre": "le litre",
+        "l": "le litre",
+        "personne": "par personne",
+        "nuit": "la nuit",
+        "m²": "le mètre carré",
+        "s": "par seconde",
+        "min": "par minute",
+        "km": "du kilomètre",
+        "100 km": "aux cent kilomètres",
+    },  # fmt: skip
+    spelled="""
+        UE IA BCE FMI OMS PME RSA LFI IVG USB ADN ARN URL PDF SNCF RATP TGV CDI CDD RN PS LR RTT ETI IUT IRM ONG
+        CV VTC
+    """,
+    block_telephone=r"0\d{9}|\+?33\d{9}",
     telephones="tél tel téléphone appelez fax portable numéro",
     own_telephone=r"0\d(?:[ .]\d\d){4}",
     in_pairs=True,
@@ -434,6 +565,9 @@ ITALIAN = Locale(
         "mq": "metri quadrati",
         "m³": "metri cubi",
         "ml": "millilitri",
+        "mL": "millilitri",
+        "L": "litri",
+        "cl": "centilitri",
         "mg": "milligrammi",
         "min": "minuti",
         "kW": "chilowatt",
@@ -458,6 +592,19 @@ ITALIAN = Locale(
     },  # fmt: skip
     abbreviations={
         "Egr.": "egregio",
+        "prof.ssa": "professoressa",
+        "prof.": "professor",
+        "dott.ssa": "dottoressa",
+        "dott.": "dottor",
+        "Dr.ssa": "dottoressa",
+        "sig.ra": "signora",
+        "sig.": "signor",
+        "avv.": "avvocato",
+        "ing.": "ingegner",
+        "Gent.le": "gentile",
+        "ad es.": "ad esempio",
+        "per es.": "per esempio",
+        "cfr.": "confronta",
         "Spett.le": "spettabile",
         "Gent.ma": "gentilissima",
         "Gent.mo": "gentilissimo",
@@ -557,6 +704,47 @@ ITALIAN = Locale(
         "vol.": "volume",
         "fig.": "figura",
     },
+    feminines="""
+        -a -zione -sione -tà -tù -gione -udine notte parte classe chiave luce mano voce fase frase base serie rete fonte
+        pelle neve carne estate nave croce legge fine ora tazza tazze ore crisi ipotesi tesi analisi foto moto auto
+    """,
+    masculines="""
+        -o -ore -ame -ale -ile -one -iere problema sistema programma tema pianeta poema clima dramma diploma mese giorno
+        euro bar film gol computer milione miliardo kilo chilo
+    """,
+    no_nouns="""
+        della dalla alla nella sulla dello allo sono questo questa quello quella quando contro sopra sotto dopo
+        prima senza
+        circa poco tutto solo anche ancora sia poi fa era sarà per con tra fra ogni ma qui come adesso allora via via
+    """,
+    plural_ends=(),
+    masculine_numbers=((r"^uno$", "un"),),
+    feminine_numbers=((r"^uno$", "una"),),
+    singular=((r"orari\b", "orario"), (r"i\b", "o"), (r"ate\b", "ata")),
+    before_time=r"(?:ore|alle|dalle|delle|le|h)",
+    before_date=r"(?:il|al|dal|del)",
+    times="volte",
+    per={
+        "mese": "al mese",
+        "anno": "all'anno",
+        "giorno": "al giorno",
+        "settimana": "alla settimana",
+        "ora": "all'ora",
+        "h": "all'ora",
+        "kg": "al chilo",
+        "litro": "al litro",
+        "l": "al litro",
+        "persona": "a persona",
+        "notte": "a notte",
+        "m²": "al metro quadro",
+        "mq": "al metro quadro",
+        "s": "al secondo",
+        "min": "al minuto",
+        "km": "al chilometro",
+        "100 km": "ogni cento chilometri",
+    },  # fmt: skip
+    spelled="BCE FMI CGIL PMI ATM USB DNA RNA URL PDF UE IA OMS ONG CV TG GPL ADSL BTP PD",
+    block_telephone=r"(?:\+?39)?3\d{9}",
     telephones="tel telefono cell cellulare chiama fax whatsapp numero",
     own_telephone=r"3\d\d \d{3} \d{4}",
     web={"@": "chiocciola", ".": "punto", "/": "barra", "-": "trattino", "_": "trattino basso", "www": "vu vu vu"},
@@ -589,6 +777,10 @@ PORTUGUESE = Locale(
         "km²": "quilômetros quadrados",
         "m³": "metros cúbicos",
         "ml": "mililitros",
+        "mL": "mililitros",
+        "L": "litros",
+        "ºC": "graus",
+        "h": "horas",
         "mg": "miligramas",
         "min": "minutos",
         "kW": "quilowatts",
@@ -712,6 +904,52 @@ PORTUGUESE = Locale(
         "vol.": "volume",
         "fig.": "figura",
     },
+    feminines="""
+        -a -as -ção -ções -são -sões -dade -dades -gem -gens -tude mulher mulheres vez vezes noite noites tarde
+        tardes parte
+        partes classe classes mão mãos flor flores voz vozes luz luzes série séries fase fases frase frases base
+        bases chave
+        chaves ponte pontes rede redes torre torres semente sementes cor cores dor dores maçã maçãs irmã irmãs manhã
+        manhãs
+        foto fotos moto motos libras
+    """,
+    masculines="""
+        dia dias mapa mapas problema problemas sistema sistemas programa programas tema temas idioma idiomas planeta
+        planetas
+        poema poemas grama gramas quilograma quilogramas miligramas cinema cinemas drama dramas diploma diplomas artista
+        artistas turista turistas
+    """,
+    no_nouns="""
+        para contra agora era cada pela pelas na nas da das a as mas mais menos dois duas três seis depois antes
+        ela elas
+    """,
+    feminine_numbers=((r"\bum\b", "uma"), (r"\bdois\b", "duas"), (r"entos\b", "entas")),
+    before_date=r"(?:no|do|em|até|dia|ao)",
+    times="vezes",
+    per={
+        "mês": "por mês",
+        "ano": "por ano",
+        "dia": "por dia",
+        "semana": "por semana",
+        "hora": "por hora",
+        "h": "por hora",
+        "kg": "o quilo",
+        "quilo": "o quilo",
+        "litro": "o litro",
+        "l": "o litro",
+        "pessoa": "por pessoa",
+        "noite": "por noite",
+        "m²": "o metro quadrado",
+        "s": "por segundo",
+        "min": "por minuto",
+        "km": "por quilômetro",
+        "100 km": "a cada cem quilômetros",
+    },  # fmt: skip
+    spelled="""
+        IBGE INSS IPVA IPTU ICMS TSE BNDES DNA RNA UFRJ UTI TI IPCA IOF CDI USB URL PDF IA OMS ONG STF STJ CPF
+        CNPJ FGTS RG
+    """,
+    block_telephone=r"(?:\+?55)?\(?\d\d\)?9?\d{8}",
     telephones="tel telefone fone celular ligue whatsapp fax",
     own_telephone=r"(?:\(\d\d\) ?)?9?\d{4}-\d{4}",
     web={"@": "arroba", ".": "ponto", "/": "barra", "-": "hífen", "_": "sublinhado", "www": "dáblio dáblio dáblio"},
@@ -742,6 +980,10 @@ HINDI = Locale(
     },
     units={
         "mm": "मिलीमीटर",
+        "कि.मी.": "किलोमीटर",
+        "मि.ली.": "मिलीलीटर",
+        "कि.ग्रा.": "किलोग्राम",
+        "से.मी.": "सेंटीमीटर",
         "ml": "मिलीलीटर",
         "mg": "मिलीग्राम",
         "m²": "वर्ग मीटर",
@@ -767,6 +1009,8 @@ HINDI = Locale(
         "नं.": "नंबर",
         "ई.पू.": "ईसा पूर्व",
         "डॉ.": "डॉक्टर",
+        "डा.": "डॉक्टर",
+        "स्व.": "स्वर्गीय",
         "श्री.": "श्री",
         "प्रो.": "प्रोफ़ेसर",
     },
@@ -827,7 +1071,25 @@ HINDI = Locale(
         "1/5": "एक बटा पाँच",
         "1/8": "एक बटा आठ",
     },
-    millions={"करोड़": ("करोड़", "करोड़"), "लाख": ("लाख", "लाख"), "हज़ार": ("हज़ार", "हज़ार"), "हजार": ("हज़ार", "हज़ार")},
+    millions={
+        "लाख करोड़": ("लाख करोड़", "लाख करोड़"),
+        "करोड़": ("करोड़", "करोड़"),
+        "लाख": ("लाख", "लाख"),
+        "हज़ार": ("हज़ार", "हज़ार"),
+        "हजार": ("हज़ार", "हज़ार"),
+    },
+    before_time=r"(?:शाम|सुबह|रात|दोपहर|समय)",
+    times="गुना",
+    per={
+        "माह": "प्रति माह",
+        "महीना": "प्रति महीना",
+        "दिन": "प्रति दिन",
+        "घंटा": "प्रति घंटा",
+        "किलो": "प्रति किलो",
+        "kg": "प्रति किलो",
+    },
+    singular=(),
+    block_telephone=r"(?:\+?91)?[6-9]\d{9}",
     telephones="मो मोबाइल फ़ोन फोन संपर्क",
     own_telephone=r"[6-9]\d{4} \d{5}",
     web={"+": "प्लस", "@": "एट", ".": "डॉट", "/": "स्लैश", "-": "डैश", "_": "अंडरस्कोर", "www": "डब्ल्यू डब्ल्यू डब्ल्यू"},

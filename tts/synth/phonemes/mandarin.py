@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from pypinyin import Style, lazy_pinyin
+from pypinyin import Style, lazy_pinyin, load_phrases_dict
+from pypinyin.constants import PHRASES_DICT
 
 from tts.synth.phonemes.marks import CLOSING, OPENING, known_mark
 from tts.synth.phonemes.spoken import Spoken
@@ -49,7 +50,7 @@ def _cardinal(number: str) -> str:
     whole, _, fraction = number.partition(".")
     if len(whole) > 16 or (len(whole) > 1 and whole.startswith("0")):
         return _spelled(whole + fraction)
-    said = str(cn2an.an2cn(str(int(whole)), "low"))
+    said = re.sub("(?<!十)二(?=[千万亿])", "两", str(cn2an.an2cn(str(int(whole)), "low")))
     return f"{said}点{_spelled(fraction)}" if fraction else said
 
 
@@ -65,16 +66,46 @@ def _clock(hour: str, minute: str) -> str:
     return f"{said}{'零' if minute.startswith('0') else ''}{_cardinal(str(int(minute)))}分"
 
 
+def _day(month: str, day: str) -> str:
+    """3/15 and 5/1 are hardly fractions."""
+    return f"{_cardinal(month)}月{_cardinal(day)}日"
+
+
 def _date(year: str, month: str, day: str) -> str:
     return f"{_spelled(year)}年{_cardinal(str(int(month)))}月{_cardinal(str(int(day)))}日"
 
 
 _NUMBER = r"\d+(?:\.\d+)?"
+_COMMA = re.compile(r"(?<=[\d０-９]),(?=\d{3}(?!\d))")
+"""A mark of thousands, which is half as wide as that of a list."""
+_MEASURES = (
+    "个|只|本|张|位|次|天|年|块|条|件|杯|名|家|米|点|小时|分钟|岁|周|种|倍|台|部|场|份|辆|斤|双|对|层|间|座|把|支|枚|颗|粒|瓶"
+    "|盒|袋|套|顿|句|段|篇|首|封|道|门|项|批|群|排|季|秒|千|万|亿|公里|公斤|美元|欧元|英镑|元"
+)
+_BEFORE_CODE = "验证码|密码|代码|编号|热线|拨打|致电|电话|邮编|单号|学号|账号|卡号|房号"
+_WINS = "战胜|获胜|击败|取胜|领先|落败|负于|大胜|战平|逆转|力克|不敌|战绩"
 _REWRITES: tuple[Rewrite, ...] = (
-    (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), lambda _: ""),
+    (re.compile(rf"(?<=\d) (?=[{_HAN}])"), lambda _: ""),
+    (re.compile(r"(?<!\d)0([1-9])(?=[月日号])"), lambda f: f[1]),
+    (
+        re.compile(rf"(?P<behind>(?:{_BEFORE_CODE})(?:是|为|:)? ?)(?P<code>\d{{3,8}})(?![\d.-])"),
+        lambda f: f["behind"] + _phone(f["code"]),
+    ),
+    (re.compile(r"(?<!\d)\d{3,5}(?=室|房间|热线|客服)"), lambda f: _phone(f[0])),
+    (re.compile(r"(?<!\d)(?:10086|10010|10000|12306|12315|12345)(?!\d)"), lambda f: _phone(f[0])),
+    (re.compile(r"(?<!\d)[05-9][05](?=后(?!\w?[面来]))"), lambda f: _spelled(f[0])),
+    (re.compile(r"(?<!\d)(\d{4})[-~–—](\d{4})(?=赛季|学年)"), lambda f: f"{_spelled(f[1])}到{_spelled(f[2])}"),
+    (
+        re.compile(rf"(?:(?<=以)|(?<=比分))(\d{{1,3}})[-–:](\d{{1,3}})|(?<!\d)(\d{{1,3}})[-–](\d{{1,3}})(?={_WINS})"),
+        lambda f: f"{_cardinal(f[1] or f[3])}比{_cardinal(f[2] or f[4])}",
+    ),
+    (re.compile(r"(?<=\d) ?[-—] ?(?=\d+ ?=)"), lambda _: "减"),
+    (re.compile(r"(?<![\d/])([1-9]|1[0-2])/(1|1[3-9]|2\d|3[01])(?![\d/])"), lambda f: _day(f[1], f[2])),
+    (re.compile(r"(?<=元)/(kg|km|L|m)(?![A-Za-z])"), lambda f: "每" + _UNITS[f[1]]),
+    (re.compile(rf"(?<=[{_HAN}])(?<![元度升克米里次])/(?=[{_HAN}])"), lambda _: "、"),
     (re.compile(r"(?<!\d)(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(?!\d)"), lambda f: _date(f[1], f[2], f[3])),
     (re.compile(r"(?<!\d)(\d{4})(?=(?:[-~–—]\d{4})?年)"), lambda f: _spelled(f[1])),
-    (re.compile(r"(?<![\d:])([01]?\d|2[0-4]):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
+    (re.compile(r"(?<!\d)(?<!\d:)([01]?\d|2[0-4]):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
     (
         re.compile(r"(?<!\d)(1[3-9]\d)[ -]?(\d{4})[ -]?(\d{4})(?!\d)"),
         lambda f: "，".join(map(_phone, f.groups())),
@@ -85,7 +116,7 @@ _REWRITES: tuple[Rewrite, ...] = (
         lambda f: "，".join(map(_phone, f.groups())),
     ),
     (re.compile(r"No\.? ?(?=\d)"), lambda _: "第"),
-    (re.compile(r"(?<![\d:])(\d{1,3}):(\d{1,3})(?![\d:])"), lambda f: f"{_cardinal(f[1])}比{_cardinal(f[2])}"),
+    (re.compile(r"(?<!\d)(?<!\d:)(\d{1,3}):(\d{1,3})(?![\d:])"), lambda f: f"{_cardinal(f[1])}比{_cardinal(f[2])}"),
     (re.compile(r"(?:(?<=[\d%])|(?<=°C))\s?(?:[-~–—]\s?(?=\d)|~\s?(?=[-−]\d))"), lambda _: "到"),
     (re.compile(rf"(?<=[{_NAMED}年月日号点分整元度岁])[-~–—](?=[\d{_NAMED}十])"), lambda _: "到"),
     (re.compile(rf"(?<![A-Za-z\d%°-])[-−]({_NUMBER})\s?°C"), lambda f: f"零下{_cardinal(f[1])}摄氏度"),
@@ -101,7 +132,7 @@ _REWRITES: tuple[Rewrite, ...] = (
         re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"),
         lambda f: f"{_cardinal(f[2])}分之{_cardinal(f[1])}",
     ),
-    (re.compile(r"(?<!第)2(?=[个只本张位次天年块条件杯名家米])(?<!\d2)"), lambda _: "两"),
+    (re.compile(rf"(?<!第)2(?={_MEASURES})(?<![\d.年月日][2])"), lambda _: "两"),
     (re.compile(rf"{_NUMBER}"), lambda f: _cardinal(f[0])),
     (re.compile(f"[{''.join(_SAID)}]"), lambda f: _SAID[f[0]]),
 )
@@ -124,11 +155,12 @@ class Mandarin:
 
     def __init__(self) -> None:
         self._cutter = _cutter()
+        load_phrases_dict({word: [[syllable] for syllable in said.split()] for word, said in _PHRASES.items()})
         self._word = lru_cache(maxsize=60_000)(_word)
 
     def read(self, text: str) -> list[Spoken]:
         """Words (as jieba cuts them) and marks of `text`; a number is one word."""
-        traced = Traced.of(text).nfkc()
+        traced = Traced.of(text).sub(_COMMA, lambda _: "").nfkc()
         for pattern, replace in _REWRITES:
             traced = traced.sub(pattern, replace)
         return traced.back(_spaced(list(self._words(traced.text))))
@@ -138,8 +170,65 @@ class Mandarin:
             if found.lastgroup == "mark":
                 yield Spoken(known_mark(found[0]), *found.span())
                 continue
-            for word, start, end in self._cutter.tokenize(found[0]):
-                yield Spoken(self._word(word), found.start() + start, found.start() + end)
+            cut = list(self._cut(found[0]))
+            for at, (word, start, end) in enumerate(cut):
+                behind, ahead = cut[at - 1][0] if at else "", cut[at + 1][0] if at + 1 < len(cut) else ""
+                sound = _syllable(reading) if (reading := _in_place(word, behind, ahead)) else self._word(word)
+                yield Spoken(sound, found.start() + start, found.start() + end)
+
+    def _cut(self, text: str) -> Iterator[tuple[str, int, int]]:
+        """jieba's words; 地 apart from a word that it guessed (高兴-地说)."""
+        for word, start, end in self._cutter.tokenize(text):
+            if len(word) == 2 and word[0] == "地" and not self._cutter.FREQ.get(word):
+                yield from ((word[0], start, start + 1), (word[1], start + 1, end))
+            else:
+                yield word, start, end
+
+
+_ENDED = re.compile(f"(?:(?P<long>[米里尺年天])长|(?P<row>[{_NAMED}十每几两])行)$")
+_WHO_MUST = frozenset("我 你 他 她 它 您 我们 你们 他们 她们 咱们 大家 就 也 还 都 总 可 非 又 先 这 那 谁".split())
+_LONG_BEHIND = frozenset("很 太 这么 那么 多 更 最 非常 特别 不 好 挺 够 比较 越来越 有点 身 全 细".split())
+_LENGTH = re.compile("(?:米|公里|厘米|公分|里|尺|年|天|小时)$")
+_MANY = re.compile(f"[{_NAMED}十百两几这那每哪]$")
+_NUMERAL = re.compile(f"[{_NAMED}十百两负约]")
+
+
+def _in_place(word: str, behind: str, ahead: str) -> str:
+    """How a word of several readings is said between two others; nothing where it does not depend on them."""
+    if word == "得":
+        if ahead[:1] in ("了", "过", "奖", "分", "到"):
+            return ""
+        return "dei3" if not behind or behind in _WHO_MUST else "de5"
+    if word == "地":
+        return "de5" if len(behind) > 1 and ahead and ahead[0] not in "上下里方面图势区主" else ""
+    if word == "长":
+        return "chang2" if behind in _LONG_BEHIND or _LENGTH.search(behind) or ahead[:1] in ("达", "约") else ""
+    if word == "为":
+        return "wei2" if _NUMERAL.match(ahead) or behind[-1:] in ("约", "均", "设", "视", "变", "温") else ""
+    if word == "教":
+        return "jiao1" if ahead[:1] in tuple("我你他她它孩学您") else ""
+    if word == "还":
+        return "huan2" if ahead[:1] in tuple("钱款债书清") else ""
+    if word == "只":
+        return "zhi1" if _MANY.search(behind) else ""
+    if word == "行":
+        return "hang2" if _MANY.search(behind) else ""
+    return ""
+
+
+# Where pypinyin takes the commoner reading of a character for the one it has in these words.
+_PHRASES = {
+    "华为": "huá wéi", "约为": "yuē wéi", "均为": "jūn wéi", "设为": "shè wéi", "视为": "shì wéi", "价为": "jià wéi",
+    "一月": "yī yuè", "长时间": "cháng shí jiān",
+    "变为": "biàn wéi", "命名为": "mìng míng wéi", "为例": "wéi lì", "多长": "duō cháng",
+    "多长时间": "duō cháng shí jiān",
+    "很长": "hěn cháng", "太长": "tài cháng", "最长": "zuì cháng", "更长": "gèng cháng", "全长": "quán cháng",
+    "长达": "cháng dá", "长约": "cháng yuē", "这么长": "zhè me cháng", "重写": "chóng xiě", "重装": "chóng zhuāng",
+    "重试": "chóng shì", "重来": "chóng lái", "重启": "chóng qǐ", "还钱": "huán qián", "还款": "huán kuǎn",
+    "还书": "huán shū", "教我": "jiāo wǒ", "教你": "jiāo nǐ", "教他": "jiāo tā", "教她": "jiāo tā",
+    "教孩子": "jiāo hái zi", "这只": "zhè zhī", "那只": "nà zhī", "每行": "měi háng", "两行": "liǎng háng",
+    "一只": "yì zhī", "两只": "liǎng zhī", "三只": "sān zhī",
+}  # fmt: skip
 
 
 def _cutter() -> jieba.Tokenizer:
@@ -151,8 +240,21 @@ def _cutter() -> jieba.Tokenizer:
 
 
 def _word(word: str) -> str:
+    if len(word) > 1 and word not in PHRASES_DICT:
+        if ended := _ENDED.search(word):
+            return _word(word[:-1]) + _syllable("chang2" if ended["long"] else "hang2")
+        place = word.find("得", 1)
+        if place < 0 and word[-1] == "地" and _is_doubled(word[:-1]):
+            place = len(word) - 1
+        if place > 0:
+            return _word(word[:place]) + _syllable("de5") + (_word(word[place + 1 :]) if word[place + 1 :] else "")
     syllables = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, errors="ignore")
     return "".join(map(_syllable, filter(None, syllables))).replace("\u032f", "")
+
+
+def _is_doubled(word: str) -> bool:
+    """慢慢, 高高兴兴."""
+    return word[: len(word) // 2] == word[len(word) // 2 :] or word[0::2] == word[1::2]
 
 
 def _syllable(pinyin: str) -> str:

@@ -57,6 +57,8 @@ def _own(locale: Locale, written: str) -> str:
 def _signed(locale: Locale, found: re.Match[str]) -> str:
     feminine = any(found.groupdict().get(group) for group in ("feminine", "feminine2"))
     number = int(found["number"])
+    if found[0].endswith("º") and number > 12 and not re.match(r"\s[a-zà-ÿ]{3}", found.string[found.end() :]):
+        return f"{number} {locale.symbols['°']}"  # 35º of heat
     if not locale.numbers:  # espeak says the number, and its ending as a word
         return f"{number} {found[0][len(found['number']) :]}"
     return ordinal(locale, number, feminine) if number else found[0]
@@ -152,7 +154,7 @@ def fractions(locale: Locale) -> tuple[Rewrite, ...]:
             lambda found: _fraction(locale, found, _VULGAR[found["sign"]]),
         ),
         Rewrite(
-            re.compile(rf"{BEGIN}(?:(?P<whole>\d{{1,3}})\s)?(?P<sign>{listed})(?![\d/]){noun}"),
+            re.compile(rf"{BEGIN}(?:(?P<whole>\d{{1,3}})\s)?(?P<sign>{listed})(?![\d/])(?:{noun})?(?!\w)"),
             lambda found: _fraction(locale, found, found["sign"]),
         ),
     )
@@ -190,9 +192,10 @@ def ranges(locale: Locale) -> tuple[Rewrite, ...]:
 
 def telephones(locale: Locale) -> tuple[Rewrite, ...]:
     """Digit by digit, or in France by pairs."""
-    groups = r"(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]\d{2,7}){1,6}"
+    groups = r"(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]\d{2,10}){1,6}"
     number = re.compile(rf"(?<![\w.,/-])(?P<number>{groups})(?![\w/-]|[.,:]\d)")
-    own = re.compile(locale.own_telephone)
+    own = re.compile(rf"{locale.own_telephone}|{locale.block_telephone}")
+    block = re.compile(r"(?<![\w.,/-])(?P<number>\+?\d{9,13}|\(\d\d\)\d{8,9})(?![\w/-]|[.,:]\d)")
     said_before = re.compile(rf"\b(?:{'|'.join(locale.telephones.split())})\b[^\d.?!]{{0,12}}\.?:?\s?$", re.IGNORECASE)
 
     def say(found: re.Match[str]) -> str:
@@ -207,7 +210,7 @@ def telephones(locale: Locale) -> tuple[Rewrite, ...]:
                 return written
         return _spelled(written, locale)
 
-    return (Rewrite(number, say),)
+    return (Rewrite(number, say), Rewrite(block, say))
 
 
 _DATE = re.compile(r"(?:19|20)\d\d-(?:19|20)\d\d|\d{1,2}[.-]\d{1,2}[.-]\d{2,4}|\d{4}-\d\d-\d\d")

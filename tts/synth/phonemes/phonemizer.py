@@ -71,7 +71,7 @@ LANGUAGES = tuple(_READERS)
 
 # Full-width letters and digits, spaces, and what no library takes, one for one, so that places stay.
 _PLAIN = (
-    {0xFF01 + n: 0x21 + n for n in range(94)}
+    {0xFF01 + n: 0x21 + n for n in range(94) if chr(0x21 + n) != ","}  # a wide comma is no mark of thousands
     | {surrogate: 0xFFFD for surrogate in range(0xD800, 0xE000)}
     | {control: 0x20 for control in (*range(0x20), *range(0x7F, 0xA0), 0x3000, 0xFEFF)}
     | {0x00AD: 0x200B}

@@ -70,6 +70,7 @@ class Rules:
         yield _spoken(last, words[-1], text)
 
     def _said(self, text: str) -> str:
+        text = text.replace("एँ", "एं")  # of whose vowel espeak makes a j
         said = _SOUND.sub(lambda found: _SOUNDS[found[0]], ipa(text, self._voice))
         return " ".join(re.sub(r"[\^-]", "", said).split())
 

@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from num2words import num2words  # type: ignore[import-untyped]
+
 from tts.synth.phonemes import numerals
+from tts.synth.phonemes.agreement import COUNTED, agreeing, counted, singular
 from tts.synth.phonemes.locales import Locale
 from tts.synth.phonemes.numerals import BEGIN, END, Rewrite
 
@@ -12,6 +15,7 @@ _NUMBER = r"\d{1,15}(?:[.,]\d{1,15}){0,6}"
 _THOUSANDS = re.compile(
     r"(?<![\d.,])\d{1,3}(?:[\u00a0\u202f]\d{3}){1,6}(?!\d)|(?<![\d.,])\d{1,3}(?: \d{3}){1,6}(?=,\d|\s?[€$£])"
     r"|(?<![\d.,] )(?<![\d.,])[1-9]\d{0,2}(?: \d{3}){2,4}(?![\d.,-]\d| ?\d)"
+    r"|(?<![\d.,] )(?<![\w.,])[1-9]\d{0,2} \d{3}(?= [a-zà-ÿ]{2})"
 )
 _TOP = "com|org|net|edu|gov|info|io|es|fr|it|br|in|mx|ar|cl|co|pt|eu|uk|de|ch|be|ca|us|tv"
 _NAME = r"[^\W_](?:[\w-]{0,62}[^\W_])?"
@@ -28,10 +32,18 @@ _BETWEEN = frozenset("<>*")
 
 
 _BEFORE_NAMES = frozenset({"Me", "St", "Ste"})
-_NAME_AHEAD = re.compile(r"(?:-|[ \u00a0\u202f]{1,2})(?:[^\W\d_a-zà-ÿ][a-zà-ÿ]|(?:et|y|e)\s)")
+_NAME_AHEAD = re.compile(r"(?:-|[ \u00a0\u202f]{1,2})(?:[^\W\d_a-zà-ÿ][a-zà-ÿ]|(?:et|y|e|le|la)\s|l['’])")
+_OFTEN_LAST = frozenset(
+    {"etc.", "ecc.", "EE. UU.", "EE.UU.", "a. C.", "d. C.", "a.C.", "d.C.", "min.", "p. m.", "a. m."}
+)
+"""Abbreviations whose full stop may be the sentence's as well."""
+_SENTENCE_AHEAD = re.compile(r"\s+[¿¡«\"“]?[^\W\d_a-zà-ÿ]")
 _NAME_BEHIND = re.compile(
     r"(?:^|[.,;:!?(¿¡\"'«“\n]\s?|\b(?:y|e|a|de|del|con|por|para|que|na|no|da|do|em|à|com|et|le|la|o|à|chez|avec|est)\s)$"
 )
+
+
+_AT_ONE = re.compile(r"\b(?:[Aa]|[Dd]esde|[Hh]asta|[Ee]s|[Ss]obre) la (?P<hour>1)(?![\w/:]|[.,-]\d)")
 
 
 class _Date(NamedTuple):
@@ -54,16 +66,63 @@ def rewrites(locale: Locale) -> tuple[Rewrite, ...]:
         *numerals.ordinals(locale),
         *numerals.romans(locale),
         *_money(locale),
+        Rewrite(re.compile(rf"(?<=[^\s\d])(?<![kK]m)/({_any(locale.per) or '(?!)'})(?!\w)"), lambda f: _per(locale, f)),
+        Rewrite(re.compile(rf"(?<=[\d½¼¾])\s?({_any(locale.units)})(?!\w)"), lambda f: _unit(locale, f)),
         *numerals.fractions(locale),
         *numerals.ranges(locale),
-        Rewrite(re.compile(rf"(?<=\d)\s?({_any(locale.units)})(?!\w)"), lambda f: f" {locale.units[f[1]]}"),
         Rewrite(re.compile(r"(?<=\d)\s?%"), lambda _: f" {locale.percent}"),
+        Rewrite(re.compile(r"(?<=\d)[x×](?=\s[^\W\d_]{2}|[,.;)]|$)"), lambda _: f" {locale.times}"),
         Rewrite(re.compile(r"(?<=\d) ?[x×] ?(?=\d)|(?<=\d\s)[x×](?=\s\d)"), lambda _: f" {locale.by} "),
         Rewrite(re.compile(rf"(?<!\S)({_any(set(locale.symbols) - _BETWEEN)})(?!\S)"), lambda f: locale.symbols[f[1]]),
         Rewrite(re.compile(r"(?<=[\w)]\s)([<>*])(?=\s[\w(])"), lambda f: locale.symbols[f[1]]),
         Rewrite(re.compile(r"~\s?(?=\d)"), lambda _: f"{locale.about} "),
         *((Rewrite(re.compile(r"(?<=\d),(?=\d\d\d?(?:\D|$))"), lambda _: ""),) if locale.english_numbers else ()),
+        *_spellings(locale),
+        *_agreements(locale),
     )
+
+
+def _unit(locale: Locale, found: re.Match[str]) -> str:
+    one = re.search(r"(?<![\d.,])1$|[½¼¾]$|\d/\d$", found.string[max(0, found.start() - 3) : found.start()])
+    words = locale.units[found[1]]
+    return f" {singular(locale, words) if one else words}"
+
+
+def _per(locale: Locale, found: re.Match[str]) -> str:
+    """60 euros/mes; a slash without a number before is none of these."""
+    amount = re.search(r"\d[^/\n]{0,30}$", found.string[max(0, found.start() - 32) : found.start()])
+    return f" {locale.per[found[1]]}" if amount else found[0]
+
+
+def _spellings(locale: Locale) -> tuple[Rewrite, ...]:
+    """Acronyms by their letters: IBGE; in Hindi any short one in Latin capitals that is not known to be a word."""
+    accented = str.maketrans("EOA", "éóá") if locale.voice == "pt-br" else {}
+    listed = rf"(?:{_any(locale.spelled.split()) or '(?!)'})"
+    if locale.voice == "hi":
+        listed = rf"(?!(?:{_any(_WORDS_IN_HINDI)})\b)[A-Z]{{2,4}}"
+    said = re.compile(rf"(?<![\w.-]){listed}(?![\w-]|\.\w)")
+    return (Rewrite(said, lambda found: " ".join(found[0].translate(accented))),)
+
+
+_WORDS_IN_HINDI = frozenset({"NASA", "AIDS", "NATO", "SIM", "PIN", "PAN", "RAM", "ISRO", "NEET", "OK", "FIFA", "SAARC"})
+
+
+def _agreements(locale: Locale) -> tuple[Rewrite, ...]:
+    """Numbers before their nouns; behind an Italian apostrophe all in words, since espeak would spell the article."""
+    if not locale.feminine_numbers:
+        return ()
+    elided = re.compile(r"\b(?:[Ll]|[Dd]ell|[Aa]ll|[Dd]all|[Nn]ell|[Ss]ull)['’](?P<number>\d{1,4})(?![\w/:]|[.,]\d)")
+    thousands = re.compile(r"(?<![\w.,/:-])\d{2,3}\.?\d{3}(?![\w/:]|[.,-]\d)")
+    agreements = [Rewrite(COUNTED, lambda found: agreeing(locale, found), "number")]
+    if locale.voice == "it":
+        agreements += [
+            Rewrite(elided, lambda found: str(num2words(int(found["number"]), lang="it")), "number"),
+            Rewrite(re.compile(r"(?<!\w)un' (?=\w)"), lambda _: "un'"),
+            Rewrite(re.compile(r"\bun(?= (?:z|s[^aeiou\W]|gn|ps|pn|x|y)\w)"), lambda _: "uno"),
+        ]
+    if locale.voice == "es":
+        agreements.append(Rewrite(thousands, lambda found: counted(locale, int(found[0].replace(".", "")), False)))
+    return tuple(agreements)
 
 
 def _any(words: Iterable[str]) -> str:
@@ -82,11 +141,12 @@ def _addresses(locale: Locale) -> tuple[Rewrite, ...]:
 
 
 def _abbreviations(locale: Locale) -> tuple[Rewrite, Rewrite]:
-    words = _any(locale.abbreviations).replace(r"\ ", r"[\ \u00a0\u202f]?")
+    words = _any({*locale.abbreviations, *filter(None, map(_capitalised, locale.abbreviations))})
+    words = words.replace(r"\ ", r"[\ \u00a0\u202f]?")
     counted = _any(locale.counted) or "(?!)"
     return (
         Rewrite(
-            re.compile(rf"(?<![\w.])(?:{words})(?:(?<=/)|(?!\w))"),
+            re.compile(rf"(?<![\w.])(?:{words})(?:(?<=/)|(?<=[°º])(?=\d)|(?!\w))"),
             lambda found: _in_full(found, locale),
         ),
         Rewrite(
@@ -100,19 +160,38 @@ def _abbreviations(locale: Locale) -> tuple[Rewrite, Rewrite]:
 def _in_full(found: re.Match[str], locale: Locale) -> str:
     """What the abbreviation stands for; D. and M. are one only where a name follows, and not behind `vitamin`."""
     written = found[0]
+    if written in ("min.", "Min.") and found.string[: found.start()].rstrip()[-1:].isdigit():
+        stop = "." if _SENTENCE_AHEAD.match(found.string, found.end()) else ""
+        return f"{locale.units['min']}{stop}"
     if written in _BEFORE_NAMES and not _NAME_AHEAD.match(found.string, found.end()):
         return written
     if len(written) == 2 and written[0].isupper() and written[1] == ".":
         behind = found.string[max(0, found.start() - 12) : found.start()]
         if not (_NAME_AHEAD.match(found.string, found.end()) and _NAME_BEHIND.search(behind)):
             return written
-    return locale.abbreviations.get(written) or locale.abbreviations[_spaced(written, locale)]
+    said = locale.abbreviations.get(written) or locale.abbreviations[_spaced(written, locale)]
+    if written[-1] in "°º" and found.string[found.end() : found.end() + 1].isdigit():
+        return f"{said} "
+    ends = _spaced(written, locale) in _OFTEN_LAST and _SENTENCE_AHEAD.match(found.string, found.end())
+    return f"{said}." if ends else said
+
+
+def _capitalised(abbreviation: str) -> str:
+    """Pág. for pág.; but Max. is a man."""
+    apart = (
+        len(abbreviation) < 3
+        or not abbreviation[0].islower()
+        or not abbreviation[1].isalpha()
+        or abbreviation in ("max.", "min.", "ing.", "svp")
+    )
+    return "" if apart else abbreviation[0].upper() + abbreviation[1:]
 
 
 def _spaced(written: str, locale: Locale) -> str:
     """The abbreviation as it is listed, whatever its spaces are here."""
-    bare = re.sub(r"\s", "", written)
-    return next(each for each in locale.abbreviations if re.sub(r"\s", "", each) == bare)
+    bare = re.sub(r"\s", "", written).lower()
+    listed = sorted(locale.abbreviations, key=lambda each: each[0] != written[0])
+    return next(each for each in listed if re.sub(r"\s", "", each).lower() == bare)
 
 
 def _dates(locale: Locale) -> tuple[Rewrite, ...]:
@@ -134,8 +213,21 @@ def _dates(locale: Locale) -> tuple[Rewrite, ...]:
             re.compile(rf"{BEGIN}(\d{{4}})-(\d\d)-(\d\d){END}"), lambda f: _date(locale, _Date(f[3], f[2], f[1]), f[0])
         ),
         Rewrite(
+            re.compile(rf"{BEGIN}(\d{{1,2}})/(\d{{1,2}})/(\d\d){END}"),
+            lambda f: _date(locale, _Date(f[1], f[2], f"{'20' if f[3] < '50' else '19'}{f[3]}"), f[0]),
+        ),
+        Rewrite(
             re.compile(rf"{BEGIN}(\d{{1,2}})/(0\d|1[0-2])(?=\s[^\d\s]|\W?\s?$){END}"),
-            lambda f: _date(locale, _Date(f[1], f[2]), f[0]),
+            lambda f: _date(locale, _Date(f[1], f[2]), f[0]) if f[2] < "10" or int(f[1]) > 12 else f[0],
+        ),
+        Rewrite(
+            re.compile(rf"\b(?i:{locale.before_date})\s(?P<date>(\d{{1,2}})/(\d{{1,2}})){END}"),
+            lambda f: _date(locale, _Date(f[2], f[3]), f["date"]),
+            "date",
+        ),
+        Rewrite(
+            re.compile(rf"{BEGIN}1(?=\s(?:de\s)?(?:{'|'.join(months)})\b)"),
+            lambda _: locale.first,
         ),
         Rewrite(re.compile(named), name, "written"),
     )
@@ -152,28 +244,50 @@ def _date(locale: Locale, date: _Date, written: str) -> str:
 def _times(locale: Locale) -> tuple[Rewrite, ...]:
     ends = rf"(?:\s?(?:{locale.clock_ends})(?!\w)\.?)?"
     hour = re.compile(rf"{BEGIN}([01]?\d|2[0-4])\s?h(?![\w/]|\s?\d)")
-    dotted = re.compile(r"\b(?:ore|alle|dalle)\s(?P<time>([01]?\d|2[0-3])\.([0-5]\d))(?![\d.])")
+    lasting = re.compile(rf"{BEGIN}(\d{{1,2}})\s?h\s?(?=\d{{1,2}}\s?min\b)")
+    dotted = re.compile(rf"\b{locale.before_time}\s(?P<time>([01]?\d|2[0-3])\.([0-5]\d))(?!\d|\.\d|\s?%)")
+    one = r"([01]?\d|2[0-4])(?:[:h]([0-5]\d)|\s?h)"
+    between = re.compile(rf"{BEGIN}{one}\s?[-–—]\s?{one}(?:(?={ends}){ends})(?![\w/:]|[.,-]\d)")
     return (
+        Rewrite(lasting, lambda f: f"{_hours(locale, f[1])} "),
+        Rewrite(between, lambda f: f"{_time(locale, f[1], f[2])} {locale.to} {_time(locale, f[3], f[4])}"),
         Rewrite(
             re.compile(rf"{BEGIN}([01]?\d|2[0-3])(?:[:h]|\sh\s)([0-5]\d)(?:(?={ends}){ends})(?![\w/:]|[.,-]\d)"),
             lambda f: _time(locale, f[1], f[2]),
         ),
-        Rewrite(hour, lambda f: locale.hours.format(hour=int(f[1]))),
-        *((Rewrite(dotted, lambda f: _time(locale, f[2], f[3]), "time"),) if locale.voice == "it" else ()),
+        Rewrite(hour, lambda f: _hours(locale, f[1])),
+        Rewrite(dotted, lambda f: _time(locale, f[2], f[3]), "time"),
+        *((Rewrite(_AT_ONE, lambda _: "una", "hour"),) if locale.voice == "es" else ()),
     )
 
 
-def _time(locale: Locale, hour: str, minute: str) -> str:
-    if not int(minute):
-        return locale.hour.format(hour=int(hour))
-    return locale.time.format(hour=int(hour), minute=int(minute))
+def _time(locale: Locale, hour: str, minute: str | None) -> str:
+    """An hour is feminine in all these languages: la una y media, duas horas, une heure."""
+    if minute is None:
+        return _hours(locale, hour)
+    form = locale.time if int(minute) else locale.hour
+    return _of_hour(locale, form, hour, minute)
+
+
+def _hours(locale: Locale, hour: str) -> str:
+    return _of_hour(locale, locale.hours, hour)
+
+
+def _of_hour(locale: Locale, form: str, hour: str, minute: str = "0") -> str:
+    said = form.format(hour=counted(locale, int(hour), True), minute=int(minute))
+    return singular(locale, said) if int(hour) == 1 else said
 
 
 def _money(locale: Locale) -> tuple[Rewrite, ...]:
     signs, millions = _any(locale.currencies), _any(locale.millions)
     many = rf"(?:\s?(?P<millions>{millions})(?!\w)(?:\s(?:de|di|d['’])(?=\s?(?:{signs})))?)?"
-    say = lambda found: _amount(locale, found["number"], found["sign"], found["millions"])  # noqa: E731
+
+    def say(found: re.Match[str]) -> str:
+        return _amount(locale, found["number"], found["sign"], found["millions"])
+
+    between = rf"(?<!\w)(?P<sign>{signs})\s?(?P<first>{_NUMBER})\s?[-–—]\s?(?:{signs})?\s?(?P<number>{_NUMBER}){many}"
     return (
+        Rewrite(re.compile(between), lambda found: f"{found['first']} {locale.to} {say(found)}"),
         Rewrite(re.compile(rf"(?<!\w)(?P<sign>{signs})\s?(?P<number>{_NUMBER}){many}"), say),
         Rewrite(re.compile(rf"(?P<number>{_NUMBER}){many}\s?(?P<sign>{signs})(?!\w)"), say),
         Rewrite(
@@ -209,4 +323,5 @@ def _millions(locale: Locale, number: str, written: str, currency: str) -> str:
     if one in ("mil", "mila", *locale.currencies) or not of:
         of = ""
     joint = of if of.endswith("'") else f"{of} " if of else ""
-    return f"{number} {one if number == '1' else many} {joint}{currency}"
+    said = written if written in (one, many) else one if number == "1" else many
+    return f"{number} {said} {joint}{currency}"

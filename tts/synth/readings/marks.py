@@ -216,6 +216,8 @@ def _means_something(found: re.Match[str], passage: Passage) -> bool:
     beside = before[-1:].isdecimal(), after[:1].isdecimal()
     if found[0] == "//":
         return before[-1:] == ":"  # of an address
+    if found[0] in "~～" and passage.language == "j":
+        return True  # 月～金
     return found[0] in "$~" and any(beside) or found[0] in "<>*" and all(beside)
 
 
