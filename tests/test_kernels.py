@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tts.synth.kernels.crew import Cancelled, Crew
+from tts.synth.kernels.dense import counted
 from tts.synth.kernels.emit import Shape
 from tts.synth.kernels.library import SCHEMES, Library
 from tts.synth.kernels.lstm import interleaved
@@ -80,7 +81,7 @@ def test_convolution_is_norm_activation_filter_and_sum(
     alpha = np.exp(normal(inputs) / 3)
     norm = Norm(normal(inputs), normal(inputs), (alpha / np.pi).astype(np.float32), (1 / alpha).astype(np.float32))
     x, before = normal(length, inputs) + 1, normal(length, outputs)
-    layer = Convolution(Convolution.weights(weight, activation, library.shape), bias, taps, activation)
+    layer = Convolution(*Convolution.weights(weight, activation, library.shape), bias, taps, activation)
     y = spared(np.zeros((length, outputs), np.float32))
 
     crew = Crew(2)
@@ -95,13 +96,38 @@ def test_convolution_is_norm_activation_filter_and_sum(
     np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-3, atol=1e-3)
 
 
+ROUNDED = 4e-4
+"""What weights and rows like these lose where weights are kept in 16 bits, for one product."""
+
+
+def eight_bits(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weights [..., out] as the published ones are: whole numbers of a step for each channel out."""
+    step = np.abs(weight).max(axis=tuple(range(weight.ndim - 1))) / np.float32(127)
+    return (np.rint(weight / step) * step).astype(np.float32)
+
+
+@pytest.mark.parametrize("points", [None, SCHEMES["leaky", 3].taps])
+def test_weights_of_eight_bits_are_kept_as_they_are(points: NDArray[np.float64] | None) -> None:
+    weight = eight_bits(normal(1 if points is None else 3, 40, 32))
+    whole, steps = counted(weight, points)
+    expected = weight if points is None else np.einsum("pk,kio->pio", points, weight.astype(np.float64))
+    assert whole.dtype == np.int16
+    np.testing.assert_allclose(whole * steps[:, None], expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+
+
+def test_other_weights_lose_next_to_nothing() -> None:
+    weight = normal(3, 40, 32)
+    whole, steps = counted(weight)
+    np.testing.assert_allclose(whole * steps[:, None], weight, atol=2**-15 * np.abs(weight).max())
+
+
 @pytest.mark.parametrize(("rows", "inputs", "outputs"), [(1, 5, 3), (50, 22, 22), (131, 64, 100)])
 def test_dense_is_a_product_with_a_bias(library: Library, rows: int, inputs: int, outputs: int) -> None:
     weight, bias, x = normal(inputs, outputs), normal(outputs), normal(rows, inputs)
     layer = Dense(*Dense.weights(weight, bias, library.shape))
     y = np.zeros((rows + SPARE_ROWS, len(layer.bias)), np.float32)
     layer(library, Crew(1), spared(x), y, rows)
-    np.testing.assert_allclose(y[:rows, :outputs], x @ weight + bias, atol=1e-4)
+    np.testing.assert_allclose(y[:rows, :outputs], x @ weight + bias, atol=ROUNDED * np.sqrt(inputs))
 
 
 def test_dense_takes_leaky_rows(library: Library) -> None:
@@ -109,7 +135,7 @@ def test_dense_takes_leaky_rows(library: Library) -> None:
     layer = Dense(*Dense.weights(weight, np.zeros(16, np.float32), library.shape))
     y = np.zeros((30 + SPARE_ROWS, len(layer.bias)), np.float32)
     layer(library, Crew(1), spared(x), y, 30, slope=0.1)
-    np.testing.assert_allclose(y[:30, :16], np.maximum(x, 0.1 * x) @ weight, atol=1e-4)
+    np.testing.assert_allclose(y[:30, :16], np.maximum(x, 0.1 * x) @ weight, atol=ROUNDED * np.sqrt(20))
 
 
 @pytest.mark.parametrize("length", [3, 1100])
@@ -146,7 +172,7 @@ def test_dense_reads_overlapping_windows(library: Library) -> None:
     y = np.zeros((19 + SPARE_ROWS, len(layer.bias)), np.float32)
     layer(library, Crew(1), signal, y, 19, pitch=8)
     windows = np.stack([signal[2 * i : 2 * i + 3].reshape(-1) for i in range(19)])
-    np.testing.assert_allclose(y[:19, :16], windows @ weight, atol=1e-4)
+    np.testing.assert_allclose(y[:19, :16], windows @ weight, atol=ROUNDED * np.sqrt(12))
 
 
 @pytest.mark.parametrize("repeats", [None, [3, 1, 2, 1, 1]])
@@ -162,7 +188,7 @@ def test_lstm_runs_both_ways(library: Library, repeats: list[int] | None) -> Non
     for way, order in ((0, steps), (1, steps[::-1])):
         expected = np.array(stepped(order, weight[way], bias[way], state[way]))
         one_way = got[:, units * way : units * (way + 1)]
-        np.testing.assert_allclose(one_way if way == 0 else one_way[::-1], expected, atol=1e-5)
+        np.testing.assert_allclose(one_way if way == 0 else one_way[::-1], expected, atol=ROUNDED)
 
 
 def stepped(

@@ -46,8 +46,8 @@ def windowed(parameters: Weights, name: str) -> tuple[Array, Array]:
 def prepare_dense(name: str, weight: Array, bias: Array, shape: Shape, parts: int) -> Prepared:
     if shape.tiles:
         return _prepared_tiles(name, weight[None], bias, parts)
-    panels, wide = Dense.weights(weight, bias, shape)
-    return {f"{name}.panels": panels, f"{name}.bias": wide}
+    panels, steps, wide = Dense.weights(weight, bias, shape)
+    return {f"{name}.panels": panels, f"{name}.steps": steps, f"{name}.bias": wide}
 
 
 def _prepared_tiles(name: str, weight: Array, bias: Array, parts: int) -> Prepared:
@@ -64,7 +64,8 @@ def _prepared_tiles(name: str, weight: Array, bias: Array, parts: int) -> Prepar
 def prepare_filter(name: str, weight: Array, bias: Array, activation: str, shape: Shape, parts: int) -> Prepared:
     if shape.tiles:
         return _prepared_tiles(name, weight.transpose(2, 1, 0), bias, parts)
-    return {f"{name}.points": Convolution.weights(weight, activation, shape), f"{name}.bias": bias}
+    points, steps = Convolution.weights(weight, activation, shape)
+    return {f"{name}.points": points, f"{name}.steps": steps, f"{name}.bias": bias}
 
 
 def prepare_styles(parameters: Weights, name: str, norms: Iterable[str]) -> Prepared:
@@ -160,7 +161,8 @@ class Blocks:
         if self.library.shape.tiles:
             tiled = TiledConvolution(self._tiled(name), activation)
             return tiled(self.library, self.crew, x, given, y, dilation, residual)
-        layer = Convolution(self.weights[f"{name}.points"], self.weights[f"{name}.bias"], taps, activation)
+        points, steps, bias = (self.weights[f"{name}.{what}"] for what in ("points", "steps", "bias"))
+        layer = Convolution(points, steps, bias, taps, activation)
         return layer(self.library, self.crew, x, given, y, dilation, residual)
 
     def dense(self, name: str, x: Signal, y: Signal, rows: int, pitch: int | None = None, slope: float = 1.0) -> None:
@@ -170,7 +172,7 @@ class Blocks:
     def matrix(self, name: str) -> Matrix:
         if self.library.shape.tiles:
             return TiledDense(self._tiled(name))
-        return Dense(self.weights[f"{name}.panels"], self.weights[f"{name}.bias"])
+        return Dense(*(self.weights[f"{name}.{what}"] for what in ("panels", "steps", "bias")))
 
     def _tiled(self, name: str) -> Tiled:
         tiles, steps, bias, parts = (self.weights[f"{name}.{what}"] for what in ("tiles", "steps", "bias", "parts"))

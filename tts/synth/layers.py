@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tts.synth.kernels.convolution import Kernel, transformed_weights
 from tts.synth.kernels.crew import Crew, Scratch
-from tts.synth.kernels.dense import panelled
-from tts.synth.kernels.emit import FLOAT, HALF, Shape
+from tts.synth.kernels.dense import counted, panelled
+from tts.synth.kernels.emit import FLOAT, HALF, WHOLE, Shape
 from tts.synth.kernels.library import SCHEMES, Library
 from tts.synth.kernels.norm import measure_name
 
@@ -120,17 +120,20 @@ def address(array: NDArray[Any]) -> int:
 
 @dataclass(frozen=True)
 class Convolution:
-    """A filter at the points of its scheme [panels, points, in, panel], with its bias [out]."""
+    """A filter at the points of its scheme [panels, points, in, panel], counted in steps [panels, points, panel], with
+    its bias [out]."""
 
-    points: Array
+    points: Signal
+    steps: Array
     bias: Array
     taps: int
     activation: str
 
     @staticmethod
-    def weights(weight: Array, activation: str, shape: Shape) -> Array:
-        """What `points` is for a filter [out, in, taps]."""
-        return transformed_weights(weight, SCHEMES[activation, weight.shape[2]], shape)
+    def weights(weight: Array, activation: str, shape: Shape) -> tuple[Signal, Array]:
+        """`points` and `steps` for a filter [out, in, taps]."""
+        kernel = Kernel(SCHEMES[activation, weight.shape[2]], weight.shape[2], activation, False)
+        return transformed_weights(weight, kernel.scheme, kernel.weights is WHOLE, shape)
 
     def __call__(
         self,
@@ -148,7 +151,7 @@ class Convolution:
         scale, shift, turns, inverse = Norm.of(norm, library, x)
         before = y if residual is None else residual
         addresses = [address(a) for a in (x.data, y, before, scale, shift, turns, inverse)]
-        weights = [address(self.points), address(self.bias)]
+        weights = [address(self.points), address(self.steps), address(self.bias)]
         wide = inputs * outputs > CACHE
         fitting = WIDE_TILES if wide else CACHE // (kernel.scheme.points * inputs)
         blocks = list(_blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.shape.rows, crew.threads))
@@ -227,16 +230,19 @@ class Matrix(Protocol):
 
 @dataclass(frozen=True)
 class Dense:
-    """Weights [panels, in, panel] and bias [out, filled to whole panels]."""
+    """Weights [panels, in, panel] in whole numbers of steps [out], and bias [out], both filled to whole panels."""
 
-    panels: Array
+    panels: NDArray[Any]
+    steps: Array
     bias: Array
 
     @staticmethod
-    def weights(weight: Array, bias: Array, shape: Shape) -> tuple[Array, Array]:
-        """`panels` and `bias` for a matrix [in, out]."""
-        panels = panelled(weight, shape)
-        return panels, np.pad(bias, (0, panels.shape[0] * shape.panel - len(bias))).astype(np.float32)
+    def weights(weight: Array, bias: Array, shape: Shape) -> tuple[NDArray[Any], Array, Array]:
+        """`panels`, `steps` and `bias` for a matrix [in, out]."""
+        whole, steps = counted(weight[None])
+        panels = panelled(whole[0], shape)
+        missing = panels.shape[0] * shape.panel - len(bias)
+        return panels, np.pad(steps[0], (0, missing)), np.pad(bias, (0, missing)).astype(np.float32)
 
     @property
     def outputs(self) -> int:
@@ -258,7 +264,7 @@ class Dense:
         inputs, panel = self.panels.shape[1:]
         x_pitch = x.shape[1] if pitch is None else pitch
         y_pitch = y.shape[1]
-        source, target, weights, bias = (address(a) for a in (x, y, self.panels, self.bias))
+        source, target, weights, steps, bias = (address(a) for a in (x, y, self.panels, self.steps, self.bias))
         function = library["dense"]
         step = -(-DENSE_ROWS // library.shape.rows) * library.shape.rows
         share = share_of(len(self.panels), -(-rows // step), crew.threads)
@@ -269,7 +275,7 @@ class Dense:
             outputs = min(share, len(self.panels) - panels) * panel
             function(
                 source + 4 * first * x_pitch, target + 4 * (first * y_pitch + start),
-                weights + 4 * start * inputs, bias + 4 * start,
+                weights + 2 * start * inputs, steps + 4 * start, bias + 4 * start,
                 min(step, rows - first), inputs, outputs, x_pitch, y_pitch,
             )  # fmt: skip
 

@@ -68,7 +68,7 @@ def layer_of(library: Library) -> Callable[[], object]:
     signal = rng.normal(size=(ROWS + SPARE_ROWS, CHANNELS)).astype(np.float32)
     weight = rng.normal(size=(CHANNELS, CHANNELS, TAPS)).astype(np.float32)
     ones, crew = np.ones(CHANNELS, np.float32), Crew(1)
-    layer = Convolution(Convolution.weights(weight, "snake", library.shape), ones, TAPS, "snake")
+    layer = Convolution(*Convolution.weights(weight, "snake", library.shape), ones, TAPS, "snake")
     rows, y = measured(library, crew, signal, ROWS), np.zeros_like(signal)
     return partial(layer, library, crew, rows, Norm(ones, ones, ones, ones), y, DILATION)
 

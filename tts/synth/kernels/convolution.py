@@ -16,7 +16,8 @@ from functools import partial
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 
-from tts.synth.kernels.emit import FLOAT, Code, Shape
+from tts.synth.kernels.dense import counted
+from tts.synth.kernels.emit import FLOAT, WHOLE, Code, Shape
 from tts.synth.kernels.toom_cook import Matrix, Scheme
 
 # sin²(πr) for |r| <= 1/2 as r² * polynomial(r²), least squares at Chebyshev nodes: error below 5e-7.
@@ -33,6 +34,11 @@ class Kernel:
     taps: int
     activation: str
     residual: bool
+
+    @property
+    def weights(self) -> ir.Type:
+        """What its filters are kept in: the many points of the generator's need float32."""
+        return FLOAT if self.activation == "snake" else WHOLE
 
     @property
     def name(self) -> str:
@@ -136,20 +142,22 @@ def _plane(code: Code) -> ir.Value:
     return code.add(code.mul(code.slots, code.channels), LINE)
 
 
-def product(module: ir.Module, shape: Shape, micro: Code) -> Code:
+def product(module: ir.Module, shape: Shape, micro: Code, kind: ir.Type) -> Code:
     """M[point, tile, panel] = V[point, tile] @ U[point] for one panel of output channels.
 
     `shape.rows` tiles at a time keep their sums in registers through all input channels.
     """
-    code = Code(module, "product", "*v *u *m points slots channels", shape.width)
+    name = "product_whole" if kind is WHOLE else "product_float"
+    code = Code(module, name, "*v *u *steps *m points slots channels", shape.width)
     with code.loop(code.points) as point:
-        weights = code.at(code.u, code.mul(point, code.channels, shape.panel))
+        weights = code.at(code.u, code.mul(point, code.channels, shape.panel), kind)
         tiles = code.at(code.v, code.mul(point, _plane(code)))
         sums = code.at(code.m, code.mul(point, code.slots, shape.panel))
+        steps = code.at(code.steps, code.mul(point, shape.panel))
         with code.loop(code.slots, shape.rows) as slot:
             left = code.at(tiles, code.mul(slot, code.channels))
             out = code.at(sums, code.mul(slot, shape.panel))
-            code.call(micro, left, weights, out, code.channels, code.channels, shape.panel)
+            code.call(micro, left, weights, steps, steps, out, code.channels, code.channels, shape.panel)
     code.done()
     return code
 
@@ -205,10 +213,10 @@ def convolution(
 ) -> Code:
     """All four steps over one block of `groups` x dilation tiles, whose first output row is `first`.
 
-    `rows`, `v` and `m` are scratch; `u` is [panels, points, channels in, panel].
+    `rows`, `v` and `m` are scratch; `u` is [panels, points, channels in, panel], in `steps` if it is whole numbers.
     """
     names = (
-        "*x *y *before *scale *shift *alpha *inverse *u *bias *sums *squares *rows *v *m "
+        "*x *y *before *scale *shift *alpha *inverse *u *steps *bias *sums *squares *rows *v *m "
         "first groups dilation slots length inputs outputs pitch"
     )
     scheme = kernel.scheme
@@ -223,8 +231,9 @@ def convolution(
     )  # fmt: skip
     code.call(transform, code.rows, code.v, code.groups, code.dilation, code.inputs, code.slots)
     with code.loop(code.outputs, shape.panel) as channel:
-        weights = code.at(code.u, code.mul(channel, scheme.points, code.inputs))
-        code.call(product, code.v, weights, code.m, scheme.points, code.slots, code.inputs)
+        weights = code.at(code.u, code.mul(channel, scheme.points, code.inputs), kernel.weights)
+        steps = code.at(code.steps, code.mul(channel, scheme.points))
+        code.call(product, code.v, weights, steps, code.m, scheme.points, code.slots, code.inputs)
         here = [code.at(pointer, channel) for pointer in (code.y, code.before, code.bias, code.sums, code.squares)]
         code.call(
             untransformed, code.m, *here, code.first, code.groups, code.dilation, code.slots,
@@ -234,9 +243,14 @@ def convolution(
     return code
 
 
-def transformed_weights(weight: np.ndarray, scheme: Scheme, shape: Shape) -> np.ndarray:
-    """A filter [out, in, taps] at the scheme's points: float32 [panels, points, in, panel]."""
+def transformed_weights(weight: np.ndarray, scheme: Scheme, whole: bool, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+    """A filter [out, in, taps] at the scheme's points [panels, points, in, panel], and their steps: one less axis."""
     outputs, inputs, _ = weight.shape
-    points = np.einsum("pk,oik->pio", scheme.taps, weight.astype(np.float64))
+    if whole:
+        points, steps = counted(weight.transpose(2, 1, 0), scheme.taps)
+    else:
+        points = np.einsum("pk,oik->pio", scheme.taps, weight.astype(np.float64)).astype(np.float32)
+        steps = np.ones((scheme.points, outputs), np.float32)
     panels = points.reshape(scheme.points, inputs, outputs // shape.panel, shape.panel)
-    return np.ascontiguousarray(panels.transpose(2, 0, 1, 3), np.float32)
+    steps = steps.reshape(scheme.points, -1, shape.panel).transpose(1, 0, 2)
+    return np.ascontiguousarray(panels.transpose(2, 0, 1, 3)), np.ascontiguousarray(steps)

@@ -16,11 +16,12 @@ class _BFloat(ir.Type):  # type: ignore[misc]
 
 FLOAT = ir.FloatType()
 HALF = _BFloat()
+WHOLE = ir.IntType(16)
 DOUBLE = ir.DoubleType()
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 VOID = ir.VoidType()
-SIZES = {FLOAT: 4, HALF: 2}  # bytes
+SIZES = {FLOAT: 4, HALF: 2, WHOLE: 2}  # bytes
 
 
 def _kind(name: str) -> ir.Type:
@@ -123,8 +124,10 @@ class Code:
         return self.builder.shuffle_vector(lane, lane, mask)
 
     def load(self, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> ir.Value:
-        """A vector of floats, or of halves as floats."""
+        """A vector of floats, or of halves or whole numbers as floats."""
         value = self.builder.load(self.at(base, offset, kind), align=SIZES[kind], typ=ir.VectorType(kind, self.width))
+        if kind is WHOLE:
+            return self.builder.sitofp(value, self.vector)
         return self.builder.fpext(value, self.vector) if kind is HALF else value
 
     def scalar(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:

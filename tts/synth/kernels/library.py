@@ -21,7 +21,7 @@ from tts.synth.kernels.convolution import (
     transform,
 )
 from tts.synth.kernels.dense import dense, micro
-from tts.synth.kernels.emit import FLOAT, HALF, POINTER, Shape
+from tts.synth.kernels.emit import FLOAT, HALF, POINTER, WHOLE, Shape
 from tts.synth.kernels.lstm import gelu, lstm
 from tts.synth.kernels.norm import affine, layer_norm, measure
 from tts.synth.kernels.permission import may_use_tiles
@@ -138,12 +138,12 @@ def _module(shape: Shape) -> ir.Module:
 
 
 def _vector_kernels(module: ir.Module, shape: Shape) -> None:
-    """Convolutions and matrices in vector registers, in float32."""
-    products = product(module, shape, micro(module, shape))
+    """Convolutions and matrices in vector registers, in float32; most weights are kept as whole numbers."""
+    products = {kind: product(module, shape, micro(module, shape, kind), kind) for kind in (FLOAT, WHOLE)}
     activations = {kind: activate(module, kind, shape.width) for kind in ACTIVATIONS}
     different = {scheme.points: scheme for scheme in SCHEMES.values()}
     transforms = {points: transform(module, scheme, shape.width) for points, scheme in different.items()}
     for kernel in KERNELS:
         activated, transformed = activations[kernel.activation], transforms[kernel.scheme.points]
-        convolution(module, kernel, shape, products, activated, transformed)
+        convolution(module, kernel, shape, products[kernel.weights], activated, transformed)
     dense(module, shape)

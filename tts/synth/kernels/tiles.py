@@ -153,22 +153,21 @@ def in_steps(weight: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
 
     bf16 holds whole numbers up to 256 exactly. Another filter comes back as it is, in steps of 1.
     """
-    steps = np.array([_step(weight[:, :, channel]) for channel in range(weight.shape[2])], np.float32)
+    steps = _steps(np.sort(weight.reshape(-1, weight.shape[2]), axis=0))
     if not steps.all():
         return weight, np.ones_like(steps)
     return np.rint(weight / steps), steps
 
 
-def _step(values: NDArray[np.float32]) -> float:
-    """The step that all values are whole numbers of, at most 256 of them; 0 where there is none."""
-    levels = np.unique(values)
-    apart = np.diff(levels)
-    step = float(np.min(apart, where=apart > np.abs(levels).max() * MARGIN, initial=np.inf))
-    if not np.isfinite(step):
-        return 1.0 if not levels.any() else 0.0
-    whole = np.rint(levels / step)
-    fits = np.abs(whole).max() <= 256 and np.allclose(whole * step, levels, rtol=MARGIN, atol=step * 1e-3)
-    return step if fits else 0.0
+def _steps(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The steps [out] that all sorted values [count, out] are whole numbers of, at most 256; 0 where there is none."""
+    apart, largest = np.diff(levels, axis=0), np.abs(levels).max(axis=0)
+    steps = np.min(apart, axis=0, where=apart > largest * MARGIN, initial=np.inf)
+    known = np.where(np.isfinite(steps), steps, 1).astype(np.float32)
+    whole = np.rint(levels / known)
+    near = np.abs(whole * known - levels) <= MARGIN * np.abs(levels) + 1e-3 * known
+    fits = (np.abs(whole).max(axis=0) <= 256) & near.all(axis=0) & (np.isfinite(steps) | (largest == 0))
+    return np.where(fits, known, 0).astype(np.float32)
 
 
 def tiled_weights(weight: NDArray[np.float32], parts: int) -> NDArray[np.uint16]:

@@ -50,7 +50,8 @@ _SAID = {
 }  # fmt: skip
 
 
-_SPELLED = {name: ".".join(name) for name in "US IT LED UPS EST IST COPD AWD LAPD ETH OP HMS".split()}
+_LETTERS = "US IT LED UPS EST IST COPD AWD LAPD ETH OP HMS"
+_SPELLED = {name: ".".join(name) for name in _LETTERS.split()}
 """Acronyms by their letters, some of which the tables know as words."""
 _SOUNDED = {"JSON": "Jason", "IKEA": "Ikea", "NOAA": "Noah", "CUDA": "Cuda"}
 """Acronyms that are said as words, by the spelling of one that sounds so."""

@@ -186,8 +186,10 @@ class Mandarin:
 
 
 _ENDED = re.compile(f"(?:(?P<long>[米里尺年天])长|(?P<row>[{_NAMED}十每几两])行)$")
-_WHO_MUST = frozenset("我 你 他 她 它 您 我们 你们 他们 她们 咱们 大家 就 也 还 都 总 可 非 又 先 这 那 谁".split())
-_LONG_BEHIND = frozenset("很 太 这么 那么 多 更 最 非常 特别 不 好 挺 够 比较 越来越 有点 身 全 细".split())
+_PERSONS = "我 你 他 她 它 您 我们 你们 他们 她们 咱们 大家 就 也 还 都 总 可 非 又 先 这 那 谁"
+_WHO_MUST = frozenset(_PERSONS.split())
+_DEGREES = "很 太 这么 那么 多 更 最 非常 特别 不 好 挺 够 比较 越来越 有点 身 全 细"
+_LONG_BEHIND = frozenset(_DEGREES.split())
 _LENGTH = re.compile("(?:米|公里|厘米|公分|里|尺|年|天|小时)$")
 _MANY = re.compile(f"[{_NAMED}十百两几这那每哪]$")
 _NUMERAL = re.compile(f"[{_NAMED}十百两负约]")

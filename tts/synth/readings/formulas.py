@@ -36,13 +36,11 @@ _COMMANDS = table(r"""
     dots and so on
     circ degrees
 """)
-_COMMANDS |= {
-    name: name.lower()
-    for name in """
+_NAMED = """
     alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega Gamma Delta
     Theta Lambda Pi Sigma Phi Psi Omega sin cos tan log ln lim max min exp
-    """.split()
-}
+"""
+_COMMANDS |= {name: name.lower() for name in _NAMED.split()}
 _SILENT = "left right text mathrm mathbf mathit mathbb mathcal operatorname displaystyle quad qquad boxed begin end"
 _FRACTION = re.compile(r"\\[dtc]?frac\{[^{}\n]{1,80}(?:\{[^{}\n]{0,80}\}[^{}\n]{0,80}){0,3}$")
 _OPENED = re.compile(r"(?<![\w$\\])\$(?=[^\s$\d])(?:[^$\n]|\\\$){0,200}$")

@@ -149,9 +149,9 @@ def _per(written: str | None) -> str:
 def _signed(found: re.Match[str], passage: Passage) -> Said:
     """A sum; in `$1.2 to $1.5 billion` the second one has the currency of both."""
     groups = found.groupdict()
-    if not (groups.get("short") or groups.get("long") or groups.get("to") or groups.get("per")):
-        if _SHARED_AHEAD.match(passage.text, found.end()):
-            return amount(found["number"], passage.british)
+    whole = groups.get("short") or groups.get("long") or groups.get("to") or groups.get("per")
+    if not whole and _SHARED_AHEAD.match(passage.text, found.end()):
+        return amount(found["number"], passage.british)
     return _say(found, passage, _SIGNS[found["sign"]])
 
 
