@@ -48,7 +48,7 @@ def _words(listed: str) -> frozenset[str]:
 # Abbreviations are listed in small letters, without their last full stop.
 _TITLES = _words("""
     rt mr mrs ms mx dr drs prof messrs mme mlle sr sra srta dra profa dña sig sigg dott avv exmo exma ilmo
-    ilma egr spett.le gent.ma gent.mo gent.le gral lic arq mgr v.le p.zza dott.ssa prof.ssa sig.ra dr.ssa sres ctra pr
+    ilma egr spett.le gent.ma gent.mo gent.le gral lic arq mgr v.le p.zza dott.ssa prof.ssa sig.ra dr.ssa sres ctra
     डॉ डा श्री प्रो पं कु सु मो नं
 """)
 # Titles that are words too ("one more rep."): only with a capital.
@@ -272,6 +272,8 @@ def _is_whole(before: str, token: str) -> bool:
     """What looks like an initial or a saint, but is Group D or 5th St."""
     ahead = _last_token(before[: -len(token)])
     if token == "St":
+        if re.search(r"\b(?:the|a|an|this|his|her|its|our|their|my|your|every|each) \S+ St$", before, re.IGNORECASE):
+            return False  # his 20th St. Patrick's Day
         return re.fullmatch(r"\d+(?:st|nd|rd|th)", ahead) is not None
     return len(token) == 1 and token.isupper() and ahead.lower() in _LETTERED
 

@@ -55,6 +55,12 @@ _SPELLED = {name: ".".join(name) for name in _LETTERS.split()}
 """Acronyms by their letters, some of which the tables know as words."""
 _SOUNDED = {"JSON": "Jason", "IKEA": "Ikea", "NOAA": "Noah", "CUDA": "Cuda"}
 """Acronyms that are said as words, by the spelling of one that sounds so."""
+_THINGS = """
+    shaped shape test tests testing tail tails clamp clamps class curve curves series section ball boy boys girl girls
+    day days dopa lysine lactate leucine lactic bar beam box bolt bit base cell cells channel code complex
+"""
+_NAMED_BY_LETTER = frozenset(_THINGS.split())
+"""Words before which a letter with a hyphen is a letter: an S-shaped curve is no stutter."""
 _FEW = 8  # tokens; a lone word has no more, its marks included
 
 
@@ -117,9 +123,18 @@ class English:
         if token.text in ("A", "a") and _is_letter(tokens, at):
             tag = "NN"
         written = token.text
+        if written in ("IT", "LED") and self._is_shouted(tokens, at):
+            written = ""
         if written in _SPELLED or (written == "WHO" and at and tokens[at - 1].text.lower() == "the"):
             return self._word(_SPELLED.get(written, "W.H.O"), "NNP", context.future_vowel, context.future_to)
         return self._word(self._lookup(tokens, at, tag), tag, context.future_vowel, context.future_to)
+
+    def _is_shouted(self, tokens: Sequence[_Token], at: int) -> bool:
+        """GOT IT: beside another ordinary word in capitals."""
+        beside = [tokens[near].text for near in (at - 1, at + 1) if 0 <= near < len(tokens)]
+        return any(
+            len(w) > 1 and w.isupper() and w.lower() in self._lexicon.golds and w not in _SPELLED for w in beside
+        )
 
     @staticmethod
     def _lookup(tokens: Sequence[_Token], at: int, tag: str) -> str:
@@ -159,8 +174,9 @@ class English:
         """One word of a compound; of a stutter the sound that it begins with."""
         part = parts[at]
         following = parts[at + 1] if at + 1 < len(parts) else ""
-        if len(part) == 1 and part.lower() not in "aio" and following[:1].lower() == part.lower():
-            whole = next((word for word in parts[at + 1 :] if len(word) > 1), "")
+        stutters = len(part) == 1 and part.lower() not in "aio" and following[:1].lower() == part.lower()
+        if stutters and following.lower() not in _NAMED_BY_LETTER:
+            whole = next((word for word in parts[at + 1 : at + 5] if len(word) > 1), "")
             sound = self._word_once(whole, tag, None, False).lstrip("ˈˌ")[:1] if whole else ""
             return f"{sound}ə" if sound in CONSONANTS and sound else self._word_once(part, "NN", None, False)
         if part.lower() == "re" and following:
@@ -302,7 +318,8 @@ def _is_letter(tokens: Sequence[_Token], at: int) -> bool:
     """Whether "A" is the letter ("A.", "plan A is", "vitamin A.") and not the article of a heading."""
     if _stands_alone(tokens):
         return True
-    if tokens[at].text == "A" and (_is_capital(tokens, at + 1) or _is_capital(tokens, at - 1)):
+    named = at + 2 < len(tokens) and tokens[at + 2].text.islower() and tokens[at + 1].text not in ("M", "I")
+    if tokens[at].text == "A" and (_is_capital(tokens, at + 1) and not named or _is_capital(tokens, at - 1)):
         return True
     if tokens[at].text == "a" or not at or tokens[at - 1].kind == "mark":
         return False

@@ -48,6 +48,12 @@ _ACCUSTOMED = (
     r"\b(?:am|i'm|is|are|was|were|be|been|being|get|gets|got|gotten|getting|become|became|you're|we're|they're|he's|she's"
     r"|isn't|weren't|grew|grown|growing)(?: (?:not|so|quite|too|more|still|well|all|just|never|really|pretty)){0,2} $"
 )
+_UP_TO = (
+    "due|thanks|led|lead|leads|leading|rose|rise|risen|fell|fall|fallen|close|closer|next|compared|according|contributed?"
+    "|contributing|attributed|addition|response|up|down|back|grew|grown|climbed|surged|jumped|soared|dropped|sank|signed"
+    "|sold|played|talked|returned|respect"
+)
+"""What leads to record losses, and records nothing."""
 _CLUES = (
     _Clue("bow", "VB", r"\b(?:takes?|took|taken|taking) (?:a|another|one last|his|her|their|the|your) $"),
     _Clue("bow", "VB", after=r"(?:and stern\b|of (?:the|a|his|her|their|our|my) (?:ship|boat|vessel|yacht|canoe))"),
@@ -63,12 +69,19 @@ _CLUES = (
     _Clue(
         "content", "JJ", r"\b(?:feels?|felt|seem(?:s|ed)?|looked|am|is|are|was|were|be|quite) $", r"(?:with|to|\W|$)"
     ),
-    _Clue("bow", "VB", r"\b(?:deep|low|little|slight|small|polite|formal|stiff|quick|final|curt|mock|graceful) $"),
+    _Clue(
+        "bow",
+        "VB",
+        r"\b(?:deep|low|slight|polite|formal|stiff|curt|mock|graceful) $"
+        r"|\b(?:gave|give|gives|giving|made|makes?|with) (?:\w+ )?(?:a|another|one) (?:little|small|quick|final) $",
+        r"(?!tie|in (?:her|his|my|your|the) hair|window|and arrow|on )",
+    ),
     _Clue(
         "wound",
         "NN",
         r"\b(?:gunshot|stab|bullet|head|open|flesh|chest|knife|puncture|deep|exit|entry|fatal|old|fresh|leg|arm|shoulder"
         r"|inflicted|a|the|his|her|my|your|this|that) $",
+        r"(?!(?:through|along|around|down|its|up|me|us|him|them)\b)",
     ),
     _Clue(
         "read",
@@ -81,15 +94,24 @@ _CLUES = (
     _Clue(
         "read", "VB", r"\b(?:please|i'll|you'll|we'll|they'll|he'll|she'll|min|minutes?|must|should|can|could|will) $"
     ),
-    _Clue("read", "VB", r"\b(?:do|does|did|don't|didn't|can|will|could|would|should) (?:the )?\w+ $"),
+    _Clue(
+        "read",
+        "VB",
+        r"\b(?:do|does|did|don't|didn't|can|will|could|would|should) (?:the )?(?!(?:be|get|have|been) )\w+ $",
+    ),
     _Clue(
         "used",
         "JJ",
         _ACCUSTOMED,
-        r"to (?:it|this|that|these|those|the|an?|my|your|his|her|its|our|their|him|me|us"
-        r"|them|you|\w+ing)\b",
+        r"to (?:it|this(?! day\b)|that|these|those|the|an?|my|your|his|her|its|our|their|him|me|us"
+        r"|them|you|(?!(?:bring|string|spring|swing|sing|ring|wring|fling|sling|cling|ping)\b)\w+ing)\b",
     ),
-    _Clue("used", "VBD", r"^\W*$", r"to\b"),
+    _Clue(
+        "used",
+        "VBD",
+        r"^\W*$",
+        r"to (?:be|have|love|hate|think|live|work|go|see|play|say|know|it|this|that|the|\w+ing)\b",
+    ),
     _Clue("use", "NN", r"\b(?:didn't|did not|never) $", r"to\b"),
     _Clue(
         "live",
@@ -101,9 +123,10 @@ _CLUES = (
     _Clue(
         "live",
         "JJ",
-        r"\b(?:we're|it's|i'm|they're|is|are|was|were|going|go|goes|went|gone|broadcast|stream(?:ed|ing)?|performed"
+        r"\b(?:we're|it's|i'm|they're|is|are|was|were|going|goes|went|gone|broadcast|stream(?:ed|ing)?|performed"
         r"|performing|playing|recorded|watch|watched|watching|seen?|saw|aired|heard?)"
-        r"(?: (?:it|them|him|her|us|that|this|now))? $",
+        r"(?: (?:it|that|this|now))? $|\bgo $",
+        r"(?!(?:my|your|his|her|our|their|a|with|in|there|here|near|for|through|happily|longer|together|alone|abroad|to)\b)",
     ),
     _Clue(
         "lives",
@@ -111,16 +134,27 @@ _CLUES = (
         r"\b(?:all|black|our|their|your|my|these|those|many|other|human|whose|nine|two|three|save|saves|saved|saving"
         r"|everyday|daily|private|personal|past|innocent|lost|cost|claimed|of) $",
     ),
-    _Clue("close", "JJ", r"\b(?:it's|so|very|too|is|was|are|were|that|not) $", r"(?:enough|to|by)\b"),
+    _Clue(
+        "close",
+        "JJ",
+        r"\b(?:it's|so|very|too|is|was|are|were) $|\b(?:is|was|are|were) (?:that|not) $",
+        r"(?:enough|to|by)\b",
+    ),
+    _Clue("record", "NN", rf"\b(?:{_UP_TO}) to $", r"(?!(?:the|an?|his|her|their|its|it|them|all|every)\b)"),
     _Clue(
         "record",
         "VB",
-        r"\bto $|^to $",
+        r"\bto $",
         r"(?!levels?\b|highs?\b|lows?\b|heights?\b|numbers?\b|profits?\b|temperatures?\b|books?\b|labels?\b|stores?\b)",
     ),
     _Clue("presents", "NNS", r"\b(?:christmas|birthday|wedding|the|of|his|her|their|any|some|more|many|your|my|our) $"),
     _Clue("refuse", "NN", after=r"(?:bins?|collections?|bags?|trucks?|collectors?|disposal|site|tip|dump|lorr\w+)\b"),
-    _Clue("advocates", "VBZ", r"\b(?:he|she|it|who|which|that) $"),
+    _Clue(
+        "advocates",
+        "VBZ",
+        r"\b(?:he|she|it|who|which) $|\bthat $",
+        r"(?!(?:say|said|want|hope|seek|argue|were|are|have|had|will|would|can|could|often|need|demand|make|claim|fear)\b)",
+    ),
     _Clue("wound", "VBD", r"\b(?:he|she|they|i|we|it|who) $", r"(?:the|up|down|around|through|his|her|it|its|a)\b"),
 )
 _METAL = re.compile(

@@ -284,6 +284,10 @@ _COUNTING = table("""
 _LETTERED = words("idk imo imho omg afaik iirc omw irl afk")
 _LIFE = {"b": "born", "d": "died"}
 _FIXED_CASE = {key for key in _WITHOUT_STOP if key.istitle() and key.isalpha()} - {"Approx"}
+_NO_NAMES = words("""
+    Share Per Up Width Name Index Services Service Contracts Shutdown Award Awards Growth Du Count Type Values Website
+    Data
+""")
 _BEHIND_NAMES = {"Jr", "Sr", "Ave", "Blvd"}
 # Acronyms when in capitals, at the end of a sentence perhaps: EST.
 _CAPITALS = words("EST MIN MAX SEN REP GOV TEMP AVG")
@@ -305,6 +309,8 @@ def _with_stop(found: re.Match[str], passage: Passage) -> Said:
     written = found["name"]
     key = written.lower()
     before_number = _NUMERAL.match(passage.text, found.end()) is not None
+    if key == "ms" and written != "Ms":
+        return None
     if key in ("b", "d"):
         return _LIFE[key] if before_number and passage.before(found.start()) == "(" else None
     if key == "fl" and _ORDINAL_BEHIND.search(passage.text, max(0, found.start() - 4), found.start()):
@@ -403,17 +409,25 @@ def _street(found: re.Match[str], passage: Passage) -> Said:
     return _restore(found, passage, _STREETS[found[0].rstrip(".")]) if behind else None
 
 
+_ON_STREETS = words("Journal Station Bridge Bank Market Theatre Theater School Week")
+_STREET_NAMES = words("Wall Main High Bond Liverpool Church Oxford Fleet Downing")
+
+
 def _plain_street(found: re.Match[str], passage: Passage) -> Said:
     """He lives on Main St and works on 42nd St, without full stops: Saint stands before a name."""
     before, following = passage.word_before(found.start()), passage.word_after(found.end())
+    if following in _ON_STREETS or before in _STREET_NAMES:
+        return "Street"
     ordinal = re.fullmatch(r"\d+(?:st|nd|rd|th)", before) is not None
-    named = before[:1].isupper() and before[1:].islower() and passage.before(found.start()) == " "
+    named = before[:1].isupper() and before[1:].islower() and passage.before(found.start()) == " " and before != "The"
     if following[:1].isupper() and not ordinal:
         return "Saint" if passage.after(found.end()) == " " else None
     return "Street" if named or ordinal else None
 
 
 def _counting(found: re.Match[str], passage: Passage) -> Said:
+    if found[0].isupper() or passage.word_before(found.start()).lower() in ("a", "the", "sudo"):
+        return None
     said = _COUNTING[found[0].lower()]
     return said.capitalize() if found[0][0].isupper() else said
 
@@ -436,7 +450,11 @@ def _without_stop(found: re.Match[str], passage: Passage) -> Said:
         before, following = passage.word_before(found.start()), passage.word_after(found.end())
         spaced = passage.before(found.start()) == " "
         behind = spaced and written in _BEHIND_NAMES and (before[:1].isupper() or before[:1].isdigit())
-        ahead = following[:1].isupper() and written not in ("Jr", "Sr")
+        if written == "Ft" and (before[:1].isdigit() or before == "Sq"):
+            return "feet"
+        named = spaced and before[:1].isupper()
+        ahead = following[:1].isupper() and len(following) > 1 and following not in _NO_NAMES
+        ahead = ahead and not (named and written in ("Jr", "Sr"))
         return _WITHOUT_STOP[written] if (behind or ahead) and following != "Maria" else None
     if (
         written.lower() in ("ie", "eg", "aka", "vs", *_LETTERED)

@@ -117,7 +117,7 @@ def _handle(found: re.Match[str], passage: Passage) -> Said:
 
 def _hashtag(found: re.Match[str], passage: Passage) -> Said:
     """#OneWord; #3B is a number."""
-    if found["name"][0].isdecimal():
+    if re.fullmatch(r"\d{1,9}[A-Z]?", found["name"]):
         return "number " + spell(found["name"])
     return "hashtag " + spell(found["name"].replace("_", " "))
 

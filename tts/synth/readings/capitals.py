@@ -19,8 +19,8 @@ _WORDS_TOO = words("US IT WHO AM OK AIDS PIN RAM ID LA AD RIP ROM")
 _VOWEL = re.compile(r"[AEIOUY]")
 _WORD = re.compile(r"[A-Z]+(?:['’][A-Z]+)*")
 _RUN = (
-    r"[A-Z]+(?:['’][A-Z]+)*"
-    r"(?:[,;!?]{0,3}[ -][A-Z]+(?:['’][A-Z]+)*(?![A-Za-z\d@/_]|\.[A-Za-z\d])){1,60}(?![a-z\d@/_])"
+    r"[A-Z]{1,64}(?:['’][A-Z]{1,64}){0,3}"
+    r"(?:[,;!?]{0,3}[ -][A-Z]{1,64}(?:['’][A-Z]{1,64}){0,3}(?![A-Za-z\d@/_]|\.[A-Za-z\d])){1,60}(?![a-z\d@/_])"
 )
 
 

@@ -25,6 +25,10 @@ _NAMES = {name: name for name in _MONTHS} | _SHORT
 _NAMES |= {name.upper(): full for name, full in _NAMES.items()}
 _MONTH = "(?P<month>" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r")\b(?P<dot>\.?)"
 _YEAR = r"(?P<year>[12]\d{3})(?![\d,]\d|\d)"
+_DATE_BEHIND = re.compile(
+    rf"\b(?:{'|'.join(sorted(_NAMES, key=len, reverse=True))})\.? "
+    r"(?:\d{1,2}(?:st|nd|rd|th)?(?:,? \d{4})?|\d{4}) ?$"
+)
 _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])(?P<suffix>st|nd|rd|th)?(?!\d|[:/%]\d|\.\d|,\d{3})"
 _TO_DAY = r"(?:(?P<dash> ?[-–—] ?)(?P<last>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?(?![\d:/]))?"
 
@@ -42,7 +46,12 @@ _ZONE_AHEAD = re.compile(
     r" (?:[ECMP][SD]?T|GMT|UTC|BST|CES?T|[IJK]ST|AE[SD]T|Eastern|Central|Mountain|Pacific|local|sharp)\b"
 )
 _BEFORE_DAY = words("on by to until till next last this every from")
-_AFTER_DAY = words("thru through to and or at morning evening afternoon night nights")
+_DAY_GOES_ON = re.compile(
+    r" (?:thru|through|morning|evening|afternoon|nights?)\b| (?:to|and|or|&) (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)| at \d"
+)
+_PRICE_BEHIND = re.compile(r"\b(?:clos|trad|stood|fixed|priced|rated|peaked|rate|yield|pound|euro|pH)")
+_ANT_BEHIND = re.compile(r"\bAnt (?:and|&) $")
+_BASE_NEAR = re.compile(r"\b(?:Hex|Bin)\b|Dec [+−-]?\d")
 _BEFORE_JANUARY = words("in since until early late mid next last this every through dec nov december")
 _BEFORE_DATE = words("on by until before after from since due dated till through")
 
@@ -217,6 +226,8 @@ def _is_british(found: re.Match[str], passage: Passage) -> bool:
     """At 9.30 on Monday, which is no quantity."""
     at = passage.british and passage.word_before(found.start()).lower() in ("at", "until", "till")
     following = passage.word_after(found.end())
+    price = _PRICE_BEHIND.search(passage.text[max(0, found.start() - 40) : found.start()])
+    at = at and price is None and found["minute"][1] in "05"
     return at and following in ("", "on", "and", "in", "to", "for", "tomorrow", "today", "every", "sharp", "this")
 
 
@@ -271,8 +282,9 @@ def _days(found: re.Match[str], passage: Passage) -> Said:
 
 def _short_day(found: re.Match[str], passage: Passage) -> Said:
     """Can we move it to Wed? Mon thru Fri. Of these Mon, Sat and Sun may be something else, and Wed at the start."""
-    before, following = passage.word_before(found.start()).lower(), passage.word_after(found.end()).lower()
-    sure = found[0] not in ("Mon", "Sat", "Sun", "Wed") or following in _AFTER_DAY
+    before, following = passage.word_before(found.start()).lower(), passage.word_after(found.end())
+    sure = found[0] not in ("Mon", "Sat", "Sun", "Wed") and not following.istitle()  # Thu Nguyen
+    sure = sure or before != "the" and _DAY_GOES_ON.match(passage.text, found.end()) is not None
     return DAYS[found[0][:3]] if sure or before in _BEFORE_DAY else None
 
 
@@ -281,12 +293,14 @@ def _plain_month(found: re.Match[str], passage: Passage) -> Said:
     before = passage.word_before(found.start()).lower()
     if found["month"] == "Jan" and before not in _BEFORE_JANUARY:
         return None
-    return None if found["month"] == "Dec" and before in ("and", "ant") else _NAMES[found["month"]]
+    ant = _ANT_BEHIND.search(passage.text[max(0, found.start() - 8) : found.start()])
+    base = _BASE_NEAR.search(passage.text[max(0, found.start() - 12) : found.end() + 12])
+    return None if ant or base else _NAMES[found["month"]]
 
 
 def _spans_months(found: re.Match[str], passage: Passage) -> Said:
     """June 5-July 10: the hyphen between."""
-    if not passage.text[max(0, found.start() - 2) : found.start()].rstrip()[-1:].isalnum():
+    if not _DATE_BEHIND.search(passage.text, max(0, found.start() - 26), found.start()):
         return None
     return "to " if passage.before(found.start()).isspace() else " to "
 
@@ -397,7 +411,7 @@ DIGIT_RULES: tuple[Rule, ...] = (
     ),
     rule(r"(?P<hour>\d{1,2})(?P<gap>[ \u00a0])?(?P<half>[apAP](?:\.[mM]\.|[mM](?![\w])))", _hour),
     rule(rf"(?P<days>{_DAY}{_TO_DAY})(?P<of> of | |-|\u00a0){_MONTH}(?:(?P<gap>,? |-){_YEAR})?", _day_first),
-    rule(r"(?P<year>[12]\d{3}) ?[-–—] ?(?=(?:present|now|today)\b)", _until_now),
+    rule(r"(?P<year>[12]\d{3}) ?[-–—] ?(?=(?:present|now|today)(?:[)\].,;]|\s*$|\n))", _until_now),
     rule(r"(?P<number>\d{2}|[12]\d{2}0)['’]?s\b", _decade),
     rule(r"(?P<first>[12]\d{3}) ?[-–—/] ?(?P<last>[12]\d{3}|\d{2})(?![\d\-–/]|,\d|\.\d)", _years),
     rule(r"(?P<year>[12]\d{3}|[1-9]\d{3})(?![\d\w]|,\d|\.\d)", _plain_year),

@@ -169,7 +169,7 @@ def _over(found: re.Match[str], passage: Passage) -> Said:
         return _padded(found, passage, "divided by")
     if before.isspace() and after.isspace():
         return "slash" if passage.word_before(found.start()) else ""
-    coded = re.search(r"[A-Za-z][\d.]{1,6}$", passage.text[max(0, found.start() - 8) : found.start()])  # HTML5/CSS3
+    coded = _CODED.search(passage.text[max(0, found.start() - 8) : found.start()])
     return " per " if after.isalpha() and before.isdigit() and not coded else _padded(found, passage, "slash") or None
 
 
@@ -189,7 +189,10 @@ def _compare(found: re.Match[str], passage: Passage) -> Said:
 def _is_path(passage: Passage, found: re.Match[str]) -> bool:
     """Settings > General > About: from menu to menu."""
     behind, ahead = passage.word_before(found.start()), passage.word_after(found.end())
-    return all(len(word) > 1 and word[0].isupper() for word in (behind, ahead))
+    if not all(len(word) > 1 and word[0].isupper() for word in (behind, ahead)):
+        return False
+    near = passage.text[max(0, found.start() - 60) : found.start()] + "|" + passage.text[found.end() : found.end() + 60]
+    return " > " in near or _MENU.search(near) is not None
 
 
 def _about(found: re.Match[str], passage: Passage) -> Said:
@@ -308,6 +311,12 @@ def _emoji_name(sign: str, passage: Passage, at: int, end: int) -> str:
     return f"{before}{name}{after}"
 
 
+_CODED = re.compile(r"[A-Za-z](?<!CO)(?<!H)[\d.]{1,6}$")
+"""A name that ends in a number: HTML5/CSS3, but CO2/kWh."""
+_MENU = re.compile(
+    r"(?i:\b(?:click|tap|go to|open|select|choose|navigate|under|menu|via)\b)"
+    r"|\b(?:File|Edit|View|Tools|Settings|Preferences|Options|Home|System|Insert|Format|Window|Help) ?\|"
+)
 _FORMULA_BEHIND = re.compile(r"[A-Z][a-z]?[\d₀-₉]? ?$")
 _OPERATOR = "|".join(sorted(map(re.escape, _OPERATORS), key=len, reverse=True))
 ENGLISH_RULES: tuple[Rule, ...] = (

@@ -98,7 +98,6 @@ _PHYSICAL |= {
     "mEq": "milliequivalent",
     "IU": "international unit",
     "ng": "nanogram",
-    "C": "coulomb",
 }
 _PHYSICAL |= {
     "hp": "horsepower|horsepower",
@@ -146,7 +145,7 @@ _UNITS |= _PHYSICAL | _TIMES | _SCREEN
 _UNITS |= {unit.replace("µ", "μ"): name for unit, name in _UNITS.items() if "µ" in unit}  # the sign and the letter
 
 # Words or names of other things when a space stands between: question 5 A, in 5 in every 10.
-_ATTACHED_ONLY = frozenset({"A", "C", "N", "J", "F", "in", "pt", "t", "l", "ha", "mo", "cc", "MP"})
+_ATTACHED_ONLY = frozenset({"A", "N", "J", "F", "in", "pt", "t", "l", "ha", "mo", "cc", "MP"})
 # Abbreviations that take a full stop of their own.
 _DOTTED = words("ft in yd lb lbs oz mi sec secs min mins hr hrs yr yrs gal pt qt tsp tbsp wk wks mo mos sq")
 _HOLDERS = words("""
@@ -158,15 +157,28 @@ _NAME_BEHIND = re.compile(r"[A-Z]-$")
 _BEFORE_PLURALS = words(
     "the all these those two three four five six seven eight nine ten many some mid your my their our"
 )
+_SERIES = words("Boeing Airbus HTTP Porsche BMW Levi's Levis GE")
+_TIMED = words("""
+    timer timeout timeouts delay delays rule wait video clip clips countdown lap laps limit interval window pause break
+""")
 _COUNTED_IN_MILLIONS = words("""
     people users jobs subscribers followers views viewers homes households customers downloads copies visitors workers
     barrels tonnes tons children voters Americans residents members players passengers
 """)
+_BEFORE_LENGTH = words("keep within after under every a radius of at stay")
 _HEAT_NEAR = re.compile(
     r"\b(?:hot|cold|cool|warm|temps?|temperatures?|heat|heated|oven|degrees|below|above|outside|out|today|freez\w+"
     r"|weather|highs?|lows?|preheat\w*|bake\w*|thermostat|fever|boil\w*|water)\b",
     re.IGNORECASE,
 )
+_HOT_NAMES = words("""
+    Highs High Lows Low Heat Preheat Bake Roast Cook At To From About Around It's Over Under Above Below The Nearly
+    Almost Only Between And Temperatures Store Boil
+""")
+_FIGURES = words("""
+    figure figures fig figs table section annex schedule exhibit rule iphone class level grade row rows seats panel part
+    lot form model
+""")
 _SIZED = words("pan baking rug rugs room bed sheet sheets photo photos print prints screen box frame paper tile tiles")
 _SIZES = words("tall long wide high deep thick across")
 _SPACED_ONLY = frozenset({"K"})
@@ -238,12 +250,13 @@ def _quantity(found: re.Match[str], passage: Passage) -> Said:
         return None  # F-35A
     if unit == "s" and not gap and _is_plural(found, passage):
         return plural(short(found["number"], passage.british))
-    if unit == "m" and not gap and passage.word_after(found.end()) in _COUNTED_IN_MILLIONS:
+    crowd = unit == "m" and not gap and passage.word_after(found.end()) in _COUNTED_IN_MILLIONS
+    if crowd and passage.word_before(found.start()).lower() not in _BEFORE_LENGTH:
         return f"{_count(found, passage.british)} million"
     sized = unit == "in" and passage.word_after(found.end()) in _SIZES
     if not gap and len(unit) == 1 and is_named(found, passage):
         return None
-    if unit in "FC" and not gap and not found["per"]:
+    if unit == "F" and not gap and not found["per"]:
         return _heat(found, passage)
     if unit in _ATTACHED_ONLY and gap and not (dot or found["power"] or found["per"] or sized):
         return None
@@ -269,16 +282,28 @@ def _is_plural(found: re.Match[str], passage: Passage) -> bool:
     """The 1s and 0s, two 6s, Boeing 747s: no seconds."""
     before = passage.word_before(found.start())
     series = before == "and" and re.search(r"\ds and $", passage.text[max(0, found.start() - 7) : found.start()])
-    named = before[:1].isupper() and before.isalpha() and len(found["number"]) > 2
+    named = before in _SERIES and len(found["number"]) > 2
+    if passage.word_after(found.end()).lower() in _TIMED:
+        return False
     return found["number"].isdecimal() and bool(series or named or before.lower() in _BEFORE_PLURALS)
 
 
 def _heat(found: re.Match[str], passage: Passage) -> Said:
     """350F in an oven, 25C outside; 14F is a person, 24C a seat, and 47C a part."""
+    before = passage.word_before(found.start())
+    if before[:1].isupper() and before not in _HOT_NAMES or before.lower() in _FIGURES:
+        return None
+    if passage.before(found.start()) in "-−–" and passage.before(found.start() - 1).isalnum():
+        return None  # 767-300F, seats 10-12F
     hot = len(found["number"].partition(".")[0]) == 3 or passage.before(found.start()) in "-−"
     if not hot and not _HEAT_NEAR.search(passage.text[max(0, found.start() - 50) : found.end() + 30]):
         return None
     return f"{_count(found, passage.british)} degrees {_SCALES[found['unit']]}{found['dot'] or ''}"
+
+
+def _celsius(found: re.Match[str], passage: Passage) -> Said:
+    """25C outside, Preheat to 180 C."""
+    return None if is_named(found, passage) else _heat(found, passage)
 
 
 def _temperature(found: re.Match[str], passage: Passage) -> Said:
@@ -423,6 +448,7 @@ DIGIT_RULES: tuple[Rule, ...] = (
         r"(?P<dot>\.(?!\w))?(?![\w'])",
         _quantity,
     ),
+    rule(rf"(?P<number>{NUMBER}){_TO} ?(?P<unit>C)(?P<dot>\.(?!\w))?(?![\w'/])", _celsius),
     rule(rf"(?P<number>{INTEGER})[dD]\b", _sound_levels),
 )
 LETTER_RULES: tuple[Rule, ...] = (

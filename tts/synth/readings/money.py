@@ -150,7 +150,8 @@ def _signed(found: re.Match[str], passage: Passage) -> Said:
     """A sum; in `$1.2 to $1.5 billion` the second one has the currency of both."""
     groups = found.groupdict()
     whole = groups.get("short") or groups.get("long") or groups.get("to") or groups.get("per")
-    if not whole and _SHARED_AHEAD.match(passage.text, found.end()):
+    ahead = _SHARED_AHEAD.match(passage.text, found.end())
+    if not whole and ahead and float(found["number"].replace(",", "")) < float(ahead["last"].replace(",", "")):
         return amount(found["number"], passage.british)
     return _say(found, passage, _SIGNS[found["sign"]])
 
@@ -181,7 +182,9 @@ def _to(found: re.Match[str], passage: Passage) -> Said:
     return " to " if passage.before(found.start()).isalnum() else None
 
 
-_SHARED_AHEAD = re.compile(rf"(?: to | and | or | ?[-–—] ?)[$£€]{NUMBER} ?(?:m|b|[bm]n|million|billion|trillion)\b")
+_SHARED_AHEAD = re.compile(
+    rf"(?: to | and | or | ?[-–—] ?)[$£€](?P<last>{NUMBER}) ?(?:m|b|[bm]n|million|billion|trillion)\b"
+)
 _AFTER_SIGN = rf"(?:{_MAGNITUDE}|{_LONG})?"
 SIGN_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?(?P<number>{_EUROPEAN})", _european),

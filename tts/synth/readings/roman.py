@@ -80,6 +80,15 @@ def _after(before: str, numeral: str, number: int, passage: Passage) -> str | No
     return cardinal(number, passage.british)
 
 
+_EVENTS = re.compile(r"\b(?:World War|WORLD WAR|Super Bowl) $")
+_PARTS = _KINDS | words(
+    "chapter part act book volume section article figure table appendix canto annex exhibit quadrant"
+)
+_NO_VERBS = words(
+    "always perhaps sometimes thus focus discuss guess miss pass possess kiss address express process access"
+)
+
+
 def _first(found: re.Match[str], passage: Passage) -> Said:
     """`Elizabeth I` is a ruler only at the end of a phrase or before a verb, and `the book I read` no number."""
     before = passage.word_before(found.start())
@@ -87,8 +96,16 @@ def _first(found: re.Match[str], passage: Passage) -> Said:
     if passage.starts_line(found.start()) and _ITEM_END.match(passage.text, found.end()):
         return "one"
     spaced = passage.before(found.start()) in " \u00a0"
+    if _EVENTS.search(passage.text, max(0, found.start() - 11), found.start()):
+        return "one"
     if spaced and before.lower() in NUMBERED:
         kind = before.lower() in _KINDS
+        if before.lower() in _PARTS:
+            ends = not after and passage.after(found.end()) in ",.;:)\n"
+            told = after[-1:] == "s" and after.islower() and after not in _NO_VERBS and len(after) > 2
+            article = re.search(r"\b[Aa]n? \w+ $", passage.text[max(0, found.start() - 20) : found.start()])
+            if ends or told or after == "of" or kind and article:
+                return "one"
         if before.islower():
             return "one" if kind and after in _OF_KINDS else None
         return "one" if not after.islower() or kind or after in _GOES_ON else None
