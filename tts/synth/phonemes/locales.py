@@ -277,6 +277,9 @@ SPANISH = Locale(
         "km.": "kilómetro",
     },
     feminines="""
+        razón razones ley leyes opinión opiniones región regiones reunión reuniones religión religiones muerte
+        muertes orden
+        órdenes crisis tesis dosis hipótesis sede sedes clave claves nave naves mente mentes
         -a -as -ción -ciones -sión -siones -dad -dades -tad -tades -tud -umbre -umbres mano manos foto fotos moto motos
         noche noches tarde tardes mujer mujeres vez veces clase clases parte partes calle calles llave llaves serie
         series flor flores imagen imágenes red redes voz voces luz luces cruz cruces pared paredes nube nubes torre
@@ -492,6 +495,7 @@ FRENCH = Locale(
         "env.": "environ",
     },
     feminines="""
+        mort morts règle règles raison raisons façon façons leçon leçons copie copies calorie calories -ée -ées
         -tion -tions -sion -sions -ette -ettes -esse -esses -ade -ades -aine -aines -elle -elles -ance -ances -ille
         -illes
         personne personnes fois page pages heure heures minute minutes seconde secondes semaine semaines journée
@@ -504,7 +508,7 @@ FRENCH = Locale(
         bouteilles goutte gouttes noix branche branches maison maisons ville villes langue langues image images photo
         photos vidéo vidéos partie parties étape étapes vie vies
     """,
-    masculines="codicille portefeuille million milliard",
+    masculines="codicille portefeuille million milliard musée musées lycée lycées trophée trophées",
     feminine_numbers=((r"\bun$", "une"),),
     plural_ends=("s", "x"),
     before_date=r"(?:le|du|au)",
@@ -905,6 +909,9 @@ PORTUGUESE = Locale(
         "fig.": "figura",
     },
     feminines="""
+        morte mortes ordem ordens crise crises dose doses lei leis região regiões opinião opiniões reunião reuniões
+        religião
+        religiões questão questões mãe mães lente lentes
         -a -as -ção -ções -são -sões -dade -dades -gem -gens -tude mulher mulheres vez vezes noite noites tarde
         tardes parte
         partes classe classes mão mãos flor flores voz vozes luz luzes série séries fase fases frase frases base
