@@ -59,7 +59,7 @@ _RANKS = _words(
 _NEVER_LAST = _words("e.g i.e vs v cf cfr viz approx ca incl excl aka av p.ex p.es p.ej कि.मी मि.ली कि.ग्रा से.मी स्व सं")
 _BEFORE_NUMBER = _words("""
     no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm apto séc
-    s num n tel tél ext ed tab rm apt est c approx para paras fl arr dep ver rs rte hwy
+    num n tel tél ext ed tab rm apt est c approx para paras fl arr dep ver rs rte hwy
 """)
 _SHORT_WORDS = _words(
     "temp avg max min misc govt qty intl natl tel approx mtg mtgs msg msgs mgr mgmt acct qtr pkg svc utd"
@@ -124,6 +124,7 @@ _LINE_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|\d{1,3}[.)]|[A-Za-z][.)]|#{
 _HEADING = re.compile(r"(?:^|\n)[ \t]{0,3}#{1,6}[ \t][^\n]*$")
 _NUMERAL = re.compile(r"[+#(]?\d|(?!I\b)[IVXLC]{1,6}\b")
 _THOUSANDS_AHEAD = re.compile(r"\d{3}(?!\w)")
+_CENTURY = re.compile(r"[IVX]{1,6}\b")
 _SPACED_PART = re.compile(r"[A-ZÇm]\.")
 _SHORT_LINE = 50
 
@@ -250,6 +251,8 @@ def _goes_on(word: str, mark: str) -> bool:
 def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
     token = _last_token(before)
     folded = token.casefold()
+    if folded == "s" and _CENTURY.match(ahead):
+        return Strength.WORD  # s. XX
     if len(token) == 1 and token.islower() and _SPACED_PART.match(ahead):
         return Strength.WORD  # a. C., p. m.
     if _is_title(token) or folded in _NEVER_LAST or _is_list_marker(before, token):

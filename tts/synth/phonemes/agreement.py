@@ -4,7 +4,9 @@ espeak says every number in the masculine and for itself; those whose words chan
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from num2words import num2words  # type: ignore[import-untyped]
 
@@ -24,28 +26,66 @@ _NUMBERED_BEHIND = re.compile(
     r"|lecci[óo]n|leçon|lezione|lição|ejercicio|exercice|esercizio|exercício|figura|figure|tabla|tableau|tabella|tabela"
     r"|anexo|annexe|temporada|stagione|saison|episodio|épisode|episódio|jornada|giornata|journée|rodada|windows|f[óo]rmula"
     r"|formule|s[ée]rie|liga|lega|ligue|clase|classe|categor[íi]a|catégorie|[áa]rea|zona|zone|sector|punto|point|ponto"
-    r"|regla|regola|règle|regra|equipo|squadra|équipe|time|eje|asse|axe|g[-‑])\s$",
+    r"|regla|regola|règle|regra|equipo|squadra|équipe|time|eje|asse|axe|gr[áa]fico|cuadro|quadro|unidade?|terminal|secci[óo]n|seção|apartado|portal|bloque|escalera|mesa|minuto"
+    r"|kil[óo]metro|m[óo]dulo|ejemplo|pregunta|domanda|etapa|turma|lote|d[íi]a|jugador|giocatore|rai|italia|binario|gate"
+    r"|métro|unit[àa])\s$",
     re.IGNORECASE,
 )
+
+
+_DAY_BEHIND = re.compile(r"\b(?:el|al|del|día|o|ao|no|do|dia|il|dal|giorno|le|du|au)\s$", re.IGNORECASE)
+_YEAR_BEHIND = re.compile(r"\b(?:en|em|desde|hacia|año|ano|in|nel|dal)\s$", re.IGNORECASE)
+_WORD_BEHIND = re.compile(r"([^\W\d_]+)\s$")
+_LISTED = """
+    de con en por hay tengo tiene tienes tenemos tienen y o a para solo sólo solamente cada menos casi hasta desde
+    más queda falta faltan necesito quiero dame son es era dura durante sobre entre hace dentro como mínimo
+    incluye e u añade añadir agrega compra compré di del com em há tenho tem temos têm ou só apenas quase até mais
+    quero preciso são é faz fica resta adicione con in per ho ha hai abbiamo hanno ogni almeno quasi fino da più
+    aggiungi voglio serve circa tra fra manca resta avec pour ai as avons ont et seulement chaque moins presque
+    depuis plus ajoutez veux faut dure pendant environ est reste ci à il-y contre
+"""
+_BEFORE_ONE = frozenset(_LISTED.split())
+"""Words that 1 may stand between and what it counts; behind others it is a name: Canal 1 noche."""
 
 
 def is_feminine(locale: Locale, noun: str) -> bool | None:
     """Whether a noun is feminine, by the locale's lists of words and endings; None where they do not tell."""
     noun = noun.lower()
-    for listed, feminine in ((locale.masculines, False), (locale.feminines, True)):
-        if noun in listed.split():
-            return feminine
+    masculine, feminine = _listed(locale.masculines), _listed(locale.feminines)
+    if noun in masculine.words:
+        return False
+    if noun in feminine.words:
+        return True
     if noun in locale.no_nouns.split():
         return None
-    for listed, feminine in ((locale.feminines, True), (locale.masculines, False)):
-        if noun.endswith(tuple(ending[1:] for ending in listed.split() if ending[0] == "-")):
-            return feminine
-    return None
+    ends = [(len(end), is_one) for kind, is_one in ((masculine, False), (feminine, True)) for end in kind.ends_of(noun)]
+    return max(ends)[1] if ends else None  # the longer ending tells: -a, but -ista
+
+
+class _Listed(NamedTuple):
+    """Words, and the endings of others."""
+
+    words: frozenset[str]
+    endings: tuple[str, ...]
+
+    def ends_of(self, noun: str) -> Iterator[str]:
+        return (ending for ending in self.endings if noun.endswith(ending))
+
+
+@lru_cache
+def _listed(listed: str) -> _Listed:
+    words = listed.split()
+    return _Listed(frozenset(words), tuple(word[1:] for word in words if word[0] == "-"))
 
 
 def counted(locale: Locale, number: int, feminine: bool) -> str:
     """The number as it stands before a noun of that gender; its digits where espeak says the same."""
     return _words(locale.numbers, number, locale.feminine_numbers if feminine else locale.masculine_numbers)
+
+
+def spelled(language: str, number: int, changes: tuple[tuple[str, str], ...]) -> str:
+    """The number in words with these changes; its digits where they change nothing."""
+    return _words(language, number, changes)
 
 
 @lru_cache(maxsize=4096)
@@ -62,12 +102,16 @@ def agreeing(locale: Locale, found: re.Match[str]) -> str:
     """What is said for the number of a match of `COUNTED`."""
     written, noun = found["number"], found["noun"]
     number = int(written.replace(".", ""))
-    feminine = is_feminine(locale, noun)
-    is_year = len(written) == 4 and 1900 <= number < 2100
+    feminine = is_feminine(locale, noun) if noun[0].islower() else None  # Roma 1 Juventus 0
+    behind = found.string[max(0, found.start() - 24) : found.start()]
+    first = 1400 if _YEAR_BEHIND.search(behind) else 1900
+    is_year = len(written) == 4 and first <= number < 2100
     many = number == 1 or noun.lower().endswith(locale.plural_ends)
-    if feminine is None or is_year or not many:
+    if feminine is None or is_year or not many or noun.endswith("mos"):
         return written
-    if _NUMBERED_BEHIND.search(found.string, max(0, found.start() - 20), found.start()):
+    if _NUMBERED_BEHIND.search(behind) or _DAY_BEHIND.search(behind):
+        return written
+    if number == 1 and (word := _WORD_BEHIND.search(behind)) and word[1].lower() not in _BEFORE_ONE:
         return written
     said = counted(locale, number, feminine)
     if said == "una" and noun[0].lower() in "aeiouàèéìòù" and locale.voice == "it":

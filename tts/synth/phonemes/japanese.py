@@ -65,32 +65,40 @@ _SAID = {
     "√": "ルート",
     "‰": "パーミル",
 }
+_KANJI = r"\u3400-\u4dbf\u4e00-\u9fff"
+_SHRINKS = r"\d+/\d+(?:に(?:な|減|縮|削|圧|下|落|抑)|から\d+/\d)"
+_PARTS = "の(?:確率|人|割合|大きさ|模型)|秒|サイズ|スケール|点"
 _COMMA = re.compile(r"(?<=[\d０-９]),(?=\d{3}(?!\d))")
 """A mark of thousands, which is half as wide as that of a list."""
 _DAYS = {"月": "げつ", "火": "か", "水": "すい", "木": "もく", "金": "きん", "土": "ど", "日": "にち"}
 _REWRITES = (
-    (re.compile(r"(?<=\d) (?=[年月日時分秒人円個回本枚歳])"), lambda _: ""),
+    (re.compile(r"(?<=\d) (?=[年月日時分秒人円個回本枚歳])(?! 日本| 本日| 本文| 人称| 回線)"), lambda _: ""),
     (re.compile(r"〒 ?(\d{3})-(\d{4})"), lambda f: f"郵便番号、{_spelled(f[1])}の{_spelled(f[2])}"),
     (
-        re.compile(r"(?<=[町目区市村番丁田])(\d{1,3})-(\d{1,3})(?:-(\d{1,3}))?(?![\d-])"),
+        re.compile(
+            r"(?:(?<=[町区市村番田])|(?<=丁目))([1-9]\d{0,2})-([1-9]\d{0,2})(?:-([1-9]\d{0,2}))?(?=$|[\s、。,)号番])"
+        ),
         lambda f: "の".join(filter(None, f.groups())),
     ),
     (re.compile(r"(?<!\d)(\d{1,2})-(\d{1,2})(?=で(?:勝|敗|負|逆|快|引|下|制|破))"), lambda f: f"{f[1]}たい{f[2]}"),
     (
-        re.compile(r"([月火水木金土日])[~〜～-]([月火水木金土日])(?![曜年月日時本])"),
+        re.compile(rf"(?<![\d今毎])([月火水木金土日])[~〜～-]([月火水木金土日])(?![{_KANJI}])"),
         lambda f: f"{_DAYS[f[1]]}から{_DAYS[f[2]]}",
     ),
     (
         re.compile(
-            r"(?<![\d/])(?![1-4]/[2-5]に)([1-9]|1[0-2])/([1-9]|[12]\d|3[01])"
+            rf"(?<![\d/])(?![1-4]/[2-5]に)(?!{_SHRINKS})([1-9]|1[0-2])/([1-9]|[12]\d|3[01])"
             r"(?= ?\([月火水木金土日]\)|に|から|まで|[~〜～])"
         ),
         lambda f: f"{f[1]}月{f[2]}日",
     ),
-    (re.compile(r"(?<![\d/])([1-9]|1[0-2])/(1|1[3-9]|2\d|3[01])(?![\d/])"), lambda f: f"{f[1]}月{f[2]}日"),
+    (
+        re.compile(rf"(?<![\d/])(?!{_SHRINKS})([1-9]|1[0-2])/(1|1[3-9]|2\d|3[01])(?![\d/]|{_PARTS})"),
+        lambda f: f"{f[1]}月{f[2]}日",
+    ),
     (re.compile(r"(?<=\d) ?[-—] ?(?=\d+ ?=)"), lambda _: "引く"),
     (re.compile(r"▲(?=\d)"), lambda _: "マイナス"),
-    (re.compile(r"(?<!\d)0時"), lambda _: "零時"),
+    (re.compile(r"(?<!\d)0時(?!間)"), lambda _: "零時"),
     (
         re.compile(r"(?<!\d)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?!\d)"),
         lambda f: f"{f[1]}年{int(f[2])}月{int(f[3])}日",
@@ -104,7 +112,7 @@ _REWRITES = (
         lambda f: f"{f[1]}から",
     ),
     (re.compile(r"(?<=[年月日時分秒円度人個歳])[-–](?=\d)"), lambda _: "から"),
-    (re.compile(r"([-−]?\d+(?:\.\d+)?)\s?°F"), lambda f: f"華氏{f[1]}度"),
+    (re.compile(r"(?<!\d)([-−]?\d{1,20}(?:\.\d{1,20})?)\s?°F"), lambda f: f"華氏{f[1]}度"),
     (re.compile(r"(?<![A-Za-z\d%°)-])[-−](?=\d)"), lambda _: "マイナス"),
     (re.compile(r"(?<=\d)\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _AREAS[f[2]] + _UNITS[f"{f[1]}m"]),
     (re.compile(r"(?<=\d)\s?(USD|EUR|GBP|JPY)(?![A-Za-z])"), lambda f: _CURRENCIES[_CODES[f[1]]]),

@@ -89,6 +89,8 @@ class Locale:
     """Pattern of what stands before a day and a month that could be a fraction."""
     times: str = ""
     """Times, in 12x."""
+    once: str = ""
+    """What 1x is."""
     per: dict[str, str] = field(default_factory=dict)
     """What is said for a slash and what it counts by."""
     spelled: str = ""
@@ -267,7 +269,6 @@ SPANISH = Locale(
     },
     of=("de", "de"),
     counted={
-        "s.": "siglo",
         "p.": "página",
         "pp.": "páginas",
         "art.": "artículo",
@@ -277,31 +278,33 @@ SPANISH = Locale(
         "km.": "kilómetro",
     },
     feminines="""
-        razón razones ley leyes opinión opiniones región regiones reunión reuniones religión religiones muerte
-        muertes orden
-        órdenes crisis tesis dosis hipótesis sede sedes clave claves nave naves mente mentes
-        -a -as -ción -ciones -sión -siones -dad -dades -tad -tades -tud -umbre -umbres mano manos foto fotos moto motos
-        noche noches tarde tardes mujer mujeres vez veces clase clases parte partes calle calles llave llaves serie
-        series flor flores imagen imágenes red redes voz voces luz luces cruz cruces pared paredes nube nubes torre
-        torres fuente fuentes frase frases base bases fase fases señal señales cárcel cárceles piel pieles libras
+        crema cremas cama camas rama ramas llama llamas goma gomas broma bromas forma formas lista listas pista pistas
+        vista vistas revista revistas conquista conquistas meta metas receta recetas tarjeta tarjetas planta plantas
+        -gión -giones -zón -zones -stión -stiones cuestión razón razones ley leyes opinión opiniones región regiones
+        reunión reuniones religión religiones muerte muertes orden órdenes crisis tesis dosis hipótesis sede sedes
+        clave claves nave naves mente mentes -a -as -ción -ciones -sión -siones -dad -dades -tad -tades -tud -umbre
+        -umbres mano manos foto fotos moto motos noche noches tarde tardes mujer mujeres vez veces clase clases parte
+        partes calle calles llave llaves serie series flor flores imagen imágenes red redes voz voces luz luces cruz
+        cruces pared paredes nube nubes torre torres fuente fuentes frase frases base bases fase fases señal señales
+        cárcel cárceles piel pieles libras
     """,
     masculines="""
-        -o -os -es -ete -aje -ajes -or -ón día días mapa mapas problema problemas sistema sistemas programa
-        programas tema
-        temas idioma idiomas planeta planetas poema poemas drama dramas clima diagrama diagramas kilo gol café bar país
-        artista artistas guardia futbolistas turista turistas mes año
+        -ista -istas -eta -etas -ema -emas -oma -omas -ama -amas pijama pijamas policía policías síntoma síntomas
+        corazón corazones buzón buzones -o -os -es -ete -aje -ajes -or -ón día días mapa mapas problema problemas
+        sistema sistemas programa programas tema temas idioma idiomas planeta planetas poema poemas drama dramas clima
+        diagrama diagramas kilo gol café bar país artista artistas guardia futbolistas turista turistas mes año
     """,
     no_nouns="""
-        para contra hasta ahora era otra otro gana será cada como cuando pero luego solo tanto mucho las los les nos más
-        menos dos tres seis pues sus mis tus antes después entonces martes miércoles jueves viernes lunes es has vas
-        la lo
-        una uno ya a tras desde entre sobre y
+        por no todo todos muchos varios estos esos nosotros gracias para contra hasta ahora era otra otro gana será
+        cada como cuando pero luego solo tanto mucho las los les nos más menos dos tres seis pues sus mis tus antes
+        después entonces martes miércoles jueves viernes lunes es has vas la lo una uno ya a tras desde entre sobre y
     """,
     feminine_numbers=((r"uno$|uno(?= mil)", "una"), (r"cientos\b", "cientas"), ("quinientos", "quinientas")),
     masculine_numbers=((r"veintiuno", "veintiún"), (r"uno$|uno(?= mil)", "un")),
     before_time=r"(?:a|desde|hasta|de|sobre)\slas?",
     before_date=r"(?:el|al|del|día)",
     times="veces",
+    once="una vez",
     per={
         "mes": "al mes",
         "año": "al año",
@@ -309,19 +312,19 @@ SPANISH = Locale(
         "semana": "a la semana",
         "hora": "por hora",
         "h": "por hora",
-        "kg": "el kilo",
-        "kilo": "el kilo",
-        "litro": "el litro",
-        "l": "el litro",
+        "kg": "por kilo",
+        "kilo": "por kilo",
+        "litro": "por litro",
+        "l": "por litro",
         "persona": "por persona",
         "noche": "por noche",
-        "m²": "el metro cuadrado",
+        "m²": "por metro cuadrado",
         "s": "por segundo",
         "min": "por minuto",
         "km": "por kilómetro",
         "100 km": "a los cien kilómetros",
     },  # fmt: skip
-    spelled="ADN ARN USB VIH ONG OMS URL UGT IRPF IA PDF HTTP BBVA CCOO RTVE TVE NIF CIF FMI BCE UE CDMX",
+    spelled="ADN ARN USB VIH ONG OMS URL UGT IRPF IA PDF HTTP BBVA RTVE TVE FMI BCE UE CDMX",
     block_telephone=r"(?:\+?34)?[67]\d{8}",
     telephones="tel teléfono telefono tfno móvil movil llame llámame whatsapp fax",
     own_telephone=r"[6-9]\d\d (?:\d{3} \d{3}|\d\d \d\d \d\d)",
@@ -495,24 +498,25 @@ FRENCH = Locale(
         "env.": "environ",
     },
     feminines="""
-        mort morts règle règles raison raisons façon façons leçon leçons copie copies calorie calories -ée -ées
-        -tion -tions -sion -sions -ette -ettes -esse -esses -ade -ades -aine -aines -elle -elles -ance -ances -ille
-        -illes
+        mort morts règle règles raison raisons façon façons leçon leçons copie copies calorie calories -ée -ées -tion
+        -tions -sion -sions -ette -ettes -esse -esses -ade -ades -aine -aines -elle -elles -ance -ances -ille -illes
         personne personnes fois page pages heure heures minute minutes seconde secondes semaine semaines journée
-        journées
-        année années femme femmes fille filles table tables chambre chambres voiture voitures cuillère cuillères tasse
-        tasses tranche tranches place places pièce pièces ligne lignes étoile étoiles équipe équipes école écoles
-        entreprise entreprises victoire victoires voix main mains nuit nuits part parts tonne tonnes gousse gousses
-        pincée pincées carotte carottes pomme pommes tomate tomates orange oranges feuille feuilles boîte boîtes
-        bouteille
-        bouteilles goutte gouttes noix branche branches maison maisons ville villes langue langues image images photo
-        photos vidéo vidéos partie parties étape étapes vie vies
+        journées année années femme femmes fille filles table tables chambre chambres voiture voitures cuillère
+        cuillères tasse tasses tranche tranches place places pièce pièces ligne lignes étoile étoiles équipe équipes
+        école écoles entreprise entreprises victoire victoires voix main mains nuit nuits part parts tonne tonnes
+        gousse gousses pincée pincées carotte carottes pomme pommes tomate tomates orange oranges feuille feuilles
+        boîte boîtes bouteille bouteilles goutte gouttes noix branche branches maison maisons ville villes langue
+        langues image images photo photos vidéo vidéos partie parties étape étapes vie vies
     """,
-    masculines="codicille portefeuille million milliard musée musées lycée lycées trophée trophées",
+    masculines="""
+        elle elles stade stades domaine domaines capitaine capitaines malade malades squelette grade grades mille
+        milles codicille portefeuille million milliard musée musées lycée lycées trophée trophées
+    """,
     feminine_numbers=((r"\bun$", "une"),),
     plural_ends=("s", "x"),
     before_date=r"(?:le|du|au)",
     times="fois",
+    once="une fois",
     per={
         "mois": "par mois",
         "an": "par an",
@@ -520,20 +524,20 @@ FRENCH = Locale(
         "semaine": "par semaine",
         "heure": "de l'heure",
         "h": "de l'heure",
-        "kg": "le kilo",
-        "litre": "le litre",
-        "l": "le litre",
+        "kg": "par kilo",
+        "litre": "par litre",
+        "l": "par litre",
         "personne": "par personne",
         "nuit": "la nuit",
-        "m²": "le mètre carré",
+        "m²": "par mètre carré",
         "s": "par seconde",
         "min": "par minute",
         "km": "du kilomètre",
         "100 km": "aux cent kilomètres",
     },  # fmt: skip
     spelled="""
-        UE IA BCE FMI OMS PME RSA LFI IVG USB ADN ARN URL PDF SNCF RATP TGV CDI CDD RN PS LR RTT ETI IUT IRM ONG
-        CV VTC
+        UE IA BCE FMI OMS PME RSA LFI IVG USB ADN ARN URL PDF SNCF RATP TGV CDI CDD RN PS LR RTT ETI IUT IRM ONG CV
+        VTC
     """,
     block_telephone=r"0\d{9}|\+?33\d{9}",
     telephones="tél tel téléphone appelez fax portable numéro",
@@ -709,17 +713,20 @@ ITALIAN = Locale(
         "fig.": "figura",
     },
     feminines="""
-        -a -zione -sione -tà -tù -gione -udine notte parte classe chiave luce mano voce fase frase base serie rete fonte
-        pelle neve carne estate nave croce legge fine ora tazza tazze ore crisi ipotesi tesi analisi foto moto auto
+        canzone opinione riunione religione unione automobile cattedrale capitale regione stagione ragione lista vista
+        pista rivista meta crema forma gamma somma fiamma mamma dieta moneta ricetta planimetria prima firma -a -zione
+        -sione -tà -tù -gione -udine notte parte classe chiave luce mano voce fase frase base serie rete fonte pelle
+        neve carne estate nave croce legge fine ora tazza tazze ore crisi ipotesi tesi analisi foto moto auto
     """,
     masculines="""
-        -o -ore -ame -ale -ile -one -iere problema sistema programma tema pianeta poema clima dramma diploma mese giorno
-        euro bar film gol computer milione miliardo kilo chilo
+        -ista -eta -ema -oma -ama pigiama cinema panorama atleta trauma poeta collega -o -ore -ame -ale -ile -one
+        -iere problema sistema programma tema pianeta poema clima dramma diploma mese giorno euro bar film gol
+        computer milione miliardo kilo chilo
     """,
     no_nouns="""
-        della dalla alla nella sulla dello allo sono questo questa quello quella quando contro sopra sotto dopo
-        prima senza
-        circa poco tutto solo anche ancora sia poi fa era sarà per con tra fra ogni ma qui come adesso allora via via
+        della dalla alla nella sulla dello allo sono questo questa quello quella quando contro sopra sotto dopo prima
+        senza circa poco tutto solo anche ancora sia poi fa era sarà per con tra fra ogni ma qui come adesso allora
+        via
     """,
     plural_ends=(),
     masculine_numbers=((r"^uno$", "un"),),
@@ -728,6 +735,7 @@ ITALIAN = Locale(
     before_time=r"(?:ore|alle|dalle|delle|le|h)",
     before_date=r"(?:il|al|dal|del)",
     times="volte",
+    once="una volta",
     per={
         "mese": "al mese",
         "anno": "all'anno",
@@ -909,30 +917,28 @@ PORTUGUESE = Locale(
         "fig.": "figura",
     },
     feminines="""
-        morte mortes ordem ordens crise crises dose doses lei leis região regiões opinião opiniões reunião reuniões
-        religião
-        religiões questão questões mãe mães lente lentes
-        -a -as -ção -ções -são -sões -dade -dades -gem -gens -tude mulher mulheres vez vezes noite noites tarde
-        tardes parte
-        partes classe classes mão mãos flor flores voz vozes luz luzes série séries fase fases frase frases base
-        bases chave
-        chaves ponte pontes rede redes torre torres semente sementes cor cores dor dores maçã maçãs irmã irmãs manhã
-        manhãs
-        foto fotos moto motos libras
+        cama camas rama goma forma formas lista listas pista pistas vista vistas revista revistas conquista meta metas
+        receita receitas plataforma plataformas semana semanas chama chamas fama soma somas morte mortes ordem ordens
+        crise crises dose doses lei leis região regiões opinião opiniões reunião reuniões religião religiões questão
+        questões mãe mães lente lentes -a -as -ção -ções -são -sões -dade -dades -gem -gens -tude mulher mulheres vez
+        vezes noite noites tarde tardes parte partes classe classes mão mãos flor flores voz vozes luz luzes série
+        séries fase fases frase frases base bases chave chaves ponte pontes rede redes torre torres semente sementes
+        cor cores dor dores maçã maçãs irmã irmãs manhã manhãs foto fotos moto motos libras
     """,
     masculines="""
-        dia dias mapa mapas problema problemas sistema sistemas programa programas tema temas idioma idiomas planeta
-        planetas
-        poema poemas grama gramas quilograma quilogramas miligramas cinema cinemas drama dramas diploma diplomas artista
-        artistas turista turistas
+        coração corações -ista -istas -eta -etas -ema -emas -oma -omas -ama -amas pijama pijamas sintoma sintomas dia
+        dias mapa mapas problema problemas sistema sistemas programa programas tema temas idioma idiomas planeta
+        planetas poema poemas grama gramas quilograma quilogramas miligramas cinema cinemas drama dramas diploma
+        diplomas artista artistas turista turistas
     """,
     no_nouns="""
-        para contra agora era cada pela pelas na nas da das a as mas mais menos dois duas três seis depois antes
-        ela elas
+        para contra agora era cada pela pelas na nas da das a as mas mais menos dois duas três seis depois antes ela
+        elas
     """,
     feminine_numbers=((r"\bum\b", "uma"), (r"\bdois\b", "duas"), (r"entos\b", "entas")),
-    before_date=r"(?:no|do|em|até|dia|ao)",
+    before_date=r"dia",
     times="vezes",
+    once="uma vez",
     per={
         "mês": "por mês",
         "ano": "por ano",
@@ -940,23 +946,23 @@ PORTUGUESE = Locale(
         "semana": "por semana",
         "hora": "por hora",
         "h": "por hora",
-        "kg": "o quilo",
-        "quilo": "o quilo",
-        "litro": "o litro",
-        "l": "o litro",
+        "kg": "por quilo",
+        "quilo": "por quilo",
+        "litro": "por litro",
+        "l": "por litro",
         "pessoa": "por pessoa",
         "noite": "por noite",
-        "m²": "o metro quadrado",
+        "m²": "por metro quadrado",
         "s": "por segundo",
         "min": "por minuto",
         "km": "por quilômetro",
         "100 km": "a cada cem quilômetros",
     },  # fmt: skip
     spelled="""
-        IBGE INSS IPVA IPTU ICMS TSE BNDES DNA RNA UFRJ UTI TI IPCA IOF CDI USB URL PDF IA OMS ONG STF STJ CPF
-        CNPJ FGTS RG
+        IBGE INSS IPVA IPTU ICMS TSE BNDES DNA RNA UFRJ UTI TI IPCA IOF CDI USB URL PDF IA OMS STF STJ CPF CNPJ FGTS
+        RG
     """,
-    block_telephone=r"(?:\+?55)?\(?\d\d\)?9?\d{8}",
+    block_telephone=r"(?:\+?55)?\(?\d\d\)?9\d{8}",
     telephones="tel telefone fone celular ligue whatsapp fax",
     own_telephone=r"(?:\(\d\d\) ?)?9?\d{4}-\d{4}",
     web={"@": "arroba", ".": "ponto", "/": "barra", "-": "hífen", "_": "sublinhado", "www": "dáblio dáblio dáblio"},
@@ -1085,8 +1091,9 @@ HINDI = Locale(
         "हज़ार": ("हज़ार", "हज़ार"),
         "हजार": ("हज़ार", "हज़ार"),
     },
-    before_time=r"(?:शाम|सुबह|रात|दोपहर|समय)",
+    before_time=r"(?:शाम|सुबह|रात|दोपहर)",
     times="गुना",
+    once="एक गुना",
     per={
         "माह": "प्रति माह",
         "महीना": "प्रति महीना",
@@ -1097,6 +1104,10 @@ HINDI = Locale(
     },
     singular=(),
     block_telephone=r"(?:\+?91)?[6-9]\d{9}",
+    spelled="""
+        ATM IAS IPS UPI FIR OTP EMI IPL IIT UPSC ICC ODI IPO EPF IIM UP MP AI IT US UK USB API URL CEO CBI ED UAE EU
+        UN OBC EWS UGC IMF RBI SBI
+    """,
     telephones="मो मोबाइल फ़ोन फोन संपर्क",
     own_telephone=r"[6-9]\d{4} \d{5}",
     web={"+": "प्लस", "@": "एट", ".": "डॉट", "/": "स्लैश", "-": "डैश", "_": "अंडरस्कोर", "www": "डब्ल्यू डब्ल्यू डब्ल्यू"},

@@ -66,6 +66,11 @@ def _clock(hour: str, minute: str) -> str:
     return f"{said}{'零' if minute.startswith('0') else ''}{_cardinal(str(int(minute)))}分"
 
 
+def _slash(found: re.Match[str]) -> str:
+    """500公斤/亩 is a rate, 男/女 a choice."""
+    return "每" if re.search(r"\d[^\d/]{1,4}$", found.string[max(0, found.start() - 6) : found.start()]) else "、"
+
+
 def _day(month: str, day: str) -> str:
     """3/15 and 5/1 are hardly fractions."""
     return f"{_cardinal(month)}月{_cardinal(day)}日"
@@ -75,34 +80,46 @@ def _date(year: str, month: str, day: str) -> str:
     return f"{_spelled(year)}年{_cardinal(str(int(month)))}月{_cardinal(str(int(day)))}日"
 
 
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"(?<!\d)\d{1,40}(?:\.\d{1,40})?"
 _COMMA = re.compile(r"(?<=[\d０-９]),(?=\d{3}(?!\d))")
 """A mark of thousands, which is half as wide as that of a list."""
 _MEASURES = (
     "个|只|本|张|位|次|天|年|块|条|件|杯|名|家|米|点|小时|分钟|岁|周|种|倍|台|部|场|份|辆|斤|双|对|层|间|座|把|支|枚|颗|粒|瓶"
     "|盒|袋|套|顿|句|段|篇|首|封|道|门|项|批|群|排|季|秒|千|万|亿|公里|公斤|美元|欧元|英镑|元"
 )
+_NOT_COUNTED = r"(?<![\d.第表图])(?<!第\d[、到和-])(?<!步骤)(?<!阶段)(?<!方案)(?<!方法)(?<!选项)(?<!附件)(?<!玩家)"
+_NO_MEASURES = "点击|部署|部门|年级|年度|季度|次方|次元|次函数|个人信息|只[需要适能有剩]|位置|把手|对2"
 _BEFORE_CODE = "验证码|密码|代码|编号|热线|拨打|致电|电话|邮编|单号|学号|账号|卡号|房号"
 _WINS = "战胜|获胜|击败|取胜|领先|落败|负于|大胜|战平|逆转|力克|不敌|战绩"
 _REWRITES: tuple[Rewrite, ...] = (
-    (re.compile(rf"(?<=\d) (?=[{_HAN}])"), lambda _: ""),
+    (re.compile(rf"(?<=\d) (?=[{_HAN}])|(?<=第) (?=\d)"), lambda _: ""),
     (re.compile(r"(?<!\d)0([1-9])(?=[月日号])"), lambda f: f[1]),
     (
-        re.compile(rf"(?P<behind>(?:{_BEFORE_CODE})(?:是|为|:)? ?)(?P<code>\d{{3,8}})(?![\d.-])"),
+        re.compile(rf"(?P<behind>(?:{_BEFORE_CODE})(?:是|为|:)? ?)(?P<code>\d{{3,8}})(?![\d.行次个元条台多部人-])"),
         lambda f: f["behind"] + _phone(f["code"]),
     ),
-    (re.compile(r"(?<!\d)\d{3,5}(?=室|房间|热线|客服)"), lambda f: _phone(f[0])),
-    (re.compile(r"(?<!\d)(?:10086|10010|10000|12306|12315|12345)(?!\d)"), lambda f: _phone(f[0])),
-    (re.compile(r"(?<!\d)[05-9][05](?=后(?!\w?[面来]))"), lambda f: _spelled(f[0])),
+    (
+        re.compile(r"(?<!\d)(?:\d{3,5}(?=室|热线|客服热线|客服电话)|[1-9]\d{1,2}[1-9](?=房间))"),
+        lambda f: _phone(f[0]),
+    ),
+    (re.compile(r"(?<!\d)(?:10086|10010|12306|12315)(?![\d元块人个米步名万次条件])"), lambda f: _phone(f[0])),
+    (re.compile(r"(?<![\d满到破至达])[05-9][05](?=后(?!\w?[面来]))"), lambda f: _spelled(f[0])),
     (re.compile(r"(?<!\d)(\d{4})[-~–—](\d{4})(?=赛季|学年)"), lambda f: f"{_spelled(f[1])}到{_spelled(f[2])}"),
     (
-        re.compile(rf"(?:(?<=以)|(?<=比分))(\d{{1,3}})[-–:](\d{{1,3}})|(?<!\d)(\d{{1,3}})[-–](\d{{1,3}})(?={_WINS})"),
+        re.compile(
+            rf"(?:(?<=比分)|(?<=以)(?=\d+[-–:]\d+(?:{_WINS}|的比分|$|[，。,.])))(\d{{1,3}})[-–:](\d{{1,3}})"
+            rf"|(?<!\d)(\d{{1,3}})[-–](\d{{1,3}})(?={_WINS})"
+        ),
         lambda f: f"{_cardinal(f[1] or f[3])}比{_cardinal(f[2] or f[4])}",
     ),
     (re.compile(r"(?<=\d) ?[-—] ?(?=\d+ ?=)"), lambda _: "减"),
-    (re.compile(r"(?<![\d/])([1-9]|1[0-2])/(1|1[3-9]|2\d|3[01])(?![\d/])"), lambda f: _day(f[1], f[2])),
+    (
+        re.compile(r"(?<![\d/约占为第度过近率])([1-9]|1[0-2])/(1|1[3-9]|2\d|3[01])(?![\d/的页])"),
+        lambda f: _day(f[1], f[2]),
+    ),
+    (re.compile(r"(?<=元)/m2"), lambda _: "每平方米"),
     (re.compile(r"(?<=元)/(kg|km|L|m)(?![A-Za-z])"), lambda f: "每" + _UNITS[f[1]]),
-    (re.compile(rf"(?<=[{_HAN}])(?<![元度升克米里次])/(?=[{_HAN}])"), lambda _: "、"),
+    (re.compile(rf"(?<=[{_HAN}])(?<![元度升克米里次])/(?=[{_HAN}])"), lambda f: _slash(f)),
     (re.compile(r"(?<!\d)(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(?!\d)"), lambda f: _date(f[1], f[2], f[3])),
     (re.compile(r"(?<!\d)(\d{4})(?=(?:[-~–—]\d{4})?年)"), lambda f: _spelled(f[1])),
     (re.compile(r"(?<!\d)(?<!\d:)([01]?\d|2[0-4]):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
@@ -132,8 +149,8 @@ _REWRITES: tuple[Rewrite, ...] = (
         re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"),
         lambda f: f"{_cardinal(f[2])}分之{_cardinal(f[1])}",
     ),
-    (re.compile(rf"(?<!第)2(?={_MEASURES})(?<![\d.年月日][2])"), lambda _: "两"),
-    (re.compile(rf"{_NUMBER}"), lambda f: _cardinal(f[0])),
+    (re.compile(rf"{_NOT_COUNTED}2(?!{_NO_MEASURES})(?={_MEASURES})"), lambda _: "两"),
+    (re.compile(r"\d+(?:\.\d+)?"), lambda f: _cardinal(f[0])),
     (re.compile(f"[{''.join(_SAID)}]"), lambda f: _SAID[f[0]]),
 )
 
@@ -179,7 +196,7 @@ class Mandarin:
     def _cut(self, text: str) -> Iterator[tuple[str, int, int]]:
         """jieba's words; 地 apart from a word that it guessed (高兴-地说)."""
         for word, start, end in self._cutter.tokenize(text):
-            if len(word) == 2 and word[0] == "地" and not self._cutter.FREQ.get(word):
+            if len(word) == 2 and word[0] == "地" and word[1] in "说走看问笑跑想做写听讲答学玩哭":
                 yield from ((word[0], start, start + 1), (word[1], start + 1, end))
             else:
                 yield word, start, end
@@ -187,32 +204,47 @@ class Mandarin:
 
 _ENDED = re.compile(f"(?:(?P<long>[米里尺年天])长|(?P<row>[{_NAMED}十每几两])行)$")
 _PERSONS = "我 你 他 她 它 您 我们 你们 他们 她们 咱们 大家 就 也 还 都 总 可 非 又 先 这 那 谁"
-_WHO_MUST = frozenset(_PERSONS.split())
-_DEGREES = "很 太 这么 那么 多 更 最 非常 特别 不 好 挺 够 比较 越来越 有点 身 全 细"
+_OTHERS = """
+    今天 明天 昨天 现在 以后 今晚 明早 可能 一定 肯定 恐怕 必须 至少 起码 看来 应该 妈妈 爸爸 老师 孩子
+    人 学生 员工 别人 公司
+"""
+_WHO_MUST = frozenset((*_PERSONS.split(), *_OTHERS.split()))
+_GOT = re.compile(f"[{_NAMED}十百]+分|[了过到奖分第]|冠军|亚军|感冒|.*[病症炎癌]$")
+_HOW = tuple("很太更最真好非特十相越不挺够如像多少快慢早晚高低干清漂美")
+_GETS = "获求征所彼佛罗里捧挣夺赢取立摘录竞乍始兼易既志必哈奥乌难"
+_AMOUNTS = tuple("约均度口积格温价数率量额例长宽高重速比计")
+_DEGREES = "很 太 这么 那么 多 更 最 非常 特别 好 挺 够 比较 越来越 有点 身 全 细"
 _LONG_BEHIND = frozenset(_DEGREES.split())
 _LENGTH = re.compile("(?:米|公里|厘米|公分|里|尺|年|天|小时)$")
-_MANY = re.compile(f"[{_NAMED}十百两几这那每哪]$")
+_MANY = re.compile(f"[{_NAMED}十百两几每]$")
 _NUMERAL = re.compile(f"[{_NAMED}十百两负约]")
 
 
 def _in_place(word: str, behind: str, ahead: str) -> str:
     """How a word of several readings is said between two others; nothing where it does not depend on them."""
     if word == "得":
-        if ahead[:1] in ("了", "过", "奖", "分", "到"):
+        if _GOT.match(ahead):
             return ""
-        return "dei3" if not behind or behind in _WHO_MUST else "de5"
+        if not behind or behind in _WHO_MUST:
+            return "dei3"
+        return "de5" if len(behind) == 1 or ahead.startswith(_HOW) else ""
     if word == "地":
-        return "de5" if len(behind) > 1 and ahead and ahead[0] not in "上下里方面图势区主" else ""
+        noun = behind[-1:] in tuple("块片亩顷处") or ahead[:1] in tuple("上下里方面图势区主暖推垫锁")
+        return "de5" if len(behind) > 1 and ahead and not noun else ""
     if word == "长":
-        return "chang2" if behind in _LONG_BEHIND or _LENGTH.search(behind) or ahead[:1] in ("达", "约") else ""
+        grows = ahead[:1] in tuple("了一几记心个肉大高")
+        long = behind in _LONG_BEHIND or _LENGTH.search(behind) or ahead[:1] in ("达", "约")
+        return "chang2" if long and not grows else ""
     if word == "为":
-        return "wei2" if _NUMERAL.match(ahead) or behind[-1:] in ("约", "均", "设", "视", "变", "温") else ""
+        amounts = behind.endswith(_AMOUNTS) and _NUMERAL.match(ahead)
+        return "wei2" if amounts or behind[-1:] in ("约", "均", "设", "视", "变", "温") else ""
     if word == "教":
         return "jiao1" if ahead[:1] in tuple("我你他她它孩学您") else ""
     if word == "还":
-        return "huan2" if ahead[:1] in tuple("钱款债书清") else ""
+        return "huan2" if ahead in ("钱", "款", "债", "债务", "书", "清") else ""
     if word == "只":
-        return "zhi1" if _MANY.search(behind) else ""
+        counts = _MANY.search(behind) or behind in ("这", "那", "哪")
+        return "zhi1" if counts and ahead[:1] not in tuple("需剩占为会能用有要是") else ""
     if word == "行":
         return "hang2" if _MANY.search(behind) else ""
     return ""
@@ -245,7 +277,7 @@ def _word(word: str) -> str:
     if len(word) > 1 and word not in PHRASES_DICT:
         if ended := _ENDED.search(word):
             return _word(word[:-1]) + _syllable("chang2" if ended["long"] else "hang2")
-        place = word.find("得", 1)
+        place = word.find("得", 1) if len(word) < 4 and word[0] not in _GETS else -1
         if place < 0 and word[-1] == "地" and _is_doubled(word[:-1]):
             place = len(word) - 1
         if place > 0:

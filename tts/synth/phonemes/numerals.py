@@ -40,6 +40,17 @@ _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "�
 _ENDS_OF_FEMININES = ("a", "ción", "sión", "ção", "são", "tà", "e")
 
 
+_HEAT = re.compile(
+    r"\b(?:faz|fez|fazia|hace|hizo|hacía|grad\w*|graus|[âá]ngulo|temperatura|gir\w+|m[íi]nim\w+|m[áa]xim\w+|calor|fr[íi]o)\b",
+    re.IGNORECASE,
+)
+_COUNT_BEHIND = re.compile(
+    r"\b(?:p[áa]g\w*|part\w*|étape|paso|hilo|not[ae]|vot[oe]|valoraci\w+|avalia\w+|episod\w*|foto)\W{0,3}$|:\s$",
+    re.IGNORECASE,
+)
+"""What stands before 4/5 that is no part of anything: a mark, or a page of so many."""
+
+
 def ordinals(locale: Locale) -> tuple[Rewrite, ...]:
     """1.º, 2ª, 3e, 21°."""
     pattern = rf"(?<![\w.,/:-])(?P<number>\d{{1,4}})(?:{locale.ordinal_signs})(?!\w)"
@@ -57,7 +68,11 @@ def _own(locale: Locale, written: str) -> str:
 def _signed(locale: Locale, found: re.Match[str]) -> str:
     feminine = any(found.groupdict().get(group) for group in ("feminine", "feminine2"))
     number = int(found["number"])
-    if found[0].endswith("º") and number > 12 and not re.match(r"\s[a-zà-ÿ]{3}", found.string[found.end() :]):
+    if (
+        found[0].endswith("º")
+        and number > 12
+        and _HEAT.search(found.string[max(0, found.start() - 25) : found.start()])
+    ):
         return f"{number} {locale.symbols['°']}"  # 35º of heat
     if not locale.numbers:  # espeak says the number, and its ending as a word
         return f"{number} {found[0][len(found['number']) :]}"
@@ -161,6 +176,8 @@ def fractions(locale: Locale) -> tuple[Rewrite, ...]:
 
 
 def _fraction(locale: Locale, found: re.Match[str], written: str) -> str:
+    if not found["noun"] and _COUNT_BEHIND.search(found.string[max(0, found.start() - 20) : found.start()]):
+        return found[0]
     whole, feminine = found["whole"], _is_feminine(found["noun"] or "")
     special = locale.fractions.get(f"{whole} {written}")
     if special:
@@ -201,7 +218,8 @@ def telephones(locale: Locale) -> tuple[Rewrite, ...]:
     def say(found: re.Match[str]) -> str:
         written = found["number"]
         count = sum(map(str.isdecimal, written))
-        if not 7 <= count <= 15 or _DATE.fullmatch(written):
+        amount = written.endswith("00000") or found.string[: found.start()].rstrip()[-1:] in tuple("$€£₹")
+        if not 7 <= count <= 15 or _DATE.fullmatch(written) or (amount and written.isdecimal()):
             return written
         marked = written[0] == "+" or (written[0] in "(0" and count > 8)
         if not marked and not own.fullmatch(written):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from num2words import num2words  # type: ignore[import-untyped]
 
 from tts.synth.phonemes import numerals
-from tts.synth.phonemes.agreement import COUNTED, agreeing, counted, singular
+from tts.synth.phonemes.agreement import COUNTED, agreeing, counted, singular, spelled
 from tts.synth.phonemes.locales import Locale
 from tts.synth.phonemes.numerals import BEGIN, END, Rewrite
 
@@ -15,7 +15,7 @@ _NUMBER = r"\d{1,15}(?:[.,]\d{1,15}){0,6}"
 _THOUSANDS = re.compile(
     r"(?<![\d.,])\d{1,3}(?:[\u00a0\u202f]\d{3}){1,6}(?!\d)|(?<![\d.,])\d{1,3}(?: \d{3}){1,6}(?=,\d|\s?[€$£])"
     r"|(?<![\d.,] )(?<![\d.,])[1-9]\d{0,2}(?: \d{3}){2,4}(?![\d.,-]\d| ?\d)"
-    r"|(?<![\d.,] )(?<![\w.,])[1-9]\d{0,2} \d{3}(?= [a-zà-ÿ]{2})"
+    r"|(?<![\d.,] )(?<![\w.,])[1-9]\d{0,2} 000(?= [a-zà-ÿ]{2})"
 )
 _TOP = "com|org|net|edu|gov|info|io|es|fr|it|br|in|mx|ar|cl|co|pt|eu|uk|de|ch|be|ca|us|tv"
 _NAME = r"[^\W_](?:[\w-]{0,62}[^\W_])?"
@@ -32,7 +32,8 @@ _BETWEEN = frozenset("<>*")
 
 
 _BEFORE_NAMES = frozenset({"Me", "St", "Ste"})
-_NAME_AHEAD = re.compile(r"(?:-|[ \u00a0\u202f]{1,2})(?:[^\W\d_a-zà-ÿ][a-zà-ÿ]|(?:et|y|e|le|la)\s|l['’])")
+_NAME_AHEAD = re.compile(r"(?:-|[ \u00a0\u202f]{1,2})(?:[^\W\d_a-zà-ÿ][a-zà-ÿ]|(?:et|y|e)\s)")
+_OFFICE_AHEAD = re.compile(r"[ \u00a0\u202f]{1,2}(?:(?:le|la)\s|l['’])")
 _OFTEN_LAST = frozenset(
     {"etc.", "ecc.", "EE. UU.", "EE.UU.", "a. C.", "d. C.", "a.C.", "d.C.", "min.", "p. m.", "a. m."}
 )
@@ -43,7 +44,10 @@ _NAME_BEHIND = re.compile(
 )
 
 
-_AT_ONE = re.compile(r"\b(?:[Aa]|[Dd]esde|[Hh]asta|[Ee]s|[Ss]obre) la (?P<hour>1)(?![\w/:]|[.,-]\d)")
+_CENTURY = re.compile(r"(?<!\d )(?<![\w.])[sS]\. ?(?=[IVX]{1,6}\b)")
+_AT_ONE = re.compile(
+    r"\b(?:[Aa]|[Dd]esde|[Hh]asta|[Ee]s|[Ss]obre) la (?P<hour>1)(?![\w/:]|[.,-]\d| de TVE| del | de España| a la)"
+)
 
 
 class _Date(NamedTuple):
@@ -61,6 +65,7 @@ def rewrites(locale: Locale) -> tuple[Rewrite, ...]:
         *numerals.telephones(locale),
         Rewrite(_THOUSANDS, lambda found: re.sub(r"\s", "", found[0])),
         *_abbreviations(locale),
+        *((Rewrite(_CENTURY, lambda _: "siglo "),) if locale.voice == "es" else ()),
         *_dates(locale),
         *_times(locale),
         *numerals.ordinals(locale),
@@ -71,7 +76,8 @@ def rewrites(locale: Locale) -> tuple[Rewrite, ...]:
         *numerals.fractions(locale),
         *numerals.ranges(locale),
         Rewrite(re.compile(r"(?<=\d)\s?%"), lambda _: f" {locale.percent}"),
-        Rewrite(re.compile(r"(?<=\d)[x×](?=\s[^\W\d_]{2}|[,.;)]|$)"), lambda _: f" {locale.times}"),
+        Rewrite(re.compile(r"(?<![\w.,=+] )(?<![\w.,])1[x×](?=\s[^\W\d_]{2})"), lambda _: locale.once),
+        Rewrite(re.compile(r"(?<!= )(?<!\+ )(?<=\d)[x×](?=\s[^\W\d_]{2}|[.;)]|$)"), lambda f: _times_of(locale, f)),
         Rewrite(re.compile(r"(?<=\d) ?[x×] ?(?=\d)|(?<=\d\s)[x×](?=\s\d)"), lambda _: f" {locale.by} "),
         Rewrite(re.compile(rf"(?<!\S)({_any(set(locale.symbols) - _BETWEEN)})(?!\S)"), lambda f: locale.symbols[f[1]]),
         Rewrite(re.compile(r"(?<=[\w)]\s)([<>*])(?=\s[\w(])"), lambda f: locale.symbols[f[1]]),
@@ -89,22 +95,31 @@ def _unit(locale: Locale, found: re.Match[str]) -> str:
 
 
 def _per(locale: Locale, found: re.Match[str]) -> str:
-    """60 euros/mes; a slash without a number before is none of these."""
-    amount = re.search(r"\d[^/\n]{0,30}$", found.string[max(0, found.start() - 32) : found.start()])
-    return f" {locale.per[found[1]]}" if amount else found[0]
+    """60 euros/mes, 5 m/s; without a number close before it is none of these, nor in `día/noche`."""
+    amount = re.search(r"\d\s?([^\d\n]{1,30})$", found.string[max(0, found.start() - 32) : found.start()])
+    counted_by = amount[1] if amount else ""
+    money = any(counted_by.endswith(name) for names in locale.currencies.values() for name in names if name)
+    measured = money or counted_by in locale.units
+    short = len(found[1]) < 3 or found[1] == "min"  # of a unit
+    word = counted_by.rpartition(" ")[2]
+    is_rate = measured or (counted_by and not short and word not in locale.per)
+    return f" {locale.per[found[1]]}" if is_rate else found[0]
+
+
+def _times_of(locale: Locale, found: re.Match[str]) -> str:
+    """12x, but not in y = 2x."""
+    near = found.string[max(0, found.start() - 6) : found.start()]
+    return found[0] if "=" in near or "+" in near else f" {locale.times}"
 
 
 def _spellings(locale: Locale) -> tuple[Rewrite, ...]:
-    """Acronyms by their letters: IBGE; in Hindi any short one in Latin capitals that is not known to be a word."""
+    """Acronyms by their letters: IBGE; in Hindi any short one in Latin capitals without a vowel as well."""
     accented = str.maketrans("EOA", "éóá") if locale.voice == "pt-br" else {}
     listed = rf"(?:{_any(locale.spelled.split()) or '(?!)'})"
     if locale.voice == "hi":
-        listed = rf"(?!(?:{_any(_WORDS_IN_HINDI)})\b)[A-Z]{{2,4}}"
+        listed = rf"(?:[B-DF-HJ-NP-TV-XZ]{{2,4}}|{listed})"
     said = re.compile(rf"(?<![\w.-]){listed}(?![\w-]|\.\w)")
     return (Rewrite(said, lambda found: " ".join(found[0].translate(accented))),)
-
-
-_WORDS_IN_HINDI = frozenset({"NASA", "AIDS", "NATO", "SIM", "PIN", "PAN", "RAM", "ISRO", "NEET", "OK", "FIFA", "SAARC"})
 
 
 def _agreements(locale: Locale) -> tuple[Rewrite, ...]:
@@ -121,7 +136,8 @@ def _agreements(locale: Locale) -> tuple[Rewrite, ...]:
             Rewrite(re.compile(r"\bun(?= (?:z|s[^aeiou\W]|gn|ps|pn|x|y)\w)"), lambda _: "uno"),
         ]
     if locale.voice == "es":
-        agreements.append(Rewrite(thousands, lambda found: counted(locale, int(found[0].replace(".", "")), False)))
+        joined = (("veintiuno(?= mil)", "veintiún"), ("uno(?= mil)", "un"))
+        agreements.append(Rewrite(thousands, lambda f: spelled("es", int(f[0].replace(".", "")), joined)))
     return tuple(agreements)
 
 
@@ -167,7 +183,8 @@ def _in_full(found: re.Match[str], locale: Locale) -> str:
         return written
     if len(written) == 2 and written[0].isupper() and written[1] == ".":
         behind = found.string[max(0, found.start() - 12) : found.start()]
-        if not (_NAME_AHEAD.match(found.string, found.end()) and _NAME_BEHIND.search(behind)):
+        office = written == "M." and _OFFICE_AHEAD.match(found.string, found.end())
+        if not ((office or _NAME_AHEAD.match(found.string, found.end())) and _NAME_BEHIND.search(behind)):
             return written
     said = locale.abbreviations.get(written) or locale.abbreviations[_spaced(written, locale)]
     if written[-1] in "°º" and found.string[found.end() : found.end() + 1].isdigit():
@@ -182,7 +199,7 @@ def _capitalised(abbreviation: str) -> str:
         len(abbreviation) < 3
         or not abbreviation[0].islower()
         or not abbreviation[1].isalpha()
-        or abbreviation in ("max.", "min.", "ing.", "svp")
+        or abbreviation in ("max.", "min.", "ing.", "vs.")
     )
     return "" if apart else abbreviation[0].upper() + abbreviation[1:]
 
@@ -222,15 +239,21 @@ def _dates(locale: Locale) -> tuple[Rewrite, ...]:
         ),
         Rewrite(
             re.compile(rf"\b(?i:{locale.before_date})\s(?P<date>(\d{{1,2}})/(\d{{1,2}})){END}"),
-            lambda f: _date(locale, _Date(f[2], f[3]), f["date"]),
+            lambda f: _date(locale, _Date(f[2], f[3]), f["date"]) if _is_day(locale, f) else f["date"],
             "date",
         ),
         Rewrite(
-            re.compile(rf"{BEGIN}1(?=\s(?:de\s)?(?:{'|'.join(months)})\b)"),
+            re.compile(rf"(?<!['’]){BEGIN}1(?=\s(?:de\s)?(?:{'|'.join(months)})\b)"),
             lambda _: locale.first,
         ),
         Rewrite(re.compile(named), name, "written"),
     )
+
+
+def _is_day(locale: Locale, found: re.Match[str]) -> bool:
+    """El 3/9, but not el 3/4 of a cake."""
+    fraction = found["date"] == "1/2" or found["date"] in locale.fractions
+    return not fraction or found[0].lower().startswith(("dia", "día"))
 
 
 def _date(locale: Locale, date: _Date, written: str) -> str:
@@ -245,7 +268,9 @@ def _times(locale: Locale) -> tuple[Rewrite, ...]:
     ends = rf"(?:\s?(?:{locale.clock_ends})(?!\w)\.?)?"
     hour = re.compile(rf"{BEGIN}([01]?\d|2[0-4])\s?h(?![\w/]|\s?\d)")
     lasting = re.compile(rf"{BEGIN}(\d{{1,2}})\s?h\s?(?=\d{{1,2}}\s?min\b)")
-    dotted = re.compile(rf"\b{locale.before_time}\s(?P<time>([01]?\d|2[0-3])\.([0-5]\d))(?!\d|\.\d|\s?%)")
+    dotted = re.compile(
+        rf"(?<!\w){locale.before_time}\s(?P<time>([01]?\d|2[0-3])\.([0-5]\d)(?!\d|\.\d|\s?%)(?:(?={ends}){ends}))"
+    )
     one = r"([01]?\d|2[0-4])(?:[:h]([0-5]\d)|\s?h)"
     between = re.compile(rf"{BEGIN}{one}\s?[-–—]\s?{one}(?:(?={ends}){ends})(?![\w/:]|[.,-]\d)")
     return (

@@ -219,7 +219,7 @@ def _means_something(found: re.Match[str], passage: Passage) -> bool:
     beside = before[-1:].isdecimal(), after[:1].isdecimal()
     if found[0] == "//":
         return before[-1:] == ":"  # of an address
-    if found[0] in "~～" and passage.language == "j":
+    if found[0] in "~～" and passage.language == "j" and before[-1:] in _DAYS and after[:1] in _DAYS:
         return True  # 月～金
     return found[0] in "$~" and any(beside) or found[0] in "<>*" and all(beside)
 
@@ -311,6 +311,7 @@ def _emoji_name(sign: str, passage: Passage, at: int, end: int) -> str:
     return f"{before}{name}{after}"
 
 
+_DAYS = tuple("月火水木金土日")
 _CODED = re.compile(r"[A-Za-z](?<!CO)(?<!H)[\d.]{1,6}$")
 """A name that ends in a number: HTML5/CSS3, but CO2/kWh."""
 _MENU = re.compile(
