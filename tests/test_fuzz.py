@@ -120,7 +120,8 @@ def test_what_mutations_found_once(what: str) -> None:
 @pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.Spooled:ResourceWarning")  # Werkzeug's, of a broken form
 @pytest.mark.parametrize("name", MUTATED)
 def test_no_mutation_breaks_it(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    broken = mutate(name, MUTATIONS, seed=1, found=tmp_path)
+    # A form goes through a server and its database, which takes a hundred times as long as a parser.
+    broken = mutate(name, MUTATIONS // 3 if name == "form" else MUTATIONS, seed=1, found=tmp_path)
     assert not broken, capsys.readouterr().err
 
 

@@ -199,17 +199,23 @@ def test_a_worker_killed_while_it_speaks_costs_that_request_time_alone(served: S
     assert list(served.folder.iterdir()) == []
 
 
-def test_two_hundred_requests_leave_no_trace(served: Served) -> None:
-    texts = ["Yes.", "No, thank you.", "Good morning to you all."]
-    for number in range(20):
-        served.say(texts[number % 3])
-    before = _held(served)
-    for number in range(200):
-        served.say(texts[number % 3], VOICES[number % 2], ROUTES[number % 2])
-    after = _held(served)
-    assert after["children"] == before["children"]
-    assert after["files"] <= before["files"] + 2
-    assert after["memory"] <= before["memory"] * 1.05
+def test_many_requests_leave_no_trace(served: Served) -> None:
+    texts = ["Yes.", "No.", "Good morning."]
+
+    def say(count: int) -> None:
+        for number in range(count):
+            served.say(texts[number % 3], VOICES[number % 2], ROUTES[number % 2])
+
+    say(24)  # every text by every voice and route, so that each worker has what it needs for them
+    start = _held(served)
+    say(60)
+    half = _held(served)
+    say(60)
+    end = _held(served)
+    assert end["children"] == start["children"]
+    assert end["files"] <= start["files"] + 2
+    # A worker's heap may take one step up when it first has two threads at work; what leaks does so all the time.
+    assert min(half["memory"] - start["memory"], end["memory"] - half["memory"]) <= start["memory"] * 0.02
     assert list(served.folder.iterdir()) == []
 
 
