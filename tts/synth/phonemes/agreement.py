@@ -80,21 +80,17 @@ def _listed(listed: str) -> _Listed:
 
 def counted(locale: Locale, number: int, feminine: bool) -> str:
     """The number as it stands before a noun of that gender; its digits where espeak says the same."""
-    return _words(locale.numbers, number, locale.feminine_numbers if feminine else locale.masculine_numbers)
-
-
-def spelled(language: str, number: int, changes: tuple[tuple[str, str], ...]) -> str:
-    """The number in words with these changes; its digits where they change nothing."""
-    return _words(language, number, changes)
+    return spelled(locale.numbers, number, locale.feminine_numbers if feminine else locale.masculine_numbers)
 
 
 @lru_cache(maxsize=4096)
-def _words(language: str, number: int, changes: tuple[tuple[str, str], ...]) -> str:
+def spelled(language: str, number: int, changes: tuple[tuple[str, str], ...]) -> str:
+    """The number in words with these changes; its digits where they change nothing."""
     if not changes or not 0 < number <= LARGEST:
         return str(number)
     words = said = str(num2words(number, lang=language))
-    for pattern, spelled in changes:
-        said = re.sub(pattern, spelled, said)
+    for pattern, change in changes:
+        said = re.sub(pattern, change, said)
     return str(number) if said == words else said
 
 

@@ -178,7 +178,7 @@ class English:
         if stutters and following.lower() not in _NAMED_BY_LETTER:
             whole = next((word for word in parts[at + 1 : at + 5] if len(word) > 1), "")
             sound = self._word_once(whole, tag, None, False).lstrip("ˈˌ")[:1] if whole else ""
-            return f"{sound}ə" if sound in CONSONANTS and sound else self._word_once(part, "NN", None, False)
+            return f"{sound}ə" if sound in CONSONANTS else self._word_once(part, "NN", None, False)
         if part.lower() == "re" and following:
             return "ɹˌi"
         if part.lower() == "minute":

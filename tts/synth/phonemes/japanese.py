@@ -12,7 +12,7 @@ import jaconv
 import pyopenjtalk
 from pyopenjtalk.types import NJDFeature
 
-from tts.synth.phonemes.marks import CLOSING, OPENING, known_mark
+from tts.synth.phonemes.marks import CLOSING, OPENING, THOUSANDS, known_mark
 from tts.synth.phonemes.spoken import Spoken
 from tts.synth.phonemes.traced import Traced
 
@@ -68,8 +68,6 @@ _SAID = {
 _KANJI = r"\u3400-\u4dbf\u4e00-\u9fff"
 _SHRINKS = r"\d+/\d+(?:に(?:な|減|縮|削|圧|下|落|抑)|から\d+/\d)"
 _PARTS = "の(?:確率|人|割合|大きさ|模型)|秒|サイズ|スケール|点"
-_COMMA = re.compile(r"(?<=[\d０-９]),(?=\d{3}(?!\d))")
-"""A mark of thousands, which is half as wide as that of a list."""
 _DAYS = {"月": "げつ", "火": "か", "水": "すい", "木": "もく", "金": "きん", "土": "ど", "日": "にち"}
 _REWRITES = (
     (re.compile(r"(?<=\d) (?=[年月日時分秒人円個回本枚歳])(?! 日本| 本日| 本文| 人称| 回線)"), lambda _: ""),
@@ -98,12 +96,12 @@ _REWRITES = (
     ),
     (re.compile(r"(?<=\d) ?[-—] ?(?=\d+ ?=)"), lambda _: "引く"),
     (re.compile(r"▲(?=\d)"), lambda _: "マイナス"),
-    (re.compile(r"(?<!\d)0時(?!間)"), lambda _: "零時"),
     (
         re.compile(r"(?<!\d)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?!\d)"),
         lambda f: f"{f[1]}年{int(f[2])}月{int(f[3])}日",
     ),
     (re.compile(r"(?<!\d)(?<!\d:)(\d{1,2}):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
+    (re.compile(r"(?<!\d)0時(?!間)"), lambda _: "零時"),
     (re.compile(r"(?<![\d-])(0\d{1,4})-(\d{1,4})-(\d{3,4})(?![\d-])"), lambda f: "、".join(map(_spelled, f.groups()))),
     (re.compile(r"No\.? ?(?=\d)"), lambda _: "ナンバー"),
     (re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"), lambda f: f"{f[2]}分の{f[1]}"),
@@ -138,8 +136,6 @@ def _spelled(digits: str) -> str:
 
 
 def _clock(hour: str, minute: str) -> str:
-    if not int(hour):
-        return f"零時{int(minute)}分" if int(minute) else "零時"
     return f"{int(hour)}時{int(minute)}分" if int(minute) else f"{int(hour)}時"
 
 
@@ -166,7 +162,7 @@ class Japanese:
 
     def read(self, text: str) -> list[Spoken]:
         """Words and marks of `text`; a number with its counter may be several words, each digit run is one."""
-        traced = Traced.of(text).sub(_COMMA, lambda _: "").nfkc()
+        traced = Traced.of(text).sub(THOUSANDS, lambda _: "").nfkc()
         for pattern, replace in _REWRITES:
             traced = traced.sub(pattern, replace)
         nodes = [node for found in _STRETCH.finditer(traced.text) for node in self._nodes(found)]

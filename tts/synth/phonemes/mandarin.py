@@ -9,7 +9,7 @@ from functools import lru_cache
 from pypinyin import Style, lazy_pinyin, load_phrases_dict
 from pypinyin.constants import PHRASES_DICT
 
-from tts.synth.phonemes.marks import CLOSING, OPENING, known_mark
+from tts.synth.phonemes.marks import CLOSING, OPENING, THOUSANDS, known_mark
 from tts.synth.phonemes.spoken import Spoken
 from tts.synth.phonemes.traced import Traced
 
@@ -81,8 +81,6 @@ def _date(year: str, month: str, day: str) -> str:
 
 
 _NUMBER = r"(?<!\d)\d{1,40}(?:\.\d{1,40})?"
-_COMMA = re.compile(r"(?<=[\d０-９]),(?=\d{3}(?!\d))")
-"""A mark of thousands, which is half as wide as that of a list."""
 _MEASURES = (
     "个|只|本|张|位|次|天|年|块|条|件|杯|名|家|米|点|小时|分钟|岁|周|种|倍|台|部|场|份|辆|斤|双|对|层|间|座|把|支|枚|颗|粒|瓶"
     "|盒|袋|套|顿|句|段|篇|首|封|道|门|项|批|群|排|季|秒|千|万|亿|公里|公斤|美元|欧元|英镑|元"
@@ -177,7 +175,7 @@ class Mandarin:
 
     def read(self, text: str) -> list[Spoken]:
         """Words (as jieba cuts them) and marks of `text`; a number is one word."""
-        traced = Traced.of(text).sub(_COMMA, lambda _: "").nfkc()
+        traced = Traced.of(text).sub(THOUSANDS, lambda _: "").nfkc()
         for pattern, replace in _REWRITES:
             traced = traced.sub(pattern, replace)
         return traced.back(_spaced(list(self._words(traced.text))))

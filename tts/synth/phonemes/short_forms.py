@@ -77,7 +77,7 @@ def rewrites(locale: Locale) -> tuple[Rewrite, ...]:
         *numerals.ranges(locale),
         Rewrite(re.compile(r"(?<=\d)\s?%"), lambda _: f" {locale.percent}"),
         Rewrite(re.compile(r"(?<![\w.,=+] )(?<![\w.,])1[x×](?=\s[^\W\d_]{2})"), lambda _: locale.once),
-        Rewrite(re.compile(r"(?<!= )(?<!\+ )(?<=\d)[x×](?=\s[^\W\d_]{2}|[.;)]|$)"), lambda f: _times_of(locale, f)),
+        Rewrite(re.compile(r"(?<=\d)[x×](?=\s[^\W\d_]{2}|[.;)]|$)"), lambda f: _times_of(locale, f)),
         Rewrite(re.compile(r"(?<=\d) ?[x×] ?(?=\d)|(?<=\d\s)[x×](?=\s\d)"), lambda _: f" {locale.by} "),
         Rewrite(re.compile(rf"(?<!\S)({_any(set(locale.symbols) - _BETWEEN)})(?!\S)"), lambda f: locale.symbols[f[1]]),
         Rewrite(re.compile(r"(?<=[\w)]\s)([<>*])(?=\s[\w(])"), lambda f: locale.symbols[f[1]]),

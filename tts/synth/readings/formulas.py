@@ -2,7 +2,7 @@
 
 import re
 
-from tts.synth.readings.passage import Passage, Rule, Said, rule, table
+from tts.synth.readings.passage import Passage, Rule, Said, nothing, rule, table
 
 _COMMANDS = table(r"""
     sqrt the square root of
@@ -75,20 +75,16 @@ def _display(found: re.Match[str], passage: Passage) -> Said:
     return "" if paired else None
 
 
-def _nothing(found: re.Match[str], passage: Passage) -> Said:
-    return ""
-
-
 _NAMES = "|".join(sorted([*_COMMANDS, *_SILENT.split()], key=len, reverse=True))
 DOLLAR_RULES: tuple[Rule, ...] = (
     rule(r"(?<!\$)\$\$(?!\$)", _display),
-    rule(r"\$(?=[^\s$\d][^$\n]{0,200}(?<=[^\s\\])\$(?![\d\w]))|\$(?=[^\s$\d]\$(?![\d\w]))", _nothing),
+    rule(r"\$(?=[^\s$\d][^$\n]{0,200}(?<=[^\s\\])\$(?![\d\w]))|\$(?=[^\s$\d]\$(?![\d\w]))", nothing),
     rule(r"\$(?![\d\w])", _closing),
 )
 RULES: tuple[Rule, ...] = (
-    rule(r"\\[dtc]?frac(?=\{)", _nothing),
+    rule(r"\\[dtc]?frac(?=\{)", nothing),
     rule(rf"(?<![:\\])\\(?P<name>{_NAMES})(?![A-Za-z])", _command),
     rule(r"\}(?=\{)", _over),
-    rule(r"\}(?=\}{1,3}\{)", _nothing),
-    rule(r"\\[,;:()\[\]](?!\w{2,})|\\\\(?=\s|$)", _nothing),
+    rule(r"\}(?=\}{1,3}\{)", nothing),
+    rule(r"\\[,;:()\[\]](?!\w{2,})|\\\\(?=\s|$)", nothing),
 )

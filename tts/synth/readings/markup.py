@@ -4,7 +4,7 @@ import html
 import re
 
 from tts.speech.sentences import Strength
-from tts.synth.readings.passage import Passage, Rule, Said, rule
+from tts.synth.readings.passage import Passage, Rule, Said, nothing, rule
 
 _ENTITIES = {
     "&amp;": "and",
@@ -20,10 +20,6 @@ _ENTITIES |= {
     "&reg;": "",
     "&trade;": "",
 }
-
-
-def _nothing(found: re.Match[str], passage: Passage) -> Said:
-    return ""
 
 
 def _at_line_start(found: re.Match[str], passage: Passage) -> Said:
@@ -103,20 +99,20 @@ LINE_RULES: tuple[Rule, ...] = (
     rule(r"\[\^?[\w.-]{1,40}\]:[ \t]{1,4}", _at_line_start),
 )
 RULES: tuple[Rule, ...] = (
-    rule(r"<!--(?:[^-]|-(?!->)){0,500}-->", _nothing),
+    rule(r"<!--(?:[^-]|-(?!->)){0,500}-->", nothing),
     rule(r"</?(?P<name>[A-Za-z][A-Za-z0-9]{0,15})(?:\s[^<>\n]{0,300})?/?>", _tag),
     rule(r"&(?:[A-Za-z]{2,10}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});", _entity),
-    rule(r"!(?=\[[^\[\]\n]{0,200}\]\()", _nothing),
+    rule(r"!(?=\[[^\[\]\n]{0,200}\]\()", nothing),
     rule(r"\[(?:\^?\d{1,3}(?:[,–-] ?\d{1,3}){0,5}|\^[\w-]{1,20}|citation needed)\](?![(:\[]| ?=)", _note),
     rule(r"\[(?!\])", _bracket),
     rule(
         r"\]\(\s{0,4}[^()\s]{0,500}(?:\([^()\s]{0,100}\)[^()\s]{0,200})?(?:[ \t]\"[^\"\n]{0,200}\")?\)",
-        _nothing,
+        nothing,
     ),
-    rule(r"\](?:\[[^\[\]\n]{0,60}\]|\{[^{}\n]{0,60}\})", _nothing),
-    rule(r"\[\]", _nothing),
+    rule(r"\](?:\[[^\[\]\n]{0,60}\]|\{[^{}\n]{0,60}\})", nothing),
+    rule(r"\[\]", nothing),
     rule(r"\]", lambda found, passage: ")"),
-    rule(r"\\(?=[*_`#\[\]()!>~|.+{}-])", _nothing),
+    rule(r"\\(?=[*_`#\[\]()!>~|.+{}-])", nothing),
 )
 SPACE_RULES: tuple[Rule, ...] = (
     rule(r"[ \t]{1,20}\|(?P<last>[ \t]{0,20}(?=\n|$))?", _cell_end),

@@ -100,6 +100,11 @@ def rule(pattern: str, say: Callable[[re.Match[str], Passage], Said], flags: int
     return Rule(re.compile(pattern, flags), say)
 
 
+def nothing(found: re.Match[str], passage: Passage) -> Said:
+    """A mark that is not read."""
+    return ""
+
+
 class Rules:
     """Rules to ask in turn, and one pattern that tells at once when none of them can match."""
 
