@@ -18,7 +18,7 @@ CHECKS = (
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy"],
-    ["pytest"],
+    ["pytest", "--numprocesses", "2", "--dist", "loadfile"],
 )
 
 
@@ -57,7 +57,7 @@ def has_pip() -> bool:
 
 def test(arguments: list[str]) -> int:
     """Every check, all of them even when one fails; arguments go to pytest."""
-    codes = [run(PYTHON, "-m", *check, *(arguments if check == ["pytest"] else [])) for check in CHECKS]
+    codes = [run(PYTHON, "-m", *check, *(arguments if check[0] == "pytest" else [])) for check in CHECKS]
     return max(map(abs, codes))
 
 

@@ -55,18 +55,10 @@ def address(hexgrad: Hexgrad, folder: Path) -> Iterator[str]:
     server.close()
 
 
-@pytest.mark.parametrize(
-    ("route", "voice", "text"),
-    [
-        ("/synthesize", "af_heart", SAID),
-        # A leading hyphen is an option to a command that gets its text as an argument.
-        ("/synthesize/stream", "bm_george", f"--help me, he said. {SAID}"),
-    ],
-)
-def test_what_the_command_speaks_is_what_is_heard(
-    address: str, folder: Path, route: str, voice: str, text: str
-) -> None:
-    answer = httpx.post(f"{address}{route}", json={"text": text, "voice": voice}, timeout=PATIENCE)
+def test_what_the_command_speaks_is_what_is_heard(address: str, folder: Path) -> None:
+    text = f"--help me, he said. {SAID}"  # a leading hyphen is an option to a command whose text is an argument
+    body = {"text": text, "voice": "bm_george"}
+    answer = httpx.post(f"{address}/synthesize/stream", json=body, timeout=PATIENCE)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "audio/wav"
     speech = measure_speech(answer.content, len(fold_words(text)))

@@ -4,6 +4,7 @@ heard. docs/languages.md states the figures of all sentences; here a few are hel
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from tts.synth.speaker import Speaker
 
 pytestmark = pytest.mark.real
 
+CORES = os.cpu_count() or 1
 LETTERS = {
     "en-us": "a",
     "en-gb": "b",
@@ -149,7 +151,7 @@ def listen(speaker: Speaker) -> Callable[[str], Heard]:
 def _heard(speaker: Speaker, language: str) -> Heard:
     ear = EARS[language]
     text = " ".join(ROWS[language][row][0] for row in ear.rows)
-    chunk = join(speaker.speak(_utterance(text, ear.voice, language), threads=1))
+    chunk = join(speaker.speak(_utterance(text, ear.voice, language), threads=CORES))
     return Heard(text, chunk, hear(chunk.samples, ear.whisper))
 
 
@@ -191,7 +193,7 @@ def _pairs(spoken: Heard, language: str) -> Iterator[tuple[float, float]]:
 
 @pytest.mark.parametrize(("language", "text"), WRITTEN)
 def test_every_written_word_is_timed_once_and_in_order(speaker: Speaker, language: str, text: str) -> None:
-    words = join(speaker.speak(_utterance(text, EARS[language].voice, language, speed=1.5), threads=1)).words
+    words = join(speaker.speak(_utterance(text, EARS[language].voice, language, speed=1.5), threads=CORES)).words
     ends = [0, *(word.end for word in words)]
     assert all(end <= word.start < word.end for end, word in zip(ends, words, strict=False))
     times = [0.0, *(time for word in words for time in (word.start_time, word.end_time))]

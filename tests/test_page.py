@@ -154,7 +154,7 @@ def test_a_place_can_be_sought_in_a_pause(open_page: Open) -> None:
 
 @pytest.mark.parametrize("how", ["button", "key"])
 def test_stopping_stops_the_server(open_page: Open, how: str) -> None:
-    engine = FakeEngine(0.5, gated=True)
+    engine = FakeEngine(2.0, gated=True)
     page = open_page(engine)
     speak(page)
     until(lambda: level(page) > LOUD)
@@ -190,7 +190,7 @@ def test_downloads_are_what_was_heard(open_page: Open, format: str, requests: in
 
 
 def test_a_text_that_is_too_long_is_named(open_page: Open) -> None:
-    engine = FakeEngine()
+    engine = FakeEngine(2.0)
     page = open_page(engine, {"MAX_TEXT_LENGTH": 40})
     speak(page)
     expect(page.get_by_role("alert")).to_contain_text(f"text has {len(TEXT)} characters: expected at most 40.")
@@ -216,7 +216,7 @@ def test_a_full_server_says_when_to_try_again(open_page: Open) -> None:
 
 
 def test_what_was_made_before_a_fault_is_heard(open_page: Open) -> None:
-    page = open_page(FakeEngine(0.5, fail_at=1, error=SynthesisFailed("The engine broke.")))
+    page = open_page(FakeEngine(2.0, fail_at=1, error=SynthesisFailed("The engine broke.")))
     speak(page)
     expect(page.get_by_role("alert")).to_contain_text("The engine broke. Try again.")
     until(lambda: level(page) > LOUD)
@@ -225,7 +225,7 @@ def test_what_was_made_before_a_fault_is_heard(open_page: Open) -> None:
 
 def test_a_server_that_is_gone_is_told(browser: Browser, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        url = stack.enter_context(live(make_app(tmp_path, FakeEngine())))
+        url = stack.enter_context(live(make_app(tmp_path, FakeEngine(2.0))))
         context = stack.enter_context(browser.new_context())
         page = context.new_page()
         page.goto(url)
@@ -238,7 +238,7 @@ def test_a_server_that_is_gone_is_told(browser: Browser, tmp_path: Path) -> None
 
 
 def test_what_was_spoken_is_kept_and_heard_without_the_server(open_page: Open) -> None:
-    engine = FakeEngine(1.0)
+    engine = FakeEngine(2.0)
     page = open_page(engine)
     speak(page, "First of two.")
     state(page, "ended")
@@ -271,7 +271,7 @@ def test_a_draft_outlives_the_visit(open_page: Open) -> None:
 
 
 def test_it_works_by_keyboard_alone(open_page: Open) -> None:
-    engine = FakeEngine(1.5)
+    engine = FakeEngine(3.0)
     page = open_page(engine)
     press = page.keyboard.press
     press("Tab")
@@ -311,7 +311,7 @@ def test_shortcuts_leave_typing_alone(open_page: Open) -> None:
 
 
 def test_a_voice_is_found_heard_and_chosen(open_page: Open) -> None:
-    engine = FakeEngine(1.0)
+    engine = FakeEngine(2.0)
     page = open_page(engine)
     page.get_by_role("button", name="Voice").click()
     page.get_by_label("Find a voice or a language").fill("french")
@@ -374,7 +374,7 @@ def test_words_after_an_emoji_are_lit_where_they_stand(open_page: Open) -> None:
 
 
 def test_a_key_is_asked_for_and_kept(open_page: Open) -> None:
-    engine = FakeEngine()
+    engine = FakeEngine(2.0)
     page = open_page(engine, {"API_KEY": ("sesame",)})
     speak(page)
     key = page.get_by_label("Key of this server")

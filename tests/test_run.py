@@ -132,7 +132,7 @@ def test_test_runs_every_check(place: Place) -> None:
         ["-m", "ruff", "format", "--check", "."],
         ["-m", "ruff", "check", "."],
         ["-m", "mypy"],
-        ["-m", "pytest", "-k", "voices"],
+        ["-m", "pytest", "--numprocesses", "2", "--dist", "loadfile", "-k", "voices"],
     ]
 
 
