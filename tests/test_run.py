@@ -124,6 +124,9 @@ def test_the_servers_exit_code_passes_through(place: Place) -> None:
     assert place.run(FAILS="kokoro_tts_api.py=5").returncode == 5
 
 
+TOGETHER = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+
+
 def test_test_runs_every_check(place: Place) -> None:
     place.run("test")
     assert place.installed() == ["requirements.txt", "requirements-dev.txt"]
@@ -132,7 +135,7 @@ def test_test_runs_every_check(place: Place) -> None:
         ["-m", "ruff", "format", "--check", "."],
         ["-m", "ruff", "check", "."],
         ["-m", "mypy"],
-        ["-m", "pytest", "--numprocesses", "2", "--dist", "loadfile", "-k", "voices"],
+        ["-m", "pytest", *TOGETHER, "-k", "voices"],
     ]
 
 
