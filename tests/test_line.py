@@ -61,6 +61,23 @@ def test_whoever_takes_hears_how_many_share_the_cores() -> None:
     assert [line.take(0)[1] for _ in range(3)] == [3, 3, 3]  # type: ignore[index]
 
 
+def test_a_task_that_is_only_handed_over_shares_the_cores_no_longer() -> None:
+    line = Line(workers=2, longest=10)
+    enter(line, "a1")
+    taken = line.take(0)
+    assert taken is not None and line.follow(taken[0], 0.0) is None
+    enter(line, "b1", "b2")
+    assert [shares(line), shares(line)] == [2, 2]  # b1 and b2, the one that waits and the one that is spoken
+    line.done(taken[0], 0.0)
+    assert line.length() == (0, 2)
+
+
+def shares(line: Line) -> int:
+    taken = line.take(0)
+    assert taken is not None
+    return taken[1]
+
+
 @pytest.mark.parametrize(("workers", "longest"), [(1, 0), (1, 2), (3, 0), (2, 5)])
 def test_the_line_is_bounded(workers: int, longest: int) -> None:
     line = Line(workers, longest)

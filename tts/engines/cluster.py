@@ -25,6 +25,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from tts.engines.base import Listener
+from tts.engines.headway import Headway
 from tts.engines.letters import Letter, Machine, Patience, Remote
 from tts.engines.line import read, speak
 from tts.engines.logs import about
@@ -288,7 +289,7 @@ class Cluster(Pool):
         self._post.start()
         super().start()
 
-    def lead(self, begun: int) -> int:
+    def lead(self, headway: Headway) -> int:
         return min(self._line.workers + 1, self._lead)
 
     def synthesize(self, request: SpeechRequest, listener: Listener) -> Generator[Chunk, None, None]:

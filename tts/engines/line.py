@@ -142,6 +142,8 @@ class Line:
         self._background: deque[Place] = deque()
         self._interruptible: dict[Task, None] = {}
         """Background tasks that are being spoken, the oldest first: elsewhere, the newest may not have been begun."""
+        self._ending: set[Task] = set()
+        """Listeners' tasks whose worker has no more work with them: only their sound is still handed over."""
         self._closed = False
         self._pace = PACE * workers
         self._taken = 0
@@ -209,13 +211,15 @@ class Line:
     def follow(self, task: Task, seconds: float) -> tuple[Task, int] | None:
         """What a worker that ends `task` goes on with at once; then `task`, which took it so long, is done.
 
-        None, and `task` is not done, when nothing waits that a listener's task makes way for: its request may be about
-        to ask for more.
+        None, and `task` is not done, though it leaves the cores to others, when nothing waits that a listener's task
+        makes way for: its request may be about to ask for more.
         """
         with self._changed:
             more = self._background if task in self._interruptible and not self._busy else None
             turns = self._turns or more
             if self._closed or self._apart or not turns:
+                if task not in self._interruptible:
+                    self._ending.add(task)
                 return None
             self._end(task, seconds)
             return self._first(turns)
@@ -252,12 +256,12 @@ class Line:
         return spoken[:1] if self._busy + len(spoken) >= self._workers else []
 
     def _begun(self, place: Place, task: Task) -> int:
-        """How many tasks of the kind of `task` are being spoken, itself included."""
+        """How many tasks of the kind of `task` need the cores, itself included."""
         if place.background:
             self._interruptible[task] = None
             return len(self._interruptible)
         self._busy += 1
-        return self._busy
+        return self._busy - len(self._ending)
 
     def done(self, task: Task, seconds: float) -> None:
         """A worker has ended `task`, which took it so long."""
@@ -271,6 +275,7 @@ class Line:
             del self._interruptible[task]
         else:
             self._busy -= 1
+            self._ending.discard(task)
         if seconds > 0.01 and not task.cancelled:
             pace = len(task.utterance.text) / seconds * self._workers
             self._pace += 0.1 * (pace - self._pace)

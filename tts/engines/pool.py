@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from tts.engines.base import Listener, Worker
+from tts.engines.headway import Headway
 from tts.engines.line import Line, Task, Work, read
 from tts.engines.logs import about
 from tts.speech.audio import Chunk
@@ -23,8 +24,6 @@ from tts.speech.voices import find_voice
 
 log = logging.getLogger(__name__)
 
-ALONE = 2
-"""Utterances of a request that are spoken one at a time, on all cores, until the listener has enough to listen to."""
 IDLE = 1.0
 """Seconds between two looks of an idle driver at whether its worker still lives."""
 
@@ -61,19 +60,22 @@ class Pool:
 
     def synthesize(self, request: SpeechRequest, listener: Listener) -> Generator[Chunk, None, None]:
         place = self._line.enter(len(request.text), request.background)
-        waiting = iter(self.plan(request))
+        parts = self.plan(request)
+        waiting = iter(parts)
         under_way: deque[Task] = deque()
+        headway = Headway(parts)
 
         def look_ahead(lead: int) -> None:
             while len(under_way) < lead and (utterance := next(waiting, None)):
                 under_way.append(place.submit(replace(utterance, request_id=listener.request_id)))
 
         try:
-            look_ahead(self.lead(0))
+            look_ahead(self.lead(headway))
             spoken = 0
             while under_way:
                 for chunk in under_way[0].answers(listener):
-                    look_ahead(self.lead(spoken + 1))
+                    headway.came(spoken, chunk)
+                    look_ahead(self.lead(headway))
                     yield _written(chunk, request.text)
                 under_way.popleft()
                 spoken += 1
@@ -81,11 +83,15 @@ class Pool:
         finally:
             place.leave()
 
-    def lead(self, begun: int) -> int:
-        """How many utterances of a request may be under way when the listener has heard the beginning of `begun`."""
-        if begun < ALONE:
-            return begun + 1
-        return len(self._drivers) + 1
+    def lead(self, headway: Headway) -> int:
+        """How many utterances of a request may be under way, one that is heard included.
+
+        One after another, each on all cores, until the listener has enough to listen to.
+        """
+        workers = len(self._drivers)
+        if headway.suffices(workers):
+            return workers + 1
+        return 2 if headway.begun else 1
 
     def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
         runs = (Run(text, 0, len(text)),)
