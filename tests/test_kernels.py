@@ -1,19 +1,22 @@
 """The kernels beside plain sums in double precision, on shapes that are no multiple of anything."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tts.synth.kernels.convolution import rows_of
 from tts.synth.kernels.crew import Cancelled, Crew
 from tts.synth.kernels.dense import counted
-from tts.synth.kernels.emit import Shape
+from tts.synth.kernels.emit import FLOAT, Shape
 from tts.synth.kernels.library import SCHEMES, Library
 from tts.synth.kernels.lstm import interleaved
 from tts.synth.kernels.norm import EPSILON
 from tts.synth.kernels.toom_cook import scheme
-from tts.synth.layers import SPARE_ROWS, Convolution, Dense, Lstm, Norm, Workshop, address, measured
+from tts.synth.layers import SPARE_ROWS, Convolution, Dense, Lstm, Norm, Workshop, address, kept_in, measured
 
 RANDOM = np.random.default_rng(11)
 LENGTHS = [7, 131]
@@ -28,8 +31,20 @@ def spared(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([values, np.full((SPARE_ROWS, values.shape[1]), np.nan, np.float32)])
 
 
+Kind = Callable[[NDArray[np.float32], Shape], NDArray[Any]]
+
+
+def as_it_is(values: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
+    return values
+
+
+def kept(values: NDArray[np.float32], shape: Shape) -> NDArray[Any]:
+    """As the generator's rows are kept."""
+    return values.astype(kept_in(shape))
+
+
 # AVX-512's, AVX's, Arm's and the plain shape: the compiler spells each in what this CPU has.
-SHAPES = [Shape(16, 2, 12), Shape(8, 2, 6), Shape(4, 4, 6), Shape(4, 2, 6)]
+SHAPES = [Shape(16, 2, 12), Shape(8, 2, 6), Shape(4, 4, 6), Shape(4, 2, 6, kept=FLOAT)]
 
 
 @pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: f"{shape.width}x{shape.columns}")
@@ -82,16 +97,19 @@ def test_convolution_is_norm_activation_filter_and_sum(
     norm = Norm(normal(inputs), normal(inputs), (alpha / np.pi).astype(np.float32), (1 / alpha).astype(np.float32))
     x, before = normal(length, inputs) + 1, normal(length, outputs)
     layer = Convolution(*Convolution.weights(weight, activation, library.shape), bias, taps, activation)
-    y = spared(np.zeros((length, outputs), np.float32))
+    form, rounding = (as_it_is, 3e-4) if rows_of(activation, library.shape) is FLOAT else (kept, 2**-10)
+    y = form(spared(np.zeros((length, outputs), np.float32)), library.shape)
 
     crew = Crew(2)
-    added = spared(before) if residual else None
-    rows = layer(library, crew, measured(library, crew, spared(x), length), norm, y, dilation, added)
+    added = form(spared(before), library.shape) if residual else None
+    given = measured(library, crew, form(spared(x), library.shape), length)
+    rows = layer(library, crew, given, norm, y, dilation, added)
     crew.close()
 
+    x, before = (form(each, library.shape).astype(np.float32) for each in (x, before))
     expected = filtered(activated(activation, normalised(x, norm), alpha), weight, dilation) + bias
     expected += before if residual else 0
-    np.testing.assert_allclose(rows.values, expected, atol=3e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(rows.values, expected, atol=rounding * np.abs(expected).max())
     np.testing.assert_allclose(rows.sums, expected.sum(0), atol=3e-4 * np.abs(expected).sum(0).max())
     np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-3, atol=1e-3)
 
@@ -108,7 +126,7 @@ def eight_bits(weight: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("points", [None, SCHEMES["leaky", 3].taps])
 def test_weights_of_eight_bits_are_kept_as_they_are(points: NDArray[np.float64] | None) -> None:
-    weight = eight_bits(normal(1 if points is None else 3, 40, 32))
+    weight = eight_bits(normal(1 if points is None else 3, 400, 32))
     whole, steps = counted(weight, points)
     expected = weight if points is None else np.einsum("pk,kio->pio", points, weight.astype(np.float64))
     assert whole.dtype == np.int16
@@ -136,6 +154,42 @@ def test_dense_takes_leaky_rows(library: Library) -> None:
     y = np.zeros((30 + SPARE_ROWS, len(layer.bias)), np.float32)
     layer(library, Crew(1), spared(x), y, 30, slope=0.1)
     np.testing.assert_allclose(y[:30, :16], np.maximum(x, 0.1 * x) @ weight, atol=ROUNDED * np.sqrt(20))
+
+
+@pytest.mark.parametrize(("source", "target"), [(as_it_is, kept), (kept, kept), (kept, as_it_is)])
+def test_dense_reads_and_writes_kept_rows(library: Library, source: Kind, target: Kind) -> None:
+    """Windows of two rows, as the generator's upsampling takes them, and a first row that is not the array's."""
+    weight, bias, x = normal(128, 100), normal(100), normal(700, 64)
+    layer = Dense(*Dense.weights(weight, bias, library.shape))
+    y = target(np.zeros((650 + SPARE_ROWS, len(layer.bias)), np.float32), library.shape)
+    crew = Crew(2)
+    layer(library, crew, source(spared(x), library.shape)[2:], y, 650, pitch=64, slope=0.1)
+    crew.close()
+    read = source(x, library.shape).astype(np.float32)
+    windows = np.stack([read[row : row + 2].reshape(-1) for row in range(2, 652)])
+    expected = np.maximum(windows, 0.1 * windows).astype(np.float64) @ weight + bias
+    rounding = ROUNDED * np.sqrt(128) if target is as_it_is else 2**-10 * np.abs(expected).max()
+    np.testing.assert_allclose(y[:650, :100], expected, atol=rounding)
+
+
+def test_kept_rows_are_rounded_to_the_nearest(library: Library) -> None:
+    x = normal(5, 64) * np.float32(10) ** RANDOM.integers(-6, 4, (5, 64)).astype(np.float32)
+    x[0, :3] = 1 + 2**-11, 1 + 3 * 2**-11, -1 - 2**-11  # ties, which go to even
+    y, wide = np.zeros((5, 64), kept_in(library.shape)), np.zeros((5, 64), np.float32)
+    library[f"narrow_{library.shape.kept}"](address(x), address(y), 5, 64, 64)
+    np.testing.assert_array_equal(y, x.astype(y.dtype))
+    library[f"widen_{library.shape.kept}"](address(y), address(wide), y.size, int(np.float32(1).view(np.uint32)))
+    np.testing.assert_array_equal(wide, y.astype(np.float32))
+
+
+@pytest.mark.parametrize("adding", [False, True])
+def test_kept_rows_are_measured(library: Library, adding: bool) -> None:
+    x, more = (kept(spared(normal(1100, 48)), library.shape) for _ in range(2))
+    expected = x[:1100].astype(np.float64) + (more[:1100] if adding else 0)
+    rows = measured(library, Crew(1), x, 1100, more if adding else None)
+    np.testing.assert_allclose(rows.values, expected, rtol=2**-10)
+    np.testing.assert_allclose(rows.sums, expected.sum(0), atol=1e-2)
+    np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-4)
 
 
 @pytest.mark.parametrize("length", [3, 1100])

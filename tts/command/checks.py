@@ -32,7 +32,7 @@ DISTRIBUTION = "kokoro-tts-api"
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then it sleeps in the sun for the rest of the day."
 ROOM = 1_000_000_000
 """Bytes of disk that weights, voices and prepared graphs take on a new machine, with something to spare."""
-WORKER_MEMORY = 700_000_000
+WORKER_MEMORY = 600_000_000
 """Bytes that one worker takes."""
 INSTALL = "Install again: python run.py, or pip install -r requirements.txt"
 

@@ -21,7 +21,7 @@ from tts.synth.blocks import (
     windowed,
 )
 from tts.synth.kernels.emit import Shape
-from tts.synth.layers import SPARE_ROWS, Rows, Signal
+from tts.synth.layers import SPARE_ROWS, Rows, Signal, kept_in
 
 TEXT = 512  # channels of the aligned text; F0 and energy follow it
 WIDE = 1024  # channels of the decoder's blocks
@@ -144,7 +144,7 @@ class Decoding(Blocks):
 
     def kept_rows(self, name: str, length: int, channels: int) -> Signal:
         """Rows as the generator's layers keep them; a name of the first stage serves the second one again."""
-        return self.workshop.rows(name, length, channels, self.library.row_type)
+        return self.workshop.rows(name, length, channels, kept_in(self.library.shape))
 
     def _upsample(self, stage: int, rate: int, signal: Signal, length: int) -> Rows:
         """The transposed convolution; the second one mirrors its second output to the front."""

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from tts.synth.kernels.convolution import Kernel, transformed_weights
 from tts.synth.kernels.crew import Crew, Scratch
 from tts.synth.kernels.dense import counted, panelled
-from tts.synth.kernels.emit import FLOAT, HALF, WHOLE, Shape
+from tts.synth.kernels.emit import FLOAT, HALF, SHORT, WHOLE, Shape
 from tts.synth.kernels.library import SCHEMES, Library
 from tts.synth.kernels.norm import measure_name
 
 Array = NDArray[np.float32]
-Signal = NDArray[Any]  # float32, or uint16 that hold bf16
+Signal = NDArray[Any]  # float32, float16, or uint16 that hold bf16
 Frames = NDArray[np.int64]
 
 SPARE_ROWS = 64  # that a kernel may write past the end: less than a tile at dilation 5, or a product's rows
@@ -24,7 +24,17 @@ CACHE = 96 * 1024  # floats of V that stay in a second-level cache of 512 KiB be
 WIDE_TILES = 64  # that share one reading of weights too many for the cache
 DENSE_ROWS = 96  # rows that pass by one panel of weights while it is in the cache
 ROWS_MEASURED = 512  # at a time
-KINDS = {np.dtype(np.float32): FLOAT, np.dtype(np.uint16): HALF}  # what the kernels call them
+FLOAT32 = np.dtype(np.float32)
+KINDS: dict[np.dtype[Any], Any] = {
+    FLOAT32: FLOAT,
+    np.dtype(np.float16): SHORT,
+    np.dtype(np.uint16): HALF,
+}  # what the kernels call them
+
+
+def kept_in(shape: Shape) -> np.dtype[Any]:
+    """What the generator's rows are arrays of."""
+    return next(array for array, kind in KINDS.items() if kind is shape.kept)
 
 
 @dataclass
@@ -73,7 +83,7 @@ class Workshop:
     def __init__(self) -> None:
         self._arrays: dict[str, Signal] = {}
 
-    def rows(self, name: str, length: int, channels: int, kind: type = np.float32) -> Signal:
+    def rows(self, name: str, length: int, channels: int, kind: np.dtype[Any] = FLOAT32) -> Signal:
         """An array [length + SPARE_ROWS, channels] that holds whatever was there."""
         size = (length + SPARE_ROWS) * channels
         array = self._arrays.get(name)
@@ -141,9 +151,9 @@ class Convolution:
         crew: Crew,
         x: Rows,
         norm: Norm | None,
-        y: Array,
+        y: Signal,
         dilation: int,
-        residual: Array | None = None,
+        residual: Signal | None = None,
     ) -> Rows:
         """y = residual + filter(activation(norm(x))); y and the residual may be one array."""
         kernel = Kernel(SCHEMES[self.activation, self.taps], self.taps, self.activation, residual is not None)
@@ -220,8 +230,8 @@ class Matrix(Protocol):
         self,
         library: Library,
         crew: Crew,
-        x: Array,
-        y: Array,
+        x: Signal,
+        y: Signal,
         rows: int,
         pitch: int | None = None,
         slope: float = 1.0,
@@ -252,32 +262,43 @@ class Dense:
         self,
         library: Library,
         crew: Crew,
-        x: Array,
-        y: Array,
+        x: Signal,
+        y: Signal,
         rows: int,
         pitch: int | None = None,
         slope: float = 1.0,
     ) -> None:
-        """y[row] = leaky(x[row]) @ weights + bias; rows of x start `pitch` floats apart; both have spare rows."""
-        if slope != 1.0:
-            x = leaky(x, slope)
+        """y[row] = leaky(x[row]) @ weights + bias; rows of x start `pitch` numbers apart; both have spare rows."""
         inputs, panel = self.panels.shape[1:]
         x_pitch = x.shape[1] if pitch is None else pitch
         y_pitch = y.shape[1]
         source, target, weights, steps, bias = (address(a) for a in (x, y, self.panels, self.steps, self.bias))
-        function = library["dense"]
-        step = -(-DENSE_ROWS // library.shape.rows) * library.shape.rows
+        names = "dense", f"widen_{KINDS[x.dtype]}", f"narrow_{KINDS[y.dtype]}"
+        function, widen, narrow = (library[name] for name in names)
+        whole = library.shape.rows
+        step = -(-DENSE_ROWS // whole) * whole
         share = share_of(len(self.panels), -(-rows // step), crew.threads)
+        as_it_is, shorter = x.dtype == np.float32 and slope == 1.0, y.dtype != np.float32
+        bits = int(np.float32(slope).view(np.uint32))
+        longest = x_pitch * (step - 1) + inputs + library.shape.width
 
         def work(block: tuple[int, int], scratch: Scratch) -> None:
             first, panels = block
             start = panels * panel
             outputs = min(share, len(self.panels) - panels) * panel
+            count = min(step, rows - first)
+            left = source + x.itemsize * first * x_pitch
+            if not as_it_is:
+                given, left = left, scratch.address("left", longest)
+                widen(given, left, x_pitch * (-(-count // whole) * whole - 1) + inputs, bits)
+            place = target + y.itemsize * (first * y_pitch + start)
+            out, out_pitch = (scratch.address("out", step * outputs), outputs) if shorter else (place, y_pitch)
             function(
-                source + 4 * first * x_pitch, target + 4 * (first * y_pitch + start),
-                weights + 2 * start * inputs, steps + 4 * start, bias + 4 * start,
-                min(step, rows - first), inputs, outputs, x_pitch, y_pitch,
+                left, out, weights + 2 * start * inputs, steps + 4 * start, bias + 4 * start,
+                count, inputs, outputs, x_pitch, out_pitch,
             )  # fmt: skip
+            if shorter:
+                narrow(out, place, count, outputs, y_pitch)
 
         crew.each(product(range(0, rows, step), range(0, len(self.panels), share)), work)
 

@@ -48,6 +48,12 @@ class Kernel:
 ACTIVATIONS = ("snake", "leaky", "plain")
 
 
+def rows_of(activation: str, shape: Shape) -> ir.Type:
+    """What the rows are kept in that a layer of that activation reads and writes: in 16 bits those of the generator,
+    which are by far the most and pass through memory at every layer."""
+    return shape.kept if activation == "snake" else FLOAT
+
+
 def activate(module: ir.Module, kind: str, width: int, parts: int = 0, signal: ir.Type = FLOAT) -> Code:
     """out[row] = activation(x[first + row] * scale + shift), zero outside 0..length; x is of the type `signal`.
 
@@ -173,12 +179,14 @@ def _untransform(module: ir.Module, kernel: Kernel, shape: Shape) -> Code:
         first = code.add(code.first, code.mul(group, scheme.outputs, code.dilation), phase)
         for column in range(0, shape.panel, shape.width):
             load = partial(_load_row, code, tile, plane, code.index(column))
-            _write(code, kernel, load, first, column)
+            _write(code, kernel, load, first, column, rows_of(kernel.activation, shape))
     code.done()
     return code
 
 
-def _write(code: Code, kernel: Kernel, load: Callable[[int], ir.Value], first: ir.Value, column: int) -> None:
+def _write(
+    code: Code, kernel: Kernel, load: Callable[[int], ir.Value], first: ir.Value, column: int, kept: ir.Type
+) -> None:
     """Store one tile's rows for one vector of channels; rows past the end are written but not counted."""
     builder = code.builder
     total, squares = code.load(code.sums, column), code.load(code.squares, column)
@@ -188,8 +196,8 @@ def _write(code: Code, kernel: Kernel, load: Callable[[int], ir.Value], first: i
         place = code.add(code.mul(row, code.pitch), column)
         value = builder.fadd(value, bias)
         if kernel.residual:
-            value = builder.fadd(value, code.load(code.before, place))
-        code.store(value, code.y, place)
+            value = builder.fadd(value, code.load(code.before, place, kept))
+        code.store(value, code.y, place, kept)
         inside = builder.icmp_signed("<", row, code.length)
         counted = builder.select(inside, value, code.splat(0.0))
         total, squares = builder.fadd(total, counted), code.fma(counted, counted, squares)
@@ -219,7 +227,7 @@ def convolution(
         "*x *y *before *scale *shift *alpha *inverse *u *steps *bias *sums *squares *rows *v *m "
         "first groups dilation slots length inputs outputs pitch"
     )
-    scheme = kernel.scheme
+    scheme, kept = kernel.scheme, rows_of(kernel.activation, shape)
     untransformed = _untransform(module, kernel, shape)
     code = Code(module, kernel.name, names, shape.width)
     halo = code.mul(code.dilation, kernel.taps // 2)
@@ -234,7 +242,8 @@ def convolution(
         weights = code.at(code.u, code.mul(channel, scheme.points, code.inputs), kernel.weights)
         steps = code.at(code.steps, code.mul(channel, scheme.points))
         code.call(product, code.v, weights, steps, code.m, scheme.points, code.slots, code.inputs)
-        here = [code.at(pointer, channel) for pointer in (code.y, code.before, code.bias, code.sums, code.squares)]
+        here = [code.at(pointer, channel, kept) for pointer in (code.y, code.before)]
+        here += [code.at(pointer, channel) for pointer in (code.bias, code.sums, code.squares)]
         code.call(
             untransformed, code.m, *here, code.first, code.groups, code.dilation, code.slots,
             code.length, code.pitch,

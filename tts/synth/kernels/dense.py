@@ -63,6 +63,27 @@ def dense(module: ir.Module, shape: Shape) -> Code:
     return code
 
 
+def widen(module: ir.Module, width: int, source: ir.Type) -> Code:
+    """out = leaky(x) in float32, `count` numbers and up to a vector more; `slope` holds the bits of a float."""
+    code = Code(module, f"widen_{source}", "*x *out count slope", width)
+    slope = code.splat(code.float_of(code.slope))
+    with code.loop(code.count, width) as place:
+        value = code.load(code.x, place, source)
+        code.store(code.most(value, code.builder.fmul(value, slope)), code.out, place)
+    code.done()
+    return code
+
+
+def narrow(module: ir.Module, width: int, target: ir.Type) -> Code:
+    """Rows of x [rows, outputs] as numbers of another kind, into rows of y that start `pitch` apart."""
+    code = Code(module, f"narrow_{target}", "*x *y rows outputs pitch", width)
+    with code.loop(code.rows) as row, code.loop(code.outputs, width) as column:
+        value = code.load(code.x, code.add(code.mul(row, code.outputs), column))
+        code.store(value, code.y, code.add(code.mul(row, code.pitch), column), target)
+    code.done()
+    return code
+
+
 def panelled(weight: NDArray[np.int16], shape: Shape) -> NDArray[np.int16]:
     """Weights [inputs, outputs] as `dense` reads them; outputs are filled up with zeros to whole panels."""
     inputs, outputs = weight.shape

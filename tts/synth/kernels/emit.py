@@ -16,12 +16,13 @@ class _BFloat(ir.Type):  # type: ignore[misc]
 
 FLOAT = ir.FloatType()
 HALF = _BFloat()
+SHORT = ir.HalfType()
 WHOLE = ir.IntType(16)
 DOUBLE = ir.DoubleType()
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 VOID = ir.VoidType()
-SIZES = {FLOAT: 4, HALF: 2, WHOLE: 2}  # bytes
+SIZES = {FLOAT: 4, HALF: 2, SHORT: 2, WHOLE: 2}  # bytes
 
 
 def _kind(name: str) -> ir.Type:
@@ -30,12 +31,16 @@ def _kind(name: str) -> ir.Type:
 
 @dataclass(frozen=True)
 class Shape:
-    """How registers are used: `width` floats in a vector, a product of `rows` x `columns` vectors."""
+    """How registers are used: `width` floats in a vector, a product of `rows` x `columns` vectors.
+
+    The generator's rows are `kept` in 16 bits where the CPU has instructions for them.
+    """
 
     width: int
     columns: int
     rows: int
     tiles: bool = False  # whether tile registers do the products, in bf16
+    kept: ir.Type = SHORT
 
     @property
     def panel(self) -> int:
@@ -124,19 +129,19 @@ class Code:
         return self.builder.shuffle_vector(lane, lane, mask)
 
     def load(self, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> ir.Value:
-        """A vector of floats, or of halves or whole numbers as floats."""
+        """A vector of floats, or of shorter ones or whole numbers as floats."""
         value = self.builder.load(self.at(base, offset, kind), align=SIZES[kind], typ=ir.VectorType(kind, self.width))
         if kind is WHOLE:
             return self.builder.sitofp(value, self.vector)
-        return self.builder.fpext(value, self.vector) if kind is HALF else value
+        return value if kind is FLOAT else self.builder.fpext(value, self.vector)
 
     def scalar(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:
         return self.builder.load(self.at(base, offset), align=4, typ=FLOAT)
 
     def store(self, value: ir.Value, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> None:
-        """Floats as they are, or as the nearest halves."""
-        if kind is HALF:
-            value = self.builder.fptrunc(value, ir.VectorType(HALF, self.width))
+        """Floats as they are, or as the nearest of another kind of float."""
+        if kind is not FLOAT:
+            value = self.builder.fptrunc(value, ir.VectorType(kind, self.width))
         self.builder.store(value, self.at(base, offset, kind), align=SIZES[kind])
 
     def float_of(self, bits: ir.Value) -> ir.Value:

@@ -7,7 +7,6 @@ from itertools import product as product_of
 from pathlib import Path
 
 import llvmlite  # type: ignore[import-untyped]
-import numpy as np
 from llvmlite import binding, ir
 
 from tts.synth.graph.prepared import cache_key, prepared, sources
@@ -18,9 +17,10 @@ from tts.synth.kernels.convolution import (
     activate,
     convolution,
     product,
+    rows_of,
     transform,
 )
-from tts.synth.kernels.dense import dense, micro
+from tts.synth.kernels.dense import dense, micro, narrow, widen
 from tts.synth.kernels.emit import FLOAT, HALF, POINTER, WHOLE, Shape
 from tts.synth.kernels.lstm import gelu, lstm
 from tts.synth.kernels.norm import affine, layer_norm, measure
@@ -45,19 +45,20 @@ KERNELS = tuple(
 # What fits the vector registers: 32 of 16 floats (AVX-512), 16 of 8 (AVX), 32 of 4 (Arm), or 16 of 4. By the feature
 # that a CPU needs, the best first; the last needs none.
 ANY = "plain"
+NEEDS = {"avx": ("avx", "f16c")}  # where one is not enough: the first CPUs with AVX could not convert short floats
 SHAPES = {
-    "amx-bf16": Shape(16, 2, 12, tiles=True),
+    "amx-bf16": Shape(16, 2, 12, tiles=True, kept=HALF),
     "avx512f": Shape(16, 2, 12),
     "avx": Shape(8, 2, 6),
     "neon": Shape(4, 4, 6),
-    ANY: Shape(4, 2, 6),
+    ANY: Shape(4, 2, 6, kept=FLOAT),
 }
 
 
 def fitting() -> list[str]:
     """The names of the shapes that the CPU that this runs on can use, the best first."""
     features = binding.get_host_cpu_features()
-    able = (name for name in SHAPES if name == ANY or features.get(name))
+    able = (name for name in SHAPES if name == ANY or all(map(features.get, NEEDS.get(name, (name,)))))
     return [name for name in able if not SHAPES[name].tiles or may_use_tiles()]
 
 
@@ -74,8 +75,6 @@ class Library:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         self.shape = shape or native_shape()
-        self.row_type = np.uint16 if self.shape.tiles else np.float32
-        """What the generator's rows are kept in: bf16, in the integers that hold it, where there are tiles."""
         machine = _machine()
         folder = prepared(cache, machine_key(repr(self.shape)), lambda folder: _compile(folder, self.shape, machine))
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
@@ -128,7 +127,7 @@ def _module(shape: Shape) -> ir.Module:
     gelu(module, shape.width)
     affine(module, shape.width)
     layer_norm(module, shape.width)
-    for adding, signal in product_of((False, True), (FLOAT, HALF) if shape.tiles else (FLOAT,)):
+    for adding, signal in product_of((False, True), sorted({FLOAT, shape.kept}, key=str)):
         measure(module, shape.width, adding, signal)
     if shape.tiles:
         tiled_kernels(module, shape.width)
@@ -140,10 +139,13 @@ def _module(shape: Shape) -> ir.Module:
 def _vector_kernels(module: ir.Module, shape: Shape) -> None:
     """Convolutions and matrices in vector registers, in float32; most weights are kept as whole numbers."""
     products = {kind: product(module, shape, micro(module, shape, kind), kind) for kind in (FLOAT, WHOLE)}
-    activations = {kind: activate(module, kind, shape.width) for kind in ACTIVATIONS}
+    activations = {kind: activate(module, kind, shape.width, signal=rows_of(kind, shape)) for kind in ACTIVATIONS}
     different = {scheme.points: scheme for scheme in SCHEMES.values()}
     transforms = {points: transform(module, scheme, shape.width) for points, scheme in different.items()}
     for kernel in KERNELS:
         activated, transformed = activations[kernel.activation], transforms[kernel.scheme.points]
         convolution(module, kernel, shape, products[kernel.weights], activated, transformed)
     dense(module, shape)
+    for signal in sorted({FLOAT, shape.kept}, key=str):
+        widen(module, shape.width, signal)
+        narrow(module, shape.width, signal)

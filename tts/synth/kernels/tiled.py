@@ -19,8 +19,7 @@ MATRIX = "*x *y *u *steps *bias inputs x_pitch y_pitch slope"
 
 
 SIGNALS = {"snake": HALF, "leaky": FLOAT, "plain": FLOAT}
-"""What the rows are kept in that a layer of that activation reads and writes: those of the generator, which are by far
-the most and pass through memory at every layer, in bf16."""
+"""What a layer's rows are kept in, by its activation: those of the generator as they are multiplied."""
 ONE = Precision(1, 1)
 PRECISIONS = (ONE, Precision(2, 1), Precision(2, 2))
 """The generator's layers need the first alone."""
