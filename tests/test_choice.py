@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tts.synth.kernels import choice
@@ -61,3 +62,11 @@ def test_kernels_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ValueError, match="this CPU has no 'neon': it can run avx, plain"):
         named("neon")
     assert named("avx") == SHAPES["avx"]
+
+
+def test_every_kind_is_timed_with_the_same_layer(tmp_path: Path) -> None:
+    names = [name for name in fitting() if not SHAPES[name].tiles]
+    first, *others = (layer_of(Library(tmp_path, SHAPES[name]))() for name in names)
+    assert np.isfinite(first.sums).all()
+    for other in others:
+        np.testing.assert_allclose(other.sums, first.sums, rtol=1e-3)

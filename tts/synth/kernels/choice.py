@@ -13,7 +13,7 @@ from tts.synth.graph.prepared import prepared
 from tts.synth.kernels.crew import Crew
 from tts.synth.kernels.emit import Shape
 from tts.synth.kernels.library import SHAPES, Library, fitting, machine_key
-from tts.synth.layers import SPARE_ROWS, Convolution, Norm, measured
+from tts.synth.layers import SPARE_ROWS, Convolution, Norm, Rows, kept_in, measured
 
 CHOICE = "seconds.json"
 ROWS, CHANNELS, TAPS, DILATION = 4800, 128, 7, 3
@@ -62,10 +62,10 @@ def fastest(cache: Path) -> Shape:
     return SHAPES[min(names, key=lambda name: found[name] * (1 if name == names[0] else MARGIN))]
 
 
-def layer_of(library: Library) -> Callable[[], object]:
+def layer_of(library: Library) -> Callable[[], Rows]:
     """A layer of the generator's second stage over a second of sound, where most of the time goes, ready to be run."""
     rng = np.random.default_rng(0)
-    signal = rng.normal(size=(ROWS + SPARE_ROWS, CHANNELS)).astype(np.float32)
+    signal = rng.normal(size=(ROWS + SPARE_ROWS, CHANNELS)).astype(kept_in(library.shape))
     weight = rng.normal(size=(CHANNELS, CHANNELS, TAPS)).astype(np.float32)
     ones, crew = np.ones(CHANNELS, np.float32), Crew(1)
     layer = Convolution(*Convolution.weights(weight, "snake", library.shape), ones, TAPS, "snake")
