@@ -18,7 +18,8 @@ CHECKS = (
     ["ruff", "format", "--check", "."],
     ["ruff", "check", "."],
     ["mypy"],
-    ["pytest", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
+    ["pytest", "--apart", "none", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
+    ["pytest", "--apart", "only"],
 )
 
 

@@ -124,7 +124,7 @@ def test_the_servers_exit_code_passes_through(place: Place) -> None:
     assert place.run(FAILS="kokoro_tts_api.py=5").returncode == 5
 
 
-TOGETHER = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+TOGETHER = ["--apart", "none", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def test_test_runs_every_check(place: Place) -> None:
@@ -136,6 +136,7 @@ def test_test_runs_every_check(place: Place) -> None:
         ["-m", "ruff", "check", "."],
         ["-m", "mypy"],
         ["-m", "pytest", *TOGETHER, "-k", "voices"],
+        ["-m", "pytest", "--apart", "only", "-k", "voices"],
     ]
 
 
@@ -144,7 +145,7 @@ def test_one_failed_check_fails_all_but_stops_none(place: Place, check: str) -> 
     place.run("test")
     place.asked()
     assert place.run("test", FAILS=f"{check}=1").returncode == 1
-    assert [each[1] for each in place.asked()] == ["ruff", "ruff", "mypy", "pytest"]
+    assert [each[1] for each in place.asked()] == ["ruff", "ruff", "mypy", "pytest", "pytest"]
 
 
 def test_test_installs_what_it_needs_more(place: Place) -> None:

@@ -16,7 +16,7 @@ class _BFloat(ir.Type):  # type: ignore[misc]
 
 FLOAT = ir.FloatType()
 HALF = _BFloat()
-SHORT = ir.HalfType()
+SHORT = ir.HalfType()  # binary16 of IEEE 754
 WHOLE = ir.IntType(16)
 DOUBLE = ir.DoubleType()
 INDEX = ir.IntType(64)
@@ -46,6 +46,11 @@ class Shape:
     def panel(self) -> int:
         """Output channels that one product makes at a time."""
         return self.width * self.columns
+
+    @property
+    def signals(self) -> tuple[ir.Type, ...]:
+        """All that rows are kept in."""
+        return (FLOAT,) if self.kept is FLOAT else (FLOAT, self.kept)
 
 
 class Code:

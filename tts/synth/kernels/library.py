@@ -127,7 +127,7 @@ def _module(shape: Shape) -> ir.Module:
     gelu(module, shape.width)
     affine(module, shape.width)
     layer_norm(module, shape.width)
-    for adding, signal in product_of((False, True), sorted({FLOAT, shape.kept}, key=str)):
+    for adding, signal in product_of((False, True), shape.signals):
         measure(module, shape.width, adding, signal)
     if shape.tiles:
         tiled_kernels(module, shape.width)
@@ -146,6 +146,6 @@ def _vector_kernels(module: ir.Module, shape: Shape) -> None:
         activated, transformed = activations[kernel.activation], transforms[kernel.scheme.points]
         convolution(module, kernel, shape, products[kernel.weights], activated, transformed)
     dense(module, shape)
-    for signal in sorted({FLOAT, shape.kept}, key=str):
+    for signal in shape.signals:
         widen(module, shape.width, signal)
         narrow(module, shape.width, signal)
