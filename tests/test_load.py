@@ -47,5 +47,6 @@ def test_more_than_it_can_costs_nobody_else(tmp_path: Path) -> None:
         levels = [run(client.ask, share, share * able, 2.0, random.Random(1)) for share in (0.5, 2.0)]
     low, high = levels
     assert low.failed == high.failed == 0
-    assert high.refused > low.refused
-    assert high.goodput > low.goodput / 2, table(levels)
+    assert low.refused <= low.sent * 0.1 and high.refused >= high.sent * 0.2
+    assert high.goodput > 0.75 * able, table(levels)
+    assert high.refusal_p99 < 0.5 and high.total_p99 < 5
