@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 from contextlib import closing, suppress
 from dataclasses import asdict, fields
@@ -21,6 +20,7 @@ from tts.api import access, description, jobs, kokoro, native, openai, operator,
 from tts.api.cache import Answers
 from tts.api.metrics import Figures
 from tts.api.serving import Server
+from tts.api.signals import exit_on_signal
 from tts.books.library import Library
 from tts.engines import logs, memory
 from tts.engines.base import Engine
@@ -92,8 +92,7 @@ def given(arguments: list[str]) -> dict[str, str]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve with these arguments, or the command line's."""
-    # Until the server listens, and takes signals itself: an end that leaves nothing half fetched or half begun.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    exit_on_signal()  # until the server listens, and waits for signals itself: nothing stays half fetched or half begun
     try:
         words = sys.argv[1:] if arguments is None else arguments
         working = words[:1] == ["worker"]
@@ -106,8 +105,6 @@ def main(arguments: list[str] | None = None) -> None:
         serve(config)
     except (ConfigError, StartFailed) as exc:
         sys.exit(f"kokoro-tts-api cannot start: {exc}")
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

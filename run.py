@@ -3,12 +3,15 @@
 Needs nothing but Python 3.11 or newer. Other arguments and KOKORO_* variables go to the server.
 """
 
+import atexit
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import venv
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -21,6 +24,11 @@ CHECKS = (
     ["pytest", "--apart", "none", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
     ["pytest", "--apart", "only"],
 )
+NOTED = ("SIGTERM", "SIGINT", "SIGBREAK", "SIGCHLD")
+"""Signals that must not end this process before its child: a service sends SIGTERM to us alone, a terminal Ctrl-C and
+Ctrl-Break to the child too, and SIGCHLD says that the child has ended."""
+RECEIVED: set[int] = set()
+"""Numbers of the signals that have arrived; SIGTERM is taken out as it is passed on."""
 
 
 def main(arguments: list[str]) -> int:
@@ -63,14 +71,31 @@ def test(arguments: list[str]) -> int:
 
 
 def run(*command: object) -> int:
-    """The exit code of a child that gets our terminal, and the signals that we get."""
-    child = subprocess.Popen([str(word) for word in command], cwd=ROOT)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # comes to us alone where a service sends it
-    while True:
+    """Run a command that shares our terminal and return its exit code. SIGTERM is passed on to it.
+
+    The handlers only note a signal, since a second one may interrupt them anywhere: Popen takes a lock, and an
+    exception would lose the exit code. Each signal, also SIGCHLD when the child ends, writes a byte that ends the wait.
+    """
+    for name in NOTED:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, _: RECEIVED.add(number))
+            atexit.register(signal.signal, getattr(signal, name), signal.SIG_IGN)  # the exit code stands until the end
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        reader.settimeout(0.5)  # Windows has no SIGCHLD
+        writer.setblocking(False)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         try:
-            return child.wait()
-        except KeyboardInterrupt:
-            continue  # the terminal told the child too; it ends when it is done
+            child = subprocess.Popen([str(word) for word in command], cwd=ROOT)
+            while (code := child.poll()) is None:
+                if signal.SIGTERM in RECEIVED:
+                    RECEIVED.discard(signal.SIGTERM)
+                    child.terminate()  # the pid is still the child's: only poll() takes its exit code, in this thread
+                with suppress(TimeoutError):
+                    reader.recv(256)
+        finally:
+            signal.set_wakeup_fd(-1)
+    return code
 
 
 if __name__ == "__main__":

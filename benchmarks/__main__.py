@@ -1,7 +1,6 @@
 """Runs the benchmark: `python -m benchmarks --help`."""
 
 import argparse
-import signal
 import sys
 import tempfile
 import time
@@ -11,12 +10,12 @@ from pathlib import Path
 from benchmarks.competitors import COMPETITORS, instant
 from benchmarks.report import save_json, save_plot, table
 from benchmarks.run import Plan, carry_out
+from tts.api.signals import exit_on_signal
 
 
 def main() -> None:
     options = parse(sys.argv[1:])
-    # Told to stop, leave by the way that stops the servers too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    exit_on_signal()  # by the way that stops the servers too
     plan = Plan(options.rounds, options.long_rounds, options.clients, options.voice, options.seed, options.minutes)
     with tempfile.TemporaryDirectory(prefix="kokoro-benchmarks-") as folder:
         speakers = [COMPETITORS[name](Path(folder), options.workers) for name in options.targets]

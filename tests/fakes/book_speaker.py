@@ -5,7 +5,7 @@ It ends when all are spoken, or as a server does on SIGTERM.
 
 import signal
 import sys
-import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,12 +16,12 @@ PAUSE = 0.03  # seconds a portion
 
 
 def main(folder: Path, log: Path) -> None:
-    told = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    told: set[int] = set()
+    signal.signal(signal.SIGTERM, lambda number, _: told.add(number))  # takes no lock, as a handler must not
     with closing(Library(Terms(folder), BookEngine(log, PAUSE), ahead=2)) as library:
         library.start()
-        while not told.wait(0.02) and any(not job.state.ended for job in library.jobs()):
-            pass
+        while not told and any(not job.state.ended for job in library.jobs()):
+            time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import time
 
 from config import Config
 from kokoro_tts_api import serve
+from tts.api.signals import exit_on_signal
 from tts.engines import logs
 from tts.setup import StartFailed
 from tts.setup.engines import warm_pool
@@ -32,7 +33,7 @@ def have_a_clock_that_can_be_set() -> None:
 
 def main() -> None:
     have_a_clock_that_can_be_set()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    exit_on_signal()
     config = Config.from_environment(os.environ)
     logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)
     workers = [sys.executable, "-m", "tests.fakes.fake_worker_process", *sys.argv[1:]]

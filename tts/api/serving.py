@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import threading
 import time
 import uuid
@@ -30,6 +29,7 @@ from tts.api.connections import (
     most_connections,
 )
 from tts.api.responses import shape_for
+from tts.api.signals import stop_signals
 from tts.engines.logs import about
 from tts.speech.errors import BadRequest, SpeechError, TooLarge
 
@@ -127,7 +127,6 @@ class Server:
         """Listen. Raises OSError when the address can't be had."""
         _Channel.logger.setLevel(logging.WARNING)  # below that it tells of clients that left, as we do with their ids
         self._map: dict[int, Any] = {}
-        self._stop = threading.Event()
         self._grace = address.grace
         self._closing = False
         most = most_connections()
@@ -161,16 +160,9 @@ class Server:
 
     def run(self, when_stopping: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGINT or SIGTERM, then do `when_stopping`, and let what is being answered finish."""
-        for name in (
-            "SIGINT",
-            "SIGTERM",
-            "SIGBREAK",
-        ):  # the last one is how Windows ends a console's programs
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: self._stop.set())
-        self.start()
-        while not self._stop.wait(0.5):  # on Windows a wait without a limit can't be interrupted
-            pass
+        with stop_signals() as wait_for_signal:
+            self.start()
+            wait_for_signal()
         when_stopping()
         self._drain()
 

@@ -1,0 +1,81 @@
+"""Turn SIGINT, SIGTERM and Windows' SIGBREAK into one orderly end of the process, however many of them come together.
+
+Python runs a signal handler in the main thread between two bytecodes, also inside another handler. A lock that a
+handler takes may be held by the frame that it interrupts, and then the process waits for itself: `Event.set()` in a
+handler dead-locks when a second signal arrives inside it. So the handlers here only note the number of the signal.
+
+A process goes through two phases:
+
+1. `exit_on_signal()` while it starts: the first signal raises SystemExit in the main thread, so that every `finally`
+   on the way cleans up; later ones do not interrupt the cleanup.
+2. `stop_signals()` while it serves: nothing is raised, and the main thread waits. The interpreter's own C handler
+   writes a byte to a socket pair (`signal.set_wakeup_fd`), which ends the wait at once, on Windows too.
+
+The handlers of the last phase stay installed until the interpreter ends; from there on the signals are ignored.
+"""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
+"""Signals that ask the process to end: Ctrl-C, a service manager's, and Ctrl-Break in a Windows console."""
+RECHECK = 0.5
+"""Seconds after which a wait looks by itself whether a signal was noted."""
+
+_received: set[int] = set()
+"""Numbers of the stop signals that have arrived."""
+
+
+def exit_on_signal() -> None:
+    """Have the first stop signal raise SystemExit(128 + its number) and ignore later ones. Main thread only."""
+    _received.clear()
+    _install(_exit_once)
+    atexit.register(_install, signal.SIG_IGN)  # the interpreter's own end would put the deadly defaults back
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], None]]:
+    """Yield a function that returns once a stop signal has arrived, also one from before. Main thread only.
+
+    The byte that wakes the wait proves nothing: any signal with a handler writes one, and so does a forked child that
+    has not yet replaced its program. What counts is the number that the handler noted.
+    """
+    _install(_note)
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        reader.settimeout(RECHECK)
+        writer.setblocking(False)  # set_wakeup_fd asks for it; a full buffer wakes the reader all the same
+        previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+
+        def wait() -> None:
+            while not _received:
+                with suppress(TimeoutError):
+                    reader.recv(256)
+
+        try:
+            yield wait
+        finally:
+            signal.set_wakeup_fd(previous)
+
+
+def _install(handler: Any) -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, handler)
+
+
+def _note(number: int, _frame: FrameType | None) -> None:
+    _received.add(number)
+
+
+def _exit_once(number: int, _frame: FrameType | None) -> None:
+    if not _received:
+        _received.add(number)
+        sys.exit(128 + number)
