@@ -1,6 +1,6 @@
-"""The server: the whole wiring on one screen. `python kokoro_tts_api.py` serves; see config.py for the settings.
+"""Wire the server together and start it: `python kokoro_tts_api.py` serves over HTTP; config.py lists the settings.
 
-`python kokoro_tts_api.py worker --broker redis://…` speaks for the front server of a cluster instead.
+`python kokoro_tts_api.py worker --broker redis://…` runs a worker machine of a cluster instead.
 """
 
 from __future__ import annotations
@@ -36,7 +36,15 @@ log = logging.getLogger("tts")
 
 
 def create_app(config: Config, engine: Engine | None = None) -> Flask:
-    """The application on `engine`, or on the one that the settings name; the engine must be started by the caller."""
+    """Create the Flask application, with every blueprint registered.
+
+    Args:
+        config: Validated settings.
+        engine: Engine that synthesizes; by default the one that the settings name. The caller starts and closes it.
+
+    Raises:
+        StartupError: The pronunciation dictionary or the engine's assets cannot be used.
+    """
     app = Flask("kokoro_tts_api", static_folder=None)
     app.config.from_mapping(asdict(config), VERSION=__version__, MAX_CONTENT_LENGTH=body_limit(config))
     app.config["TRUSTED_HOSTS"] = trusted_hosts(config)
@@ -55,7 +63,15 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
 
 
 def serve(config: Config, engine: Engine | None = None) -> None:
-    """Check everything, then serve until told to stop, on `engine` or the one of the settings. Raises StartFailed."""
+    """Start the engine and serve over HTTP (and Wyoming) until a stop signal arrives. Call from the main thread.
+
+    Args:
+        config: Validated settings.
+        engine: Engine that synthesizes; by default the one that the settings name. It is closed on return.
+
+    Raises:
+        StartupError: The engine cannot start, the temp folder cannot be written, or the port cannot be bound.
+    """
     memory.keep_little()
     ensure_temp_directory(config.TEMP_DIR, config.CLEANUP_FILES)
     engine = engine or make_engine(config)
@@ -65,9 +81,12 @@ def serve(config: Config, engine: Engine | None = None) -> None:
         server = Server(app, address(config))
         log.info("Engine %s, %d voices, temp folder %s", engine.status(), len(config.ALLOWED_VOICES), config.TEMP_DIR)
         if config.HOST not in ("127.0.0.1", "localhost", "::1") and not config.API_KEY:
-            log.warning("Anybody who reaches %s may use this server: set KOKORO_API_KEY or HOST 127.0.0.1", config.HOST)
+            log.warning(
+                "Anybody who reaches %s may use this server: set KOKORO_API_KEY or HOST 127.0.0.1",
+                config.HOST,
+            )
         library: Library = app.extensions["library"]
-        with closing(library), wyoming(config, engine):  # ahead of the engine that it speaks with
+        with closing(library), wyoming(config, engine):  # closed before the engine that both use
             library.start()
             server.run(library.stop)
     except WorkerUnavailable as exc:
@@ -78,12 +97,12 @@ def serve(config: Config, engine: Engine | None = None) -> None:
         raise StartFailed(f"Cannot listen on {config.HOST}:{config.PORT}: {exc.strerror}. Set KOKORO_PORT.") from exc
     finally:
         engine.close()
-        with suppress(OSError):  # Windows holds on to what is still being sent; the next start removes it
+        with suppress(OSError):  # Windows locks files that are still being sent; the next start removes them
             remove_leftovers(config.TEMP_DIR, config.CLEANUP_FILES)
 
 
 def given(arguments: list[str]) -> dict[str, str]:
-    """The settings that `--name value` arguments give, as the environment would have them."""
+    """Parse `--name value` arguments into environment variables: {"KOKORO_PORT": "9881"}. Exits on unknown ones."""
     parser = argparse.ArgumentParser(prog="kokoro_tts_api.py", description=__doc__, allow_abbrev=False)
     for each in fields(Config):
         parser.add_argument(flag(each.name), dest=variable(each.name), metavar="VALUE", help=each.metadata["why"])
@@ -91,14 +110,14 @@ def given(arguments: list[str]) -> dict[str, str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve with these arguments, or the command line's."""
-    exit_on_signal()  # until the server listens, and waits for signals itself: nothing stays half fetched or half begun
+    """Run the server, or a cluster worker if the first argument is `worker`; default: sys.argv."""
+    exit_on_signal()  # during the start: cleanup runs, so no download stays half done; later the server handles signals
     try:
         words = sys.argv[1:] if arguments is None else arguments
         working = words[:1] == ["worker"]
-        os.environ.update(given(words[working:]))  # where a command of ours finds its settings, too
+        os.environ.update(given(words[working:]))  # the KOKORO_COMMAND child reads its settings there too
         config = Config.from_environment(os.environ)
-        forget_secrets(os.environ)  # workers, readers of books and commands have no use for them
+        forget_secrets(os.environ)  # child processes must not inherit keys
         logs.begin(config.LOG_LEVEL, config.LOG_FORMAT, "machine" if working else "")
         if working:
             sys.exit(work(config))

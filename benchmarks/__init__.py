@@ -1,1 +1,1 @@
-"""Measures this server beside others that speak with Kokoro, in one run: `python -m benchmarks`."""
+"""Measure this server beside other Kokoro servers in one run: `python -m benchmarks`."""

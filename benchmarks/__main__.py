@@ -1,4 +1,4 @@
-"""Runs the benchmark: `python -m benchmarks --help`."""
+"""Run the benchmark: `python -m benchmarks --help`."""
 
 import argparse
 import sys
@@ -14,8 +14,9 @@ from tts.api.signals import exit_on_signal
 
 
 def main() -> None:
+    """Run the benchmark, print its table, and save JSON and a plot if asked."""
     options = parse(sys.argv[1:])
-    exit_on_signal()  # by the way that stops the servers too
+    exit_on_signal()  # through the `finally` blocks that stop the servers
     plan = Plan(options.rounds, options.long_rounds, options.clients, options.voice, options.seed, options.minutes)
     with tempfile.TemporaryDirectory(prefix="kokoro-benchmarks-") as folder:
         speakers = [COMPETITORS[name](Path(folder), options.workers) for name in options.targets]
@@ -28,20 +29,21 @@ def main() -> None:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line; exits on an unknown target."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
     add(
         "--targets",
         default=",".join(COMPETITORS),
-        help="who takes part; the first is compared with the others",
+        help="targets to measure; the first is compared with the others",
     )
-    add("--rounds", type=int, default=5, help="requests a kind of text and target")
+    add("--rounds", type=int, default=5, help="requests per kind of text and target")
     add("--long-rounds", type=int, default=2, help="the same for texts of 250 words")
-    add("--clients", default="1,2,4,8", help="clients at once; empty: none of that")
+    add("--clients", default="1,2,4,8", help="numbers of simultaneous clients; empty: no load test")
     add("--voice", default="af_heart")
     add("--workers", type=int, default=0, help="workers of our server; 0: its default")
-    add("--seed", type=int, default=int(time.time()), help="of the texts; default: the clock")
-    add("--minutes", type=float, default=30.0, help="after so many nothing new is asked")
+    add("--seed", type=int, default=int(time.time()), help="seed of the texts; default: the clock")
+    add("--minutes", type=float, default=30.0, help="no new request starts after this time")
     add("--json", type=Path, metavar="FILE")
     add("--plot", type=Path, metavar="FILE.png", help="needs matplotlib")
     options = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
-"""What a cluster costs and gains: `python -m benchmarks.cluster` speaks on more and more simulated machines.
+"""Measure throughput and overhead of a cluster on simulated machines: `python -m benchmarks.cluster`.
 
-Redis, Celery, the front server's engine and the machines' programs are real; only the networks are fake: each takes a
-fixed time for a character, and makes noise that FLAC packs as it packs speech. So any number of machines fits on one.
+Redis, Celery, the front server's engine and the worker programs are real; only the neural networks are simulated: each
+takes a fixed time per character, and returns noise that FLAC compresses as well as speech. So one machine holds many.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tts.speech.request import SpeechRequest
 from tts.speech.voices import find_voice
 
 PACE, MS = 0.005, 60
-"""Seconds of work and milliseconds of sound a character: English on a worker of twelve times real time."""
+"""Seconds of work and milliseconds of audio per character: English on a worker at twelve times real time."""
 TEXT = " ".join(f"This is sentence {number} of a text that is long enough to be shared out." for number in range(40))
 
 
 @dataclass(frozen=True)
 class Run:
-    """What was measured with so many machines; CPU in seconds, traffic in bytes, all in total."""
+    """Hold the measurements of one number of machines; times in seconds, traffic in bytes, all totals."""
 
     machines: int
     characters: int
@@ -48,13 +48,16 @@ class Run:
 
     @property
     def efficiency(self) -> float:
+        """Return the share of the machines' time that was spent on synthesis, 0 to 1."""
         return self.characters * PACE / self.seconds / self.machines
 
     @property
     def audio(self) -> float:
+        """Return the seconds of audio."""
         return self.characters * MS / 1000
 
     def row(self) -> str:
+        """Format the measurements as a line under HEADINGS."""
         each, second = self.utterances, self.audio
         return (
             f"{self.machines:8} {self.audio / self.seconds:9.1f} {self.efficiency:10.1%}"
@@ -72,7 +75,7 @@ HEADINGS = (
 
 @contextmanager
 def cluster(machines: int, folder: Path) -> Iterator[tuple[Cluster, Client, psutil.Process]]:
-    """A front server's engine with so many machines, and the Redis between them."""
+    """Start Redis, worker machines and a front server's engine; yield the engine, a Redis client and Redis' process."""
     with ExitStack() as stack:
         server = stack.enter_context(redis(folder))
         for _ in range(machines):
@@ -86,7 +89,7 @@ def cluster(machines: int, folder: Path) -> Iterator[tuple[Cluster, Client, psut
 
 
 def measure(machines: int, listeners: int, folder: Path) -> Run:
-    """Have so many listeners hear a long text each, all at once."""
+    """Synthesize a long text for each of so many simultaneous clients, and measure it."""
     request = SpeechRequest(TEXT, find_voice("af_heart"), "a")
     with cluster(machines, folder) as (engine, client, process), ThreadPoolExecutor(listeners) as threads:
         client.config_resetstat()
@@ -108,11 +111,13 @@ def measure(machines: int, listeners: int, folder: Path) -> Run:
 
 
 def cpu(process: psutil.Process) -> float:
+    """Return the user and system time of a process in seconds."""
     times = process.cpu_times()
     return float(times.user + times.system)
 
 
 def main() -> None:
+    """Print a row for each number of machines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("machines", type=int, nargs="*", default=[1, 2, 4, 8])
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Who takes part: this server, kokoro-onnx behind a route, and hexgrad's command, ready to be started."""
+"""Create the targets of the benchmark, ready to start: this server, kokoro-onnx behind a route, hexgrad's command."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ PEERS = Path(__file__).parent / "peers"
 
 
 def ours(scratch: Path, workers: int) -> Speaker:
-    """This server as it starts by default, but for its address, its temp folder and the workers asked for."""
+    """Create this server with its default settings except address, folders and, if not 0, workers."""
     environment = {
         "KOKORO_HOST": "127.0.0.1",
         "KOKORO_PORT": "0",
@@ -33,7 +33,7 @@ def ours(scratch: Path, workers: int) -> Speaker:
 
 
 def kokoro_onnx(scratch: Path, workers: int) -> Speaker:
-    """kokoro-onnx with the same int8 model and voices, in one process as its users run it."""
+    """Create a server around kokoro-onnx with the same int8 model and voices, in one process as its users run it."""
     venv = made_venv("kokoro-onnx", PEERS / "kokoro-onnx.txt")
     assets = ensure(Config.from_environment(os.environ).MODEL_DIR)
     server = str(PEERS / "kokoro_onnx_server.py")
@@ -42,13 +42,13 @@ def kokoro_onnx(scratch: Path, workers: int) -> Speaker:
 
 
 def hexgrad(scratch: Path, workers: int) -> Speaker:
-    """Hexgrad's command, once a request."""
+    """Create a target that runs hexgrad's command once per request."""
     built = hexgrad_command()
     return CommandRuns("hexgrad", built.command, built.environment)
 
 
 def instant() -> Speaker:
-    """This server on an engine that takes no time."""
+    """Create this server on an engine that takes no time."""
     return Server("instant", [sys.executable, "-m", "benchmarks.instant"], "/synthesize/stream", native_body, {}, ROOT)
 
 
@@ -60,11 +60,12 @@ COMPETITORS: dict[str, Callable[[Path, int], Speaker]] = {
 
 
 def native_body(text: str, voice: str) -> dict[str, Any]:
+    """Build the JSON body of a request."""
     return {"text": text, "voice": voice}
 
 
 def voices_npz(assets: Assets) -> Path:
-    """The voices in the one file that kokoro-onnx wants: an array [510, 1, 256] for each name."""
+    """Build the voices file that kokoro-onnx reads: a float32 array [510, 1, 256] per name; cached."""
 
     def make(folder: Path) -> None:
         styles = {

@@ -1,4 +1,4 @@
-"""Open-loop load: requests arrive at random at a share of what the server can do, whether or not it keeps up.
+"""Generate open-loop load: requests arrive at random at a share of the capacity, whether or not the server keeps up.
 
 `python -m benchmarks.load http://127.0.0.1:9880` measures the capacity first, then runs at 50, 90 and 150 % of it.
 """
@@ -20,16 +20,16 @@ import httpx
 
 TEXT = "The library opens at nine, and the reading room stays quiet until the first school class arrives."
 CLIENTS = 8
-"""Clients at once while the capacity is measured: enough to keep every worker busy, and no more than may wait."""
+"""Simultaneous clients while the capacity is measured: enough to keep every worker busy, few enough for the queue."""
 WAIT = 120.0
-"""Seconds that an answer may take before it counts as failed."""
+"""Seconds after which a request counts as failed."""
 FAST = 0.05
-"""Seconds in which a refusal should come."""
+"""Seconds that a 429 may take (99th percentile)."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One request: its status (0 for none), seconds until its first and last byte, and how many came."""
+    """Hold the outcome of one request: status (0: no response), seconds to the first and last byte, bytes received."""
 
     status: int
     first: float
@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Level:
-    """What came of arrivals at one share of the capacity; rates a second, times in seconds."""
+    """Hold the results at one share of the capacity; rates per second, times in seconds. `--json` prints its fields."""
 
     share: float
     rate: float
@@ -49,7 +49,7 @@ class Level:
     refused: int
     failed: int
     goodput: float
-    """Whole answers a second, over the time that anything was answered."""
+    """Complete answers per second, until the last one."""
     refusal_p99: float
     first_p50: float
     first_p99: float
@@ -60,7 +60,7 @@ Ask = Callable[[], Outcome]
 
 
 class Client:
-    """Asks one server for the same text again and again, a little changed each time so that no cache answers."""
+    """Request the same text from one server, with a new number in front each time to bypass caches. Thread-safe."""
 
     def __init__(self, address: str, text: str = TEXT, key: str = "") -> None:
         self._text = text
@@ -70,7 +70,7 @@ class Client:
         self._client = httpx.Client(base_url=address, headers=headers, timeout=WAIT, limits=limits)
 
     def ask(self) -> Outcome:
-        """One answer, read to its end."""
+        """Send a request, read the response to its end, and return its outcome. Never raises httpx.HTTPError."""
         began = time.monotonic()
         body = {"text": f"{next(self._numbers)} {self._text}", "format": "pcm"}
         try:
@@ -84,11 +84,12 @@ class Client:
         return Outcome(answer.status_code, first, time.monotonic() - began, size)
 
     def close(self) -> None:
+        """Close all connections."""
         self._client.close()
 
 
 def capacity(ask: Ask, seconds: float, clients: int = CLIENTS) -> float:
-    """Whole answers a second while so many clients each ask again as soon as they are answered."""
+    """Measure the capacity in complete answers per second: each client sends again as soon as it is answered."""
     end = time.monotonic() + seconds
     whole = 0
     lock = threading.Lock()
@@ -111,7 +112,7 @@ def capacity(ask: Ask, seconds: float, clients: int = CLIENTS) -> float:
 
 
 def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
-    """When requests come, in seconds: at random (Poisson), `rate` a second on average."""
+    """Yield arrival times in seconds of a Poisson process with `rate` arrivals per second."""
     at = rng.expovariate(rate)
     while at < seconds:
         yield at
@@ -119,7 +120,7 @@ def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]
 
 
 def run(ask: Ask, share: float, rate: float, seconds: float, rng: random.Random) -> Level:
-    """Send at `rate` for `seconds`, whatever becomes of it, and wait for every answer."""
+    """Send requests at `rate` per second for `seconds`, whatever their outcome, then wait for every response."""
     began = time.monotonic()
     threads = min(2000, 50 + int(rate * 30))
     with ThreadPoolExecutor(threads) as crowd:
@@ -132,7 +133,7 @@ def run(ask: Ask, share: float, rate: float, seconds: float, rng: random.Random)
 
 
 def summary(share: float, rate: float, seconds: float, outcomes: Sequence[Outcome]) -> Level:
-    """The level that these outcomes make."""
+    """Summarize the outcomes of one level; a 429 counts as refused, any other status but 200 as failed."""
     whole = [outcome for outcome in outcomes if outcome.status == 200]
     refused = [outcome for outcome in outcomes if outcome.status == 429]
     return Level(
@@ -152,13 +153,13 @@ def summary(share: float, rate: float, seconds: float, outcomes: Sequence[Outcom
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` percent are at or below; 0 of nothing."""
+    """Return the nearest-rank percentile, `share` in percent; 0 for no values."""
     ordered = sorted(values)
     return round(ordered[max(0, -(-len(ordered) * int(share) // 100) - 1)], 4) if ordered else 0.0
 
 
 def faults(levels: Sequence[Level]) -> list[str]:
-    """What is not as it should be under load."""
+    """Return a line for each violation: failed requests, falling goodput above capacity, slow refusals."""
     best = max(level.goodput for level in levels)
     found = [f"{level.share:.0%}: {level.failed} requests failed" for level in levels if level.failed]
     for level in levels:
@@ -170,7 +171,7 @@ def faults(levels: Sequence[Level]) -> list[str]:
 
 
 def table(levels: Sequence[Level]) -> str:
-    """The levels as a Markdown table."""
+    """Format the levels as a Markdown table."""
     lines = [
         "| load | arrivals/s | whole/s | whole | 429 | failed | 429 p99 | first sound p50 | p99 | whole p99 |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -185,6 +186,7 @@ def table(levels: Sequence[Level]) -> str:
 
 
 def main() -> int:
+    """Run the load test; return 1 if it found a violation."""
     options = parse(sys.argv[1:])
     client = Client(options.address, options.text, options.key)
     rng = random.Random(options.seed)
@@ -204,12 +206,13 @@ def main() -> int:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     add = parser.add_argument
     add("address", help="of a server that runs, such as http://127.0.0.1:9880")
     add("--seconds", type=float, default=120.0, help="at each level")
     add("--shares", default="0.5,0.9,1.5", help="of the capacity")
-    add("--capacity", type=float, default=0.0, help="answers a second; 0 measures it")
+    add("--capacity", type=float, default=0.0, help="answers per second; 0 measures it")
     add("--warm-up", type=float, default=20.0, help="seconds that the capacity is measured for")
     add("--text", default=TEXT)
     add("--key", default="", help="the server's API key")

@@ -1,4 +1,4 @@
-"""The measurements: speakers take turns at the same new texts, first one request at a time."""
+"""Measure the targets in turns on the same new texts: one request at a time, then under load."""
 
 import random
 import time
@@ -18,7 +18,7 @@ FEWEST_REQUESTS = 4  # at one level of clients
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of text, how often it is asked for, and whether slow speakers are asked too."""
+    """Describe a kind of text, its number of rounds, and whether slow targets take part."""
 
     name: str
     draw: texts.Draw
@@ -28,7 +28,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Sample:
-    """One request, times in seconds. It counts only without an `error`: what came is speech of that text."""
+    """Hold the measurements of one request, times in seconds. A sample with an `error` does not count."""
 
     target: str
     kind: str
@@ -40,13 +40,13 @@ class Sample:
     total: float = 0.0
     audio: float = 0.0
     stall: float = 0.0
-    cpu: float = 0.0  # of the speaker's processes
-    others: float = 0.0  # cores that anything else used meanwhile: above a few tenths the times are not to be trusted
+    cpu: float = 0.0  # CPU seconds of the target's processes
+    others: float = 0.0  # cores that other processes used meanwhile: above a few tenths the times are unreliable
 
 
 @dataclass(frozen=True)
 class Load:
-    """So many clients at once, each asking again when it was answered; `samples` are all their requests."""
+    """Hold the measurements of simultaneous clients, each of which sends again once answered."""
 
     target: str
     clients: int
@@ -55,7 +55,7 @@ class Load:
 
 
 def kinds(rounds: int, long_rounds: int) -> list[Kind]:
-    """The texts of a run, quick ones first."""
+    """Return the kinds of text of a run, short ones first."""
     return [
         Kind("greeting", lambda _: texts.GREETING, rounds, slow_too=True),
         Kind("sentence", lambda _: texts.SENTENCE, rounds, slow_too=True),
@@ -68,7 +68,10 @@ def kinds(rounds: int, long_rounds: int) -> list[Kind]:
 def take_turns(
     speakers: Sequence[Speaker], asked: Sequence[Kind], voice: str, rng: random.Random, deadline: float
 ) -> Iterator[Sample]:
-    """Samples: in a round one text for all, in the next another speaker first. Ends at `deadline`."""
+    """Yield samples: each round draws one text for all targets and starts with another target. Ends at `deadline`.
+
+    The rotation keeps drift of the machine (heat, other work) from favoring one target.
+    """
     turn = 0
     for kind in asked:
         for round_ in range(kind.rounds):
@@ -83,7 +86,7 @@ def take_turns(
 def under_load(
     speakers: Sequence[Speaker], levels: Sequence[int], voice: str, rng: random.Random, deadline: float
 ) -> Iterator[Load]:
-    """Each level of clients for each speaker that is not slow, the same short texts for all."""
+    """Yield a load test for each number of clients and each target that is not slow, on the same short texts."""
     for turn, clients in enumerate(levels):
         asked = [texts.short(rng) for _ in range(max(FEWEST_REQUESTS, REQUESTS_A_CLIENT * clients))]
         for speaker in rotated([s for s in speakers if not s.slow], turn):
@@ -93,7 +96,7 @@ def under_load(
 
 
 def load(speaker: Speaker, clients: int, asked: Sequence[str], voice: str) -> Load:
-    """All the texts, by so many clients at once."""
+    """Request all the texts with so many simultaneous clients."""
 
     def one(text: str) -> Sample:
         return ask(speaker, f"load {clients}", 0, text, voice)
@@ -105,7 +108,7 @@ def load(speaker: Speaker, clients: int, asked: Sequence[str], voice: str) -> Lo
 
 
 def ask(speaker: Speaker, kind: str, round_: int, text: str, voice: str) -> Sample:
-    """One request, and what it was like."""
+    """Send one request and measure it; a failure becomes a sample with an `error`."""
     words = texts.count_words(text)
     began, before, busy = time.perf_counter(), speaker.cpu(), busy_seconds()
     try:
@@ -135,11 +138,12 @@ def sampled(target: str, kind: str, round_: int, words: int, answer: Answer, cpu
 
 
 def busy_seconds() -> float:
-    """CPU time that the machine has spent on anything but itself being idle and this process."""
+    """Return the CPU seconds that the machine has spent on other processes than this one since it started."""
     times, mine = psutil.cpu_times(), psutil.Process().cpu_times()
     return float(times.user + times.system + getattr(times, "nice", 0.0) - mine.user - mine.system)
 
 
 def rotated(speakers: Sequence[Speaker], turn: int) -> list[Speaker]:
+    """Return the targets, starting with another one each turn."""
     start = turn % len(speakers) if speakers else 0
     return [*speakers[start:], *speakers[:start]]

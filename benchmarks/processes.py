@@ -1,4 +1,4 @@
-"""Process trees: who is in one, what memory and CPU time it uses, and how it is ended."""
+"""List process trees, measure their memory and CPU time, and stop them."""
 
 import contextlib
 import subprocess
@@ -8,22 +8,23 @@ from typing import Any
 
 import psutil
 
-STOP_TIMEOUT = 20.0  # seconds that a server gets to end by itself
+STOP_TIMEOUT = 20.0  # seconds that a server may take to exit after SIGTERM
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes: rss counts shared pages once for each process, pss shares them out (Linux only, else 0)."""
+    """Hold memory in bytes: rss counts shared pages once per process, pss divides them (Linux only, else 0)."""
 
     rss: int = 0
     pss: int = 0
 
     def peak(self, other: "Memory") -> "Memory":
+        """Return the maximum of both, field by field."""
         return Memory(max(self.rss, other.rss), max(self.pss, other.pss))
 
 
 def tree(pid: int) -> list[psutil.Process]:
-    """A process and its descendants; none once it has ended."""
+    """Return a process and its descendants; empty once it has ended."""
     try:
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]
@@ -32,7 +33,7 @@ def tree(pid: int) -> list[psutil.Process]:
 
 
 def memory_of(processes: Iterable[psutil.Process]) -> Memory:
-    """What they hold now; one that has just ended holds nothing."""
+    """Sum the memory that the processes hold now; one that has ended counts 0."""
     rss = pss = 0
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -42,7 +43,7 @@ def memory_of(processes: Iterable[psutil.Process]) -> Memory:
 
 
 def cpu_of(processes: Iterable[psutil.Process]) -> float:
-    """Seconds of CPU time that they and their ended children have used."""
+    """Sum the CPU seconds of the processes and of their ended children."""
     seconds = 0.0
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -51,7 +52,7 @@ def cpu_of(processes: Iterable[psutil.Process]) -> float:
 
 
 def stop(child: "subprocess.Popen[Any]") -> None:
-    """End a child and whatever it started: asked first, then killed."""
+    """Stop a child and its descendants: SIGTERM to the child, SIGKILL to all that are left after STOP_TIMEOUT."""
     family = tree(child.pid) if child.poll() is None else []
     if family:
         child.terminate()

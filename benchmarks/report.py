@@ -1,4 +1,4 @@
-"""A run's results for people (a table, a plot) and for machines (JSON)."""
+"""Format the results of a run as a table, a plot and JSON."""
 
 import json
 import math
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from benchmarks.results import Results, Row, audio_rate, errors, good, percentile, rows
 
-NOISY = 0.25  # cores; with more than that of other work the times say little
+NOISY = 0.25  # cores used by other work; above it the times are unreliable
 
 
 def table(results: Results) -> str:
-    """A line a measure; in brackets how many times better the first target is."""
+    """Format one line per measure; in brackets how many times better the first target is."""
     lines = [list(_cells(row, results.targets)) for row in rows(results)]
     head = ["", *results.targets]
     widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
@@ -22,7 +22,7 @@ def table(results: Results) -> str:
 
 
 def save_json(results: Results, path: Path) -> None:
-    """Every sample and every row; the file is whole or not there."""
+    """Write every sample and row as JSON, atomically."""
     found = {**asdict(results), "rows": [asdict(row) for row in rows(results)], "errors": errors(results)}
     partial = path.with_name(path.name + ".part")
     partial.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -30,7 +30,7 @@ def save_json(results: Results, path: Path) -> None:
 
 
 def save_plot(results: Results, path: Path) -> None:
-    """Time to first audio and throughput against clients. Needs matplotlib."""
+    """Plot time to first audio and throughput over the number of clients. Needs matplotlib."""
     from matplotlib.figure import Figure  # optional: only a plot needs it
 
     figure = Figure(figsize=(10, 4), layout="constrained")

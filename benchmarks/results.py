@@ -1,4 +1,4 @@
-"""What a run found, and the rows that it comes down to: medians, and how many times better ours are."""
+"""Reduce the samples of a run to rows: medians, and how many times better the first target is."""
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ MEASURES: tuple[tuple[str, Measure, bool | None, int], ...] = (
 
 @dataclass(frozen=True)
 class Results:
-    """Everything a run measured of its targets, the first of which is compared; `about` says where and how."""
+    """Hold everything a run measured; the first target is compared with the others. `about` has machine and plan."""
 
     targets: Sequence[str]
     about: dict[str, Any]
@@ -32,12 +32,12 @@ class Results:
     loads: Sequence[Load] = ()
     idle: dict[str, Memory] = field(default_factory=dict)
     peak: dict[str, Memory] = field(default_factory=dict)
-    overhead: float | None = None  # seconds of a request whose engine takes no time
+    overhead: float | None = None  # seconds per request whose engine takes no time
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measure of all targets; `gains` says how many times better the first target is than each other."""
+    """Hold one measure of all targets; `gains` are how many times better the first target is than each other one."""
 
     label: str
     values: dict[str, float]
@@ -46,7 +46,7 @@ class Row:
 
 
 def rows(results: Results) -> Iterator[Row]:
-    """The table's rows, in reading order."""
+    """Yield the rows of the table, in their order."""
     for kind in dict.fromkeys(sample.kind for sample in results.samples):
         for label, measure, less, digits in MEASURES:
             yield _sample_row(results, kind, label, measure, less, digits)
@@ -58,11 +58,12 @@ def rows(results: Results) -> Iterator[Row]:
 
 
 def good(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the samples without an error."""
     return [sample for sample in samples if not sample.error]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which that share of them lies, between two by proportion; NaN of none."""
+    """Return the percentile (`share` 0 to 1), linearly interpolated; NaN for no values."""
     ordered = sorted(values)
     if not ordered:
         return float("nan")
@@ -73,16 +74,17 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def audio_rate(load: Load) -> float:
-    """Seconds of audio a second, of all clients together."""
+    """Return the seconds of audio per second, of all clients together."""
     return sum(sample.audio for sample in good(load.samples)) / load.seconds
 
 
 def latencies(load: Load) -> list[float]:
+    """Return the total times in seconds of the samples without an error."""
     return [sample.total for sample in good(load.samples)]
 
 
 def errors(results: Results) -> dict[str, int]:
-    """How often each thing went wrong, by target and message."""
+    """Count the errors by target, kind and message."""
     counts: dict[str, int] = {}
     every = [*results.samples, *(sample for load in results.loads for sample in load.samples)]
     for sample in every:
@@ -93,7 +95,7 @@ def errors(results: Results) -> dict[str, int]:
 
 
 def _sample_row(results: Results, kind: str, label: str, measure: Measure, less: bool | None, digits: int) -> Row:
-    """Medians; a gain is the median of the rounds' ratios, since in one round all speak the same text."""
+    """Compute medians; a gain is the median of the ratios per round, since all targets get the same text in a round."""
     by_target = {
         target: {
             sample.round: measure(sample)

@@ -1,4 +1,4 @@
-"""One run: start whoever takes part, warm them up, take the measurements, stop them whatever happens."""
+"""Run the benchmark: start the targets, warm them up, measure, and stop them whatever happens."""
 
 import os
 import platform
@@ -28,7 +28,7 @@ Found = TypeVar("Found", Sample, Load)
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked for: requests a kind of text, levels of clients, and when to stop asking (minutes)."""
+    """Hold the parameters of a run: rounds per kind of text, numbers of clients, and a time limit in minutes."""
 
     rounds: int = 5
     long_rounds: int = 2
@@ -39,7 +39,7 @@ class Plan:
 
 
 def carry_out(plan: Plan, speakers: Sequence[Speaker], instant: Speaker | None = None) -> Results:
-    """Every measurement of the plan; `instant` is a server whose engine takes no time. Raises StartFailed."""
+    """Take all measurements of the plan; `instant` is a server whose engine takes no time. Raises ServerStartError."""
     rng = random.Random(plan.seed)
     deadline = time.monotonic() + 60 * plan.minutes
     with ExitStack() as running:
@@ -58,7 +58,7 @@ def carry_out(plan: Plan, speakers: Sequence[Speaker], instant: Speaker | None =
 
 
 def warm_up(speakers: Sequence[Speaker], rng: random.Random, voice: str) -> None:
-    """One request each that does not count: it loads what is loaded late."""
+    """Send one request to each target that does not count: it triggers what is loaded on first use."""
     for speaker in speakers:
         try:
             speaker.speak(texts.short(rng), voice)
@@ -67,7 +67,7 @@ def warm_up(speakers: Sequence[Speaker], rng: random.Random, voice: str) -> None
 
 
 def overhead(speaker: Speaker, rng: random.Random, voice: str) -> float:
-    """Median seconds of a short request, all of them beyond the engine."""
+    """Return the median seconds of a short request to a server whose engine takes no time."""
     with ExitStack() as running:
         running.callback(speaker.close)
         speaker.start()
@@ -76,7 +76,7 @@ def overhead(speaker: Speaker, rng: random.Random, voice: str) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """Where it ran."""
+    """Describe the machine: time, system, processor, cores, memory in GiB, Python."""
     return {
         "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "system": platform.platform(),
@@ -88,7 +88,7 @@ def machine() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The CPU's name; Linux keeps it in a file of its own."""
+    """Return the CPU's name, on Linux from /proc/cpuinfo."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
@@ -97,13 +97,14 @@ def processor() -> str:
 
 
 def told(found: Iterable[Found]) -> Iterator[Found]:
-    """The same, each said on stderr as it comes: a run takes minutes."""
+    """Pass the results on, and print each to stderr as it arrives: a run takes minutes."""
     for each in found:
         say(describe(each))
         yield each
 
 
 def describe(found: Sample | Load) -> str:
+    """Format a result as one line."""
     if isinstance(found, Load):
         return f"{found.target}, {found.clients} clients: {audio_rate(found):.2f} s of audio a second"
     times = f"first {found.first:.3f} s, total {found.total:.2f} s, audio {found.audio:.2f} s"
@@ -111,4 +112,5 @@ def describe(found: Sample | Load) -> str:
 
 
 def say(line: str) -> None:
+    """Print a line to stderr."""
     print(line, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What is measured: servers started here and asked over HTTP, and a command that runs once a request."""
+"""Run the targets of the benchmark: servers that are called over HTTP, and a command that runs once per request."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from benchmarks.answers import Answer, NoAnswer
 from benchmarks.processes import cpu_of, stop, tree
 from tests.listening.sound import read_wav
 
-START_TIMEOUT = 180.0  # seconds from start to the address, with a cold disk and a graph to compile
+START_TIMEOUT = 180.0  # seconds until the address is logged, with a cold disk and a graph to compile
 ANSWER_TIMEOUT = 300.0  # seconds for one answer; a long text on a busy machine
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 READ = 65536  # bytes
@@ -28,11 +28,11 @@ Body = Callable[[str, str], dict[str, Any]]
 
 
 class StartFailed(Exception):
-    """A server did not come up; the message has the end of its log."""
+    """Raised when a server did not start; the message has the end of its log."""
 
 
 class Speaker(Protocol):
-    """Something that speaks a text and can be watched while it does."""
+    """Interface of a target: synthesizes a text, and shows its processes and CPU time."""
 
     name: str
     slow: bool  # takes many seconds for a sentence: left out of long texts and of many clients
@@ -45,7 +45,7 @@ class Speaker(Protocol):
 
 
 class Server:
-    """A child process that says its address in its log and answers WAV over HTTP."""
+    """Run a server as a child process that logs its address and returns WAV over HTTP."""
 
     slow = False
 
@@ -67,11 +67,11 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it listens, once it was started."""
+        """Return the base URL; valid once the server has started."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start it and wait for its address. Raises StartFailed."""
+        """Start the server and wait for its address. Raises ServerStartError."""
         self._child = subprocess.Popen(
             self._command,
             env=self._environment,
@@ -89,7 +89,7 @@ class Server:
             raise StartFailed(f"{self.name} ended or said no address in {START_TIMEOUT:g} s:\n{self._log.end()}")
 
     def speak(self, text: str, voice: str) -> Answer:
-        """Ask once. Raises NoAnswer."""
+        """Send one request over a new connection. Raises NoAudioError."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_TIMEOUT)
         try:
             return self._ask(connection, text, voice)
@@ -99,12 +99,15 @@ class Server:
             connection.close()
 
     def processes(self) -> list[psutil.Process]:
+        """Return the running processes of the target."""
         return tree(self._child.pid) if self._child else []
 
     def cpu(self) -> float:
+        """Return the CPU seconds used so far."""
         return cpu_of(self.processes())
 
     def close(self) -> None:
+        """Stop the child if it runs."""
         if self._child:
             stop(self._child)
             self._child = None
@@ -121,7 +124,7 @@ class Server:
 
 
 class CommandRuns:
-    """Hexgrad's way to use its command: one run a request, the model loaded anew each time."""
+    """Run a command once per request, as hexgrad's is used: it loads the model each time."""
 
     slow = True
 
@@ -132,10 +135,10 @@ class CommandRuns:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Nothing stays: a run is started for each request."""
+        """Do nothing: the command starts with each request."""
 
     def speak(self, text: str, voice: str) -> Answer:
-        """Run it once: the sound is there when it has ended. Raises NoAnswer."""
+        """Run the command once; all audio arrives when it exits. Raises NoAudioError."""
         with tempfile.TemporaryDirectory(prefix="kokoro-benchmark-") as folder:
             source, target = Path(folder, "text.txt"), Path(folder, "out.wav")
             source.write_text(text, encoding="utf-8")
@@ -148,15 +151,18 @@ class CommandRuns:
         return Answer(sound, ((took, 2 * len(sound.samples)),))
 
     def processes(self) -> list[psutil.Process]:
+        """Return the running processes of the target."""
         child = self._child
         return tree(child.pid) if child else []
 
     def cpu(self) -> float:
-        # A run has ended when it is asked for: its time has gone to this process's children. (Windows: 0.)
+        """Return the CPU seconds used so far."""
+        # The command has exited by then, so its time is part of this process's children. (Windows: 0.)
         times = psutil.Process().cpu_times()
         return float(times.children_user + times.children_system)
 
     def close(self) -> None:
+        """Stop the child if it runs."""
         if self._child:
             stop(self._child)
 
@@ -180,7 +186,7 @@ class CommandRuns:
 
 
 class Log:
-    """Reads what a child prints, so that it never blocks, and finds the address in it."""
+    """Read a child's output on a thread, so that its pipe never fills, and find the address in it."""
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self._child = child
@@ -191,12 +197,12 @@ class Log:
         self._thread.start()
 
     def port(self, timeout: float) -> int:
-        """The port once it was said; 0 when the child ended or the time was up before."""
+        """Wait for the port; return 0 when the child ended or `timeout` seconds passed first."""
         self._known.wait(timeout)
         return self._port
 
     def end(self) -> str:
-        """The last lines of a child that has ended."""
+        """Return the last lines of a child that has ended."""
         self._thread.join()
         return "".join(self._lines)
 
@@ -216,13 +222,13 @@ class Log:
 
 
 def pieces(response: http.client.HTTPResponse, sent: float) -> Iterator[tuple[float, bytes]]:
-    """What came, with the seconds since the request was sent."""
+    """Yield the body in pieces, each with the seconds since the request was sent."""
     while piece := response.read1(READ):
         yield time.perf_counter() - sent, piece
 
 
 def assemble(came: Iterator[tuple[float, bytes]]) -> Answer:
-    """The pieces of a WAV as one answer. Raises NoAnswer when no sound is in them."""
+    """Join the pieces of a WAV file to one answer. Raises NoAudioError when they hold no samples."""
     whole, arrivals = bytearray(), []
     for at, piece in came:
         whole += piece
@@ -235,10 +241,14 @@ def assemble(came: Iterator[tuple[float, bytes]]) -> Answer:
 
 
 def sound_start(wav: bytes | bytearray) -> int:
-    """Where the samples begin, 0 while the header is not complete."""
+    """Return the offset of the samples, 0 while the header is incomplete.
+
+    The `data` chunk may follow others; its tag and its size take 4 bytes each.
+    """
     mark = wav.find(b"data", 12)
     return mark + 8 if mark >= 0 and len(wav) >= mark + 8 else 0
 
 
 def json_bytes(body: dict[str, Any]) -> bytes:
+    """Encode a JSON body."""
     return json.dumps(body).encode()

@@ -1,7 +1,7 @@
-"""How much of its engines' speed a server hands on: `python -m benchmarks.share` asks it and the engines by turns.
+"""Measure the share of its synthesizers' throughput that a server delivers: `python -m benchmarks.share`.
 
-Both speak the same kind of texts for the same time: the server for clients who ask again as soon as they are answered,
-its engines in as many processes as it has workers, without a server. The clients take their part of the same cores.
+Server and synthesizers run in turns on the same kind of texts for the same time: the server for clients that send again
+once answered, the synthesizers in one process per worker without a server. The clients use part of the same cores.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tts.synth.speaker import Speaker as Engine
 
 VOICE = "af_heart"
 WARM = 3.0
-"""Seconds of load before it counts."""
+"""Seconds of load before the measurement starts."""
 HEADINGS = (
     f"{'turn':>4} {'server s/s':>10} {'alone s/s':>10} {'share':>7}"
     f" {'p50 s':>6} {'p95 s':>6} {'server':>7} {'clients':>7}"
@@ -42,8 +42,8 @@ HEADINGS = (
 
 @dataclass(frozen=True)
 class Turn:
-    """Seconds of sound a second from the server and from its engines alone; the latencies of the server's answers; and
-    what its process (without its workers) and the clients took of all cores."""
+    """Hold one turn: seconds of audio per second from the server and from its synthesizers alone, the latencies of the
+    server in seconds, and the shares of all cores used by its process (without workers) and by the clients."""
 
     served: float
     alone: float
@@ -53,9 +53,11 @@ class Turn:
 
     @property
     def share(self) -> float:
+        """Return the throughput of the server relative to its synthesizers alone."""
         return self.served / self.alone
 
     def row(self, number: int) -> str:
+        """Format the turn as a line under HEADINGS."""
         cuts = statistics.quantiles(self.latencies, n=20)
         return (
             f"{number:4} {self.served:10.2f} {self.alone:10.2f} {self.share:7.1%} {cuts[9]:6.2f} {cuts[18]:6.2f}"
@@ -66,7 +68,7 @@ class Turn:
 def serve(
     speaker: Speaker, clients: int, seconds: float, rng: random.Random
 ) -> tuple[float, list[float], float, float]:
-    """Sound a second while so many clients ask, their waits, and the CPU shares of server and clients."""
+    """Measure the server under load: audio seconds per second, latencies, and CPU shares of server and clients."""
     (server, *_) = speaker.processes()
     answers: list[tuple[float, float, float]] = []
     lock = threading.Lock()
@@ -89,15 +91,18 @@ def serve(
         done.set()
         for each in asking:
             each.result()
-    counted = sorted(answer for answer in answers if began <= answer[0] <= end)
-    sound = sum(seconds for _, seconds, _ in counted[1:])  # from the end of the first to the end of the last
+    measured = sorted(answer for answer in answers if began <= answer[0] <= end)
+    sound = sum(seconds for _, seconds, _ in measured[1:])  # from the end of the first to the end of the last
     cores = (end - began) * (os.cpu_count() or 1)
-    waits = [wait for _, _, wait in counted]
-    return sound / (counted[-1][0] - counted[0][0]), waits, (after - before) / cores, (later - mine) / cores
+    waits = [wait for _, _, wait in measured]
+    return sound / (measured[-1][0] - measured[0][0]), waits, (after - before) / cores, (later - mine) / cores
 
 
 def engine(seed: int, seconds: float, ready: threading.Barrier) -> float:
-    """Sound a second of one engine on one core, in a process that has nothing else to do."""
+    """Measure one synthesizer on one core in this process; return audio seconds per second.
+
+    `ready` makes all processes start at the same moment, after each has warmed up.
+    """
     rng, config = random.Random(seed), Config.from_environment(os.environ)
     memory.keep_little(memory.LARGE_FOR_THE_NETWORK)
     speaker = Engine(ensure(config.MODEL_DIR), config.graphs, threads=1)
@@ -116,7 +121,7 @@ def engine(seed: int, seconds: float, ready: threading.Barrier) -> float:
 
 
 def alone(workers: int, seconds: float, rng: random.Random) -> float:
-    """The sum of so many engines at once."""
+    """Measure so many synthesizers at once, each in a process; return the sum of their rates."""
     spawn = multiprocessing.get_context("spawn")
     with spawn.Manager() as manager, ProcessPoolExecutor(workers, spawn) as crowd:
         ready = manager.Barrier(workers, timeout=START_TIMEOUT)
@@ -127,6 +132,7 @@ def alone(workers: int, seconds: float, rng: random.Random) -> float:
 
 
 def main() -> None:
+    """Print a row for each turn, and the median share."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.share", description=__doc__)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--workers", type=int, default=psutil.cpu_count(logical=False) or 1)

@@ -1,4 +1,4 @@
-"""Seeded prose without numbers or odd names: each draw is new to a server, the same for a seed."""
+"""Draw seeded prose without numbers or rare names: new to a server at each draw, and the same for a seed."""
 
 import random
 from collections.abc import Callable
@@ -66,9 +66,9 @@ WHEN = (
     "while the snow was falling",
 )
 LINKS = ("and", "but", "while", "because", "although", "so")
-MEDIUM, LONG = 36, 245  # words that a text has at least; its last sentence adds up to two dozen
+MEDIUM, LONG = 36, 245  # minimum words of a text; its last sentence adds up to two dozen
 
-# The two that issue and README quote, the same in every run.
+# Two fixed texts, the same in every run; the README quotes them.
 GREETING = "Hello there."
 SENTENCE = (
     "The captain folded his old map, looked across the quiet harbor, and then decided to wait for the morning tide."
@@ -78,22 +78,22 @@ Draw = Callable[[random.Random], str]
 
 
 def short(rng: random.Random) -> str:
-    """One sentence of about ten words."""
+    """Draw one sentence of about ten words."""
     return sentence(f"{rng.choice(WHO)} {rng.choice(DID)} {rng.choice(WHERE)}")
 
 
 def medium(rng: random.Random) -> str:
-    """A few sentences, about forty words."""
+    """Draw a few sentences, about forty words."""
     return paragraph(rng, MEDIUM)
 
 
 def long(rng: random.Random) -> str:
-    """About two hundred and fifty words."""
+    """Draw a text of about two hundred and fifty words."""
     return paragraph(rng, LONG)
 
 
 def paragraph(rng: random.Random, words: int) -> str:
-    """Sentences of both kinds until there are so many words."""
+    """Draw sentences of both kinds until there are at least so many words."""
     text = short(rng)
     while count_words(text) < words:
         text += " " + rng.choice((short, compound))(rng)
@@ -101,14 +101,16 @@ def paragraph(rng: random.Random, words: int) -> str:
 
 
 def compound(rng: random.Random) -> str:
-    """One sentence of about twenty words with a comma in it."""
+    """Draw one sentence of about twenty words with a comma."""
     first = f"{rng.choice(WHO)} {rng.choice(DID)} {rng.choice(WHEN)}"
     return sentence(f"{first}, {rng.choice(LINKS)} {rng.choice(WHO)} {rng.choice(DID)} {rng.choice(WHERE)}")
 
 
 def sentence(words: str) -> str:
+    """Capitalize the first letter and add a period."""
     return f"{words[0].upper()}{words[1:]}."
 
 
 def count_words(text: str) -> int:
+    """Count the words between white space."""
     return len(text.split())

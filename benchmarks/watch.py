@@ -1,4 +1,4 @@
-"""The peak of memory while speakers are measured."""
+"""Record the peak memory of the targets while they are measured."""
 
 import threading
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from benchmarks.processes import Memory, memory_of
 from benchmarks.servers import Speaker
 
-PERIOD = 0.25  # seconds between looks; a run of hexgrad's command holds its peak for seconds
+PERIOD = 0.25  # seconds between samples; hexgrad's command holds its peak for seconds
 
 
 class Watch:
-    """Notes each speaker's peak while it is open."""
+    """Record each target's peak memory on a thread while the context is open."""
 
     def __init__(self, speakers: Sequence[Speaker]) -> None:
         self.peaks = {speaker.name: Memory() for speaker in speakers}

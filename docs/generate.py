@@ -1,4 +1,4 @@
-"""Writes the pages that say what the code says: `python -m docs.generate`. A test holds them equal to it."""
+"""Generate the documentation pages from the code: `python -m docs.generate`. A test keeps them current."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORDS = {
     "MODEL_DIR": "the user's cache folder",
     "DATA_DIR": "the user's data folder",
 }
-"""Defaults that are long, or another on each machine."""
+"""Descriptions of defaults that are long, or differ between machines."""
 
 SETTINGS = """\
 # Settings
@@ -103,13 +103,13 @@ A blend works wherever a voice does. `POST /v1/audio/voices/combine` makes a `.p
 
 
 def settings_page() -> str:
-    """The page of all settings."""
+    """Render the page of all settings as Markdown."""
     rows = [f"| {' | '.join(_row(each))} |\n" for each in fields(Config)]
     return NOTE.format(source="config.py") + "\n\n" + SETTINGS + "".join(rows)
 
 
 def voices_page() -> str:
-    """The page of all voices."""
+    """Render the page of all voices as Markdown."""
     rows = [f"| {' | '.join(row)} |\n" for row in _languages()]
     openai = "".join(f"| `{theirs}` | `{ours}` |\n" for theirs, ours in OPENAI_VOICES.items())
     head, tail = VOICES_HEAD.format(count=len(VOICES)), VOICES_TAIL.format(openai=openai)
@@ -159,11 +159,12 @@ def _unit(each: Field[Any]) -> str:
 
 
 def _number(value: float) -> str:
-    """As it may be typed, without a point where it is whole."""
+    """Format a number as it is typed, without a decimal point where it is whole."""
     return str(int(value)) if value == int(value) else str(value)
 
 
 def main() -> None:
+    """Write every page."""
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page(), "utf-8", newline="\n")
 

@@ -1,1 +1,1 @@
-"""The servers that this one is measured against, each in a virtual environment of its own."""
+"""Provide the servers that this one is measured against; each runs in its own virtual environment."""

@@ -1,4 +1,4 @@
-"""kokoro-onnx behind one Flask route, model and voices loaded once; run by a Python that has it.
+"""Serve kokoro-onnx on one Flask route, with model and voices loaded once; runs in a Python that has it.
 
 python kokoro_onnx_server.py MODEL.onnx VOICES.npz
 """
@@ -18,13 +18,14 @@ kokoro = Kokoro(sys.argv[1], sys.argv[2])
 
 @app.post("/speak")
 def speak() -> Response:
-    """Speak the text of {"text", "voice"} as a WAV."""
+    """Synthesize {"text", "voice"} and return a WAV file."""
     asked = request.get_json()
     samples, rate = kokoro.create(asked["text"], voice=asked["voice"], speed=1.0, lang="en-us")
     return Response(wav_bytes(samples, rate), mimetype="audio/wav")
 
 
 def wav_bytes(samples: "np.ndarray[tuple[int], np.dtype[np.float32]]", rate: int) -> bytes:
+    """Encode float32 mono samples as a 16-bit WAV file."""
     held = io.BytesIO()
     with wave.open(held, "wb") as wav:
         wav.setnchannels(1)

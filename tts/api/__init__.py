@@ -1,1 +1,1 @@
-"""How it is asked: the HTTP routes."""
+"""Serve the HTTP API: routes, request schemas, streaming responses, errors, metrics, and the web page."""

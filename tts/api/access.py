@@ -1,4 +1,13 @@
-"""Who may use the server and how often: the API key, the rate, and the web pages whose scripts may call it."""
+"""Authenticate requests, limit their rate, and check their origin.
+
+`install_auth` registers three hooks that run before every view, in this order:
+
+1. API key: `Authorization: Bearer KEY`, compared in constant time. Public paths and CORS preflights need none.
+2. Rate limit (flask-limiter, moving window, in memory), counted per key, or per address where no key is set.
+3. Origin: a state-changing request from a browser page of another origin is refused unless that origin is allowed.
+
+Errors leave through the application's one error handler, as 401, 403 and 429.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +23,21 @@ from tts.speech.errors import Busy, Forbidden, Unauthorized
 
 OPEN_PATHS = frozenset({"/", "/health", "/health/live", "/health/ready", "/docs", "/openapi.json", "/favicon.ico"})
 OPEN_FOLDER = "/static/"
-"""What needs no key: whether the server is well, the page, and how to use both."""
+"""Paths that need no API key: health checks, the web page and its files, and the documentation."""
 EXPOSED = ("Content-Disposition", "ETag", "Retry-After", "X-Request-Id", "X-Download-Path")
-"""Headers that a script of another origin may read."""
+"""Response headers that a script of another origin may read (Access-Control-Expose-Headers)."""
 DAY = 86_400
+"""Seconds that a browser may cache the answer to a CORS preflight (Access-Control-Max-Age)."""
 JUMP = 1.0
-"""Seconds: a clock that is merely corrected drifts by less from one request to the next."""
+"""Seconds; gradual clock correction (NTP slewing) shifts the wall clock by less than this between two requests."""
 
 
 def install(app: Flask) -> None:
-    """Have every request checked for a key and its rate, where those are set, and answer browsers about origins."""
-    app.before_request(_check_key)
+    """Register the checks of API key, rate and origin on `app`, as far as its settings ask for them.
+
+    Reads API_KEY, RATE_LIMIT and CORS_ORIGINS from `app.config`.
+    """
+    app.before_request(_check_key)  # first: the limiter counts by the key that passed this check
     if app.config["RATE_LIMIT"]:
         _limit_rate(app, app.config["RATE_LIMIT"])
     app.before_request(_check_origin)
@@ -34,7 +47,7 @@ def install(app: Flask) -> None:
 
 
 def is_open(path: str) -> bool:
-    """Whether the route at `path` answers without a key."""
+    """Return whether `path` is served without an API key."""
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
 
 
@@ -50,7 +63,7 @@ def _check_key() -> None:
 
 
 def _check_origin() -> None:
-    """A browser sends forms from any page without asking us first: those of pages that may not call are refused."""
+    """Refuse cross-site form posts, which a browser sends without a CORS preflight. Raises Forbidden."""
     origin = request.headers.get("Origin")
     allowed: tuple[str, ...] = current_app.config["CORS_ORIGINS"]
     if origin is None or request.method in ("GET", "HEAD", "OPTIONS") or {"*", origin} & set(allowed):
@@ -60,41 +73,44 @@ def _check_origin() -> None:
 
 
 def _is_one_of(given: str, keys: tuple[str, ...]) -> bool:
-    """Compares with every key, each in a time that tells nothing about how much of it was right."""
-    sent = given.encode("latin-1", "replace")  # headers come as text whose characters are the bytes
+    """Return whether `given` equals one of `keys`; the time taken does not depend on how many characters match."""
+    sent = given.encode("latin-1", "replace")  # WSGI decodes header bytes as Latin-1 (PEP 3333)
     same = [hmac.compare_digest(sent, key.encode()) for key in keys]
-    return any(same)
+    return any(same)  # over a full list: a generator would stop at the first match and reveal which key it was
 
 
 def _limit_rate(app: Flask, limit: str) -> None:
-    """Refuse what comes more often than `limit` (as flask-limiter writes it); what needs no key has no limit either."""
+    """Refuse requests above `limit`, in flask-limiter's notation ("10/minute"); public paths have no limit."""
     limiter = Limiter(
         _client,
         application_limits=[limit],
         on_breach=_refuse,
         strategy="moving-window",
-        storage_uri="memory://",  # one process serves, and a restart may forgive
+        storage_uri="memory://",  # one process serves; a restart may reset the counts
     )
     clock = _Clock()
 
-    def forgive() -> None:
+    def reset_after_clock_change() -> None:
         if clock.jumped():
             limiter.reset()
 
-    app.before_request(forgive)
+    app.before_request(reset_after_clock_change)
     limiter.request_filter(lambda: is_open(request.path) or request.method == "OPTIONS")
     limiter.init_app(app)
 
 
 class _Clock:
-    """Notices when the wall clock is set, by which the limiter counts: set back, it would refuse until it is as late
-    again as it was."""
+    """Detect that the wall clock was set, by comparing it with the monotonic clock.
+
+    The limiter counts by the wall clock. After the clock is set back, it would refuse requests until the old time is
+    reached again.
+    """
 
     def __init__(self) -> None:
         self._ahead = self._now()
 
     def jumped(self) -> bool:
-        """Whether it was set by more than JUMP since the last call."""
+        """Return whether the wall clock was set by more than CLOCK_JUMP seconds since the last call."""
         before, self._ahead = self._ahead, self._now()
         return abs(self._ahead - before) > JUMP
 
@@ -103,7 +119,7 @@ class _Clock:
 
 
 def _client() -> str:
-    """Who asks: the key that was let in, as a digest since the limiter logs this, or else the address."""
+    """Return the name that the limiter counts by: a digest of the API key (the limiter logs it), or the address."""
     keys: tuple[str, ...] = current_app.config["API_KEY"]
     if keys:
         return hashlib.sha256(request.headers["Authorization"].encode()).hexdigest()[:16]
@@ -111,4 +127,5 @@ def _client() -> str:
 
 
 def _refuse(limit: RequestLimit) -> None:
+    """Raise Busy (429) with the seconds until the window has room again as Retry-After."""
     raise Busy("You ask more often than this server allows.", max(1.0, limit.reset_at - time.time()))

@@ -1,4 +1,9 @@
-"""Finished answers on disk, the least recently used ones given up when they fill the space that they may have."""
+"""Cache complete audio responses on disk, evicting the least recently used ones when the space is full.
+
+The key is a SHA-256 digest of everything that determines a response's bytes: the salt (program version and model), the
+SpeechJob, and whether the response is a complete file or a stream (their headers differ). The key is also the
+response's ETag. Only complete responses are stored.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +25,12 @@ log = logging.getLogger(__name__)
 
 MEGABYTE = 1_000_000
 LARGEST = 20
-"""An answer may take one part in so many of the space: diskcache gives up ten at a time, which should not be all."""
+"""Divisor of the cache size: a response over 1/20 of it is not stored. diskcache evicts ten entries at a time; ten of
+the largest then take at most half of the space."""
 
 
 class _PlainDisk(diskcache.Disk):  # type: ignore[misc]
-    """Keeps bytes and nothing else: diskcache reads other things with pickle, which runs whatever it finds there."""
+    """Refuse stored values other than plain bytes: diskcache unpickles those, which can run arbitrary code."""
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
         if mode not in (diskcache.core.MODE_RAW, diskcache.core.MODE_BINARY):
@@ -33,15 +39,18 @@ class _PlainDisk(diskcache.Disk):  # type: ignore[misc]
 
 
 class Answers:
-    """The answers that are kept; `megabytes` 0 keeps none. Methods may be called from any thread.
+    """Store complete responses by key; with `megabytes` 0 the cache is off. Methods may be called from any thread.
 
-    A fault of the disk costs an answer its place here, never the client its sound.
+    Disk and database errors are logged and count as a miss; they never fail a request.
     """
 
     def __init__(self, folder: Path, megabytes: int, made_by: str) -> None:
-        """`made_by` names all that shapes every answer's sound: this program's version and what it speaks with.
+        """Open the cache in `folder`, which is created when missing. Raises OSError when it can't be used.
 
-        Raises OSError when the folder can't be used.
+        Args:
+            folder: Where the SQLite index and the files lie.
+            megabytes: Size limit in 10**6 bytes.
+            cache_salt: Names what determines the sound besides the job: program version and engine.
         """
         self._made_by = made_by
         self._largest = megabytes * MEGABYTE // LARGEST
@@ -52,23 +61,23 @@ class Answers:
                 disk=_PlainDisk,
                 size_limit=megabytes * MEGABYTE,
                 eviction_policy="least-recently-used",
-                cull_limit=0,  # by itself it gives up ten for one that is added, however large that is
+                cull_limit=0,  # `put` evicts instead: by default each insert evicts up to ten entries of any size
             )
-            self._cache.close()
+            self._cache.close()  # each thread reopens it as needed
 
     def tag(self, order: Order, whole: bool) -> str:
-        """What names the answer, '' when none is kept: all that shapes its bytes, hashed."""
+        """Return the response's cache key and ETag, 40 hex digits, or '' when the cache is off."""
         if self._cache is None:
             return ""
         shaped_by = json.dumps([self._made_by, whole, asdict(order)], sort_keys=True)
         return hashlib.sha256(shaped_by.encode()).hexdigest()[:40]
 
     def get(self, tag: str) -> bytes | None:
-        """The answer's bytes, if they are kept."""
+        """Return the cached response, or None. An empty `tag` is always a miss."""
         if not tag:
             return None
         try:
-            with self._cache as cache:  # closes this thread's connection, which nobody else ever would
+            with self._cache as cache:  # `with` closes this thread's SQLite connection; threads come and go
                 kept: bytes | None = cache.get(tag)
                 return kept
         except (OSError, sqlite3.Error, diskcache.Timeout) as exc:
@@ -76,7 +85,7 @@ class Answers:
             return None
 
     def keep(self, tag: str, answer: bytes) -> bytes:
-        """The answer itself, kept where that is wanted and it is not too large."""
+        """Store `answer` unless `tag` is empty or it is too large, and return it."""
         if tag and len(answer) <= self._largest:
             try:
                 with self._cache as cache:
@@ -87,7 +96,10 @@ class Answers:
         return answer
 
     def keeping(self, tag: str, blocks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
-        """The blocks as they come; once they have all been taken they are kept, and never a part of them."""
+        """Pass `blocks` through, and store them once the last one has been taken; a partial response is never stored.
+
+        At most the size of the largest allowed entry, plus one block, is held in memory.
+        """
         copy = bytearray()
         with closing(blocks):
             for block in blocks:

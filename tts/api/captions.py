@@ -1,4 +1,8 @@
-"""Speech with the times of its words: as JSON, as events or lines beside the sound, and as captions alone."""
+"""Send speech with word timestamps: as JSON, as server-sent events, as JSON lines, or as a caption file.
+
+Timestamps are in seconds from the start of the whole audio. In the two streaming forms each block of encoded audio
+comes with the words synthesized since the previous block; a codec may hold some of their samples back for a later one.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ LINES = "application/x-ndjson"
 
 
 class Timestamp(TypedDict):
-    """A word and when it is spoken, in seconds; `start` and `end` are its characters in the text as sent."""
+    """Time of a word in seconds; `start` and `end` are its character offsets in the text as sent."""
 
     word: str
     start_time: float
@@ -32,7 +36,7 @@ class Timestamp(TypedDict):
 
 
 class CaptionedSpeech(TypedDict):
-    """Sound in base64 and the times of its words."""
+    """Audio in base64 and the times of its words."""
 
     audio: str
     audio_format: str
@@ -40,42 +44,49 @@ class CaptionedSpeech(TypedDict):
 
 
 def lines_with_times(order: Order) -> Response:
-    """A line of JSON for each block of sound, with the words that begin in it."""
-    speech = Speech(order)
-    lines = (json.dumps(fields).encode() + b"\n" for fields in _timed_blocks(speech, order))
-    return Response(ClosingIterator(lines, speech.close), mimetype=LINES, headers=UNBUFFERED)
+    """Stream one line of JSON (NDJSON) for each block of audio, with its word times. Raises SpeechError."""
+    stream = Speech(order)
+    lines = (json.dumps(fields).encode() + b"\n" for fields in _timed_blocks(stream, order))
+    return Response(ClosingIterator(lines, stream.close), mimetype=LINES, headers=UNBUFFERED)
 
 
 def whole_with_times(order: Order) -> Response:
-    """All of the sound and the times of all its words, in one JSON object."""
-    with closing(Speech(order)) as speech:
-        chunks = list(timed(speech))
-    sound = encode_whole(chunks, order.format, order.sample_rate)
-    return jsonify(_captioned(sound, [word for chunk in chunks for word in chunk.words], order))
+    """Return all of the audio and all word times as one JSON object. Raises SpeechError."""
+    with closing(Speech(order)) as stream:
+        chunks = list(timed(stream))
+    audio = encode_whole(chunks, order.format, order.sample_rate)
+    return jsonify(_captioned(audio, [word for chunk in chunks for word in chunk.words], order))
 
 
 def events_with_times(order: Order) -> Response:
-    """Server-sent events: blocks of sound with the words that begin in them, then `done` or the error that came."""
-    speech = Speech(order)
-    events = _events(speech, order, shape_for(request.path))
-    return Response(ClosingIterator(events, speech.close), mimetype=EVENTS, headers=UNBUFFERED)
+    """Stream server-sent events: `audio` for each block with its word times, then `done` or `error`.
+
+    Raises SpeechError for an error before the first chunk; a later one is sent as an event.
+    """
+    stream = Speech(order)
+    events = _events(stream, order, shape_for(request.path))
+    return Response(ClosingIterator(events, stream.close), mimetype=EVENTS, headers=UNBUFFERED)
 
 
 def caption_file(order: Order, kind: str) -> Response:
-    """The captions of the order's text, vtt or srt."""
-    with closing(Speech(order)) as speech:
-        words = [word for chunk in timed(speech) for word in chunk.words]
+    """Return the captions of the job's text as a file; `kind` is vtt or srt. Raises SpeechError."""
+    with closing(Speech(order)) as stream:
+        words = [word for chunk in timed(stream) for word in chunk.words]
     return Response(captions(order.request.unmarked, words, kind), content_type=f"{CAPTION_TYPES[kind]}; charset=utf-8")
 
 
 def wanted_captions() -> str | None:
-    """The kind of captions that the client accepts rather than sound."""
+    """Return the caption format, vtt or srt, that the Accept header names, or None for audio."""
     named = {accepted for accepted, _ in request.accept_mimetypes}
     return next((kind for kind, content_type in CAPTION_TYPES.items() if content_type in named), None)
 
 
 def _events(speech: Speech, order: Order, shape: Shape) -> Iterator[bytes]:
-    """Ends well after an error, too: of a body that is cut short, browsers throw away what was not read yet."""
+    """Yield the events of a timed stream.
+
+    After an error the body still ends regularly: a browser discards the unread rest of a truncated body, and with
+    it the error event.
+    """
     try:
         for fields in _timed_blocks(speech, order):
             yield event({"type": "audio", **fields})
@@ -86,17 +97,17 @@ def _events(speech: Speech, order: Order, shape: Shape) -> Iterator[bytes]:
 
 
 def _timed_blocks(speech: Speech, order: Order) -> Iterator[CaptionedSpeech]:
-    """Each block of the container's bytes with the words that have been made since the last one."""
+    """Yield each block of encoded audio with the words synthesized since the previous block."""
     words: list[Word] = []
 
-    def heard() -> Iterator[Chunk]:
+    def collect_words() -> Iterator[Chunk]:  # records the words of each chunk as the encoder reads it
         for chunk in timed(speech):
             words.extend(chunk.words)
             yield chunk
 
-    for block in encode(heard(), order.format, order.sample_rate):
+    for block in encode(collect_words(), order.format, order.sample_rate):
         yield _captioned(block, words, order)
-        words.clear()
+        words.clear()  # _captioned has copied them
 
 
 def _captioned(sound: bytes, words: list[Word], order: Order) -> CaptionedSpeech:

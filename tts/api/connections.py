@@ -1,4 +1,16 @@
-"""Connections that can't take the server from others: many that say nothing, slow senders, and slow readers."""
+"""Bound connections and request threads, so that no client can block the server for others.
+
+Three kinds of clients would otherwise hold resources for good:
+
+- Many idle connections: at MAX_CONNECTIONS the longest idle half is closed (`close_idle`).
+- Slow senders: a connection without activity for INACTIVITY_TIMEOUT is closed (`close_inactive`).
+- Slow readers: a response that waits for its client blocks a request thread. Once requests queue for a thread, clients
+  that have read nothing for STALL_TIMEOUT are disconnected (`close_stalled`).
+
+Status routes have two threads of their own, so monitoring works while all request threads are busy.
+
+The `close_*` functions and `accept_pending` run in the event loop's thread.
+"""
 
 from __future__ import annotations
 
@@ -23,53 +35,62 @@ if sys.platform != "win32":
 log = logging.getLogger(__name__)
 
 LINGER = 2.0
-"""Seconds that a client whose request was refused may go on sending it."""
+"""Seconds that a client may continue to send a request that was refused."""
 STALLED = 10.0
-"""Seconds after which a client that reads nothing has to go when its thread is needed for others."""
+"""Seconds without reading after which a client is disconnected if other requests wait for a thread."""
 FORGOTTEN = 120.0
-"""Seconds after which a connection goes that neither asks nor reads; nothing of an answer is being made for it."""
+"""Seconds without activity after which a connection that has no request in progress is closed."""
 BURST = 256
-"""Connections taken in one turn: one alone would make thousands wait for each other."""
+"""Maximum number of connections accepted per loop; with one per loop, thousands would wait for each other."""
 MOST = 16_384
-"""Connections held at once: beyond it each turn of the loop, which looks at all, would be felt."""
+"""Maximum number of open connections: each loop visits all of them, which takes noticeable time beyond."""
 WINDOWS_MOST = 480
-"""Sockets that Python's select can wait for on Windows are 512."""
+"""The same on Windows, where Python's select() takes at most 512 sockets."""
 PATIENCE = 60.0
-"""Seconds that a thread waits for its next request before it goes."""
+"""Seconds that a thread waits for its next request before it ends."""
 TELLING = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
-"""Routes that tell how the server is, by threads of their own."""
+"""Monitoring routes, which have threads of their own."""
 
 
 class Task(Protocol):
-    """A connection whose next request is to be answered: waitress's word for it is a task."""
+    """Connection with a request to process, which waitress calls a task."""
 
     requests: list[Any]
+    """Requests received and not answered yet, oldest first."""
 
     def service(self) -> None:
-        """Answer it."""
+        """Process the next request."""
 
     def cancel(self) -> None:
-        """Give it up."""
+        """Drop the request and close the connection."""
 
 
 def most_connections() -> int:
-    """How many connections this process may hold, files of other kinds left aside; its limit is raised where it may."""
+    """Raise the descriptor limit of the process as far as allowed and return the maximum number of connections.
+
+    A fifth of the descriptors, at least 48, is left for files, pipes and sockets of other kinds.
+    """
     if sys.platform == "win32":
         return WINDOWS_MOST
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST + MOST // 4 if hard == resource.RLIM_INFINITY else min(hard, MOST + MOST // 4)
     if soft < wanted:
-        with suppress(ValueError, OSError):  # a sandbox may forbid it, macOS has another limit that it does not tell
+        with suppress(ValueError, OSError):  # sandboxes may forbid it; macOS has a lower hidden limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return min(MOST, soft - max(48, soft // 5))
 
 
 class Channel(HTTPChannel):
-    """A connection that knows when it last moved, and whose last answer says so when the server stops.
+    """Client connection that records its last activity and closes in an orderly way.
 
-    One that was refused lingers: closed while the client still sends, its system would throw away our answer with the
-    connection (RFC 9112, 9.6).
+    A connection whose request was refused lingers: only its sending side is closed, and what the client still sends is
+    discarded for up to LINGER_TIMEOUT seconds. Closed at once, the client's kernel would get a reset and drop our response
+    unread (RFC 9112, 9.6).
+
+    Attributes:
+        last_activity: Monotonic time in seconds of the last byte read or written.
+        is_refused: Set by the error task when the request was refused.
     """
 
     refused = False
@@ -81,44 +102,49 @@ class Channel(HTTPChannel):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is owed to the client: it may never have asked, or not to the end."""
+        """True if no request is complete and no response is pending."""
         return not self.requests and not self.total_outbufs_len
 
     def stalled(self, seconds: float) -> bool:
-        """Whether sound has waited for the client that long without any of it being read."""
+        """Return True if response data has waited for `seconds` without the client reading any of it."""
         return bool(self.total_outbufs_len) and time.monotonic() - self.moved > seconds
 
     def forgotten(self, seconds: float) -> bool:
-        """Whether nothing has been asked or read for so long."""
+        """Return True if no request is in progress and nothing was read or written for `seconds`."""
         return not self.requests and time.monotonic() - self.moved > seconds
 
     def send(self, data: bytes, do_close: bool = True) -> int:
+        """Send what the socket takes and return its number of bytes."""
         sent: int = super().send(data, do_close)
         if sent:
             self.moved = time.monotonic()
         return sent
 
     def received(self, data: bytes) -> bool:
+        """Parse received bytes; while the server stops, have every response close its connection."""
         self.moved = time.monotonic()
         taken = bool(super().received(data))
-        if getattr(self.server, "stopping", False):
-            for asked in list(self.requests):
-                asked.headers["CONNECTION"] = "close"  # type: ignore[index]  # the stubs call this dict a Mapping
+        if getattr(self.server, "is_stopping", False):
+            for request in list(self.requests):
+                request.headers["CONNECTION"] = "close"  # type: ignore[index]  # the stubs call this dict a Mapping
         return taken
 
     def handle_close(self) -> None:
+        """Close the connection, or begin to linger if its request was refused."""
         if self.refused and self.connected and self.socket and not self._linger_until:
             self._linger_until = time.monotonic() + LINGER
             self.will_close = False
-            with suppress(OSError):  # the client has gone already
+            with suppress(OSError):  # the client has disconnected already
                 self.socket.shutdown(socket.SHUT_WR)
         else:
             super().handle_close()
 
     def readable(self) -> bool:
+        """Return True if the event loop should poll the socket for input."""
         return bool(self._linger_until) or bool(super().readable())
 
     def handle_read(self) -> None:
+        """Read a request, or discard input while lingering."""
         if not self._linger_until:
             super().handle_read()
         elif self.recv(65536) and time.monotonic() > self._linger_until:
@@ -126,11 +152,14 @@ class Channel(HTTPChannel):
 
 
 class Crew:
-    """Threads that each answer one request at a time, up to `most` of them.
+    """Process requests in up to `max_threads` threads, started on demand.
 
-    The one that was free last is taken first, and a new one is made only where none is free: so a server holds the
-    memory of as many as it needs, and not, a few requests later, of all that it may have. Who was not needed for
-    `PATIENCE` goes.
+    Idle threads form a stack: the one that became idle last gets the next request, and a thread is started only if none
+    is idle. So the pool shrinks to the number in use, since a thread ends after IDLE_THREAD_TIMEOUT seconds without a
+    request. Requests beyond `max_threads` wait in a FIFO queue.
+
+    All state is guarded by `_condition`; each idle thread waits on a queue of its own, which gets its next task or None
+    to end it. All methods are thread-safe.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -145,11 +174,11 @@ class Crew:
 
     @property
     def short(self) -> bool:
-        """Whether requests wait for a thread."""
+        """True if requests wait for a thread."""
         return bool(self._waiting)
 
     def add_task(self, task: Task) -> None:
-        """Have a thread answer it, at once or when one is free."""
+        """Process the task in an idle or new thread, or queue it."""
         with self._changed:
             if self._free:
                 self._free.pop().put(task)
@@ -157,7 +186,7 @@ class Crew:
                 self._waiting.append(task)
 
     def shutdown(self, timeout: float) -> None:
-        """Let every thread go that is free or becomes so in time; requests that still wait are given up."""
+        """End all threads that are or become idle within `timeout` seconds; cancel the requests still queued."""
         with self._changed:
             self._closing = True
             for inbox in self._free:
@@ -168,7 +197,7 @@ class Crew:
             self._waiting.clear()
 
     def _begin(self, task: Task) -> bool:
-        """Start a thread with its first task; not where the system has none to give."""
+        """Start a thread with its first task; return False if the system allows no more threads. Lock held."""
         name = f"{self._name}-{next(self._made)}"
         try:
             threading.Thread(target=self._work, args=(task,), name=name, daemon=True).start()
@@ -181,11 +210,12 @@ class Crew:
         return True
 
     def _work(self, task: Task | None) -> None:
+        """Process tasks until `_take_task` returns None."""
         inbox: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         while task is not None:
             try:
                 task.service()
-            except BaseException:  # the thread's edge: whatever broke must not end it
+            except BaseException:  # edge of the thread: no error may end it
                 log.exception("A request broke its thread's work")
             task = self._next(inbox)
         with self._changed:
@@ -193,7 +223,7 @@ class Crew:
             self._changed.notify_all()
 
     def _next(self, inbox: queue.SimpleQueue[Task | None]) -> Task | None:
-        """The next task; None when the thread has to go, or was not needed for long."""
+        """Return the thread's next task, waiting up to IDLE_THREAD_TIMEOUT; None to end the thread."""
         with self._changed:
             if self._closing:
                 return None
@@ -207,11 +237,11 @@ class Crew:
                 if inbox in self._free:
                     self._free.remove(inbox)
                     return None
-            return inbox.get()  # it was given a task at the last moment
+            return inbox.get()  # another thread took the inbox off the stack after the timeout: its task is on the way
 
 
 class Threads:
-    """The threads that answer, and two that only tell how the server is: slow readers can't take those."""
+    """Dispatch requests to `count` threads, and status requests to two others that slow readers can't occupy."""
 
     def __init__(self, count: int) -> None:
         self._answering = Crew(count, "answer")
@@ -219,61 +249,72 @@ class Threads:
 
     @property
     def short(self) -> bool:
-        """Whether requests wait for a thread."""
+        """True if requests wait for a thread; status requests don't count."""
         return self._answering.short
 
     def add_task(self, task: Task) -> None:
-        tells = getattr(task.requests[0], "path", "") in TELLING
-        (self._telling if tells else self._answering).add_task(task)
+        """Have the request processed by the threads of its route. Called by waitress."""
+        is_status = getattr(task.requests[0], "path", "") in TELLING
+        (self._telling if is_status else self._answering).add_task(task)
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5.0) -> None:
-        """What waitress calls at its end."""
+        """End both pools, waiting up to `timeout` seconds for each. Called by waitress."""
         self._telling.shutdown(timeout)
         self._answering.shutdown(timeout)
 
 
-def accept(listening: Any, most: int, make_room: Callable[[], None]) -> None:
-    """Take the connections that wait at the door, as waitress does, but not one alone in each turn of its loop, and
-    with room made for them where `most` are held."""
+def accept(listener: Any, most: int, make_room: Callable[[], None]) -> None:
+    """Accept pending connections, up to ACCEPT_BATCH per loop (waitress: one).
+
+    Args:
+        listener: Waitress's listening socket.
+        max_connections: Number of open sockets above which `make_room` is called before each accept.
+        make_room: Close idle connections.
+    """
     for _ in range(BURST):
-        if len(listening._map) > most:
+        if len(listener._map) > most:
             make_room()
         try:
-            found = listening.accept()
-            if found is None:
+            pair = listener.accept()
+            if pair is None:
                 return
-            connection, address = found
-            listening.set_socket_options(connection)
-        except OSError as exc:  # no more descriptors, or a client that has gone already
+            connection, address = pair
+            listener.set_socket_options(connection)
+        except OSError as exc:  # no descriptors left, or the client has disconnected
             if exc.errno in (errno.EMFILE, errno.ENFILE):
                 log.warning("No descriptors are left for new connections")
                 make_room()
-                time.sleep(0.05)  # the door stays open, and the loop must not spin on it
+                time.sleep(0.05)  # the socket stays readable, so the loop would spin
             return
-        listening.channel_class(listening, connection, address, listening.adj, map=listening._map)
+        listener.channel_class(listener, connection, address, listener.adj, map=listener._map)
 
 
 def close_idle(channels: list[Channel]) -> None:
-    """Let half of the connections go that nothing is owed to, the longest silent ones first."""
+    """Close half of the idle connections, those without activity for longest."""
     idle = sorted((channel for channel in channels if channel.idle), key=lambda channel: channel.moved)
-    longest = idle[: (len(idle) + 1) // 2]
-    for channel in longest:
+    oldest = idle[: (len(idle) + 1) // 2]
+    for channel in oldest:
         channel.handle_close()
-    if longest:
-        log.warning("%d of %d connections were let go to make room", len(longest), len(channels))
+    if oldest:
+        log.warning("%d of %d connections were let go to make room", len(oldest), len(channels))
 
 
 def close_stalled(channels: list[Channel]) -> None:
-    """Let those go who have read nothing for long, so that their threads answer others."""
+    """Disconnect clients that have read nothing for STALL_TIMEOUT, which frees their threads."""
     for channel in channels:
         if channel.stalled(STALLED):
-            log.warning("A client that reads nothing was let go: its thread is needed")
+            log.warning(
+                "Disconnected a client that has read nothing for %g seconds: other requests wait for its thread",
+                STALLED,
+            )
             channel.handle_close()
 
 
 def close_forgotten(channels: list[Channel]) -> None:
-    """Let those go whose client has done nothing for long. Waitress's own look at this follows the wall clock, which
-    may be set while an answer is on its way."""
+    """Close connections without activity for INACTIVITY_TIMEOUT.
+
+    Replaces waitress's own check, which uses the wall clock: that may be set during a response.
+    """
     for channel in channels:
         if channel.forgotten(FORGOTTEN):
             channel.handle_close()

@@ -1,4 +1,10 @@
-"""The API's description (OpenAPI 3.1), made from the routes, the models that check their bodies, and the error tree."""
+"""Generate the API's OpenAPI 3.1 document from the registered routes, and serve it with a page that renders it.
+
+Every route of the application appears. Its path, method and path parameters come from the URL rule; its summary from
+the first line of the view's docstring; its body and answer schemas from the pydantic models and TypedDicts that the
+code itself uses; its error responses from the SpeechError tree. `describe_route` adds what none of these say: media
+types, extra statuses, query parameters.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +33,9 @@ WAV = FORMATS["wav"].content_type
 AUDIO = tuple(format.content_type for format in FORMATS.values())
 
 SPEAKING = (429, 500, 503, 504)
-"""What any route that speaks may answer."""
+"""Error statuses of every route that synthesizes speech."""
 BODY = (400, 413, 415)
-"""What any route that takes a body may answer."""
+"""Error statuses of every route that takes a body."""
 
 Side = Literal["validation", "serialization"]
 View = TypeVar("View", bound=Callable[..., Any])
@@ -37,7 +43,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Described:
-    """What a view's code does not say by itself: its body, its answers' types, and how it may fail."""
+    """Hold what the OpenAPI document needs beyond a view's code; the fields are those of `describe_route`."""
 
     body: Any = None
     answer: tuple[str, ...] = (JSON,)
@@ -57,9 +63,17 @@ def described(
     query: dict[str, type] | None = None,
     success: int = 200,
 ) -> Callable[[View], View]:
-    """Describe a view: the type of its `body`, the media types of its `answer`, the type that its JSON `returns` when
-    the annotation does not say, its query parameters, and its `statuses` beside that of `success` and those that
-    follow."""
+    """Attach a RouteDescription to a view, for the OpenAPI document.
+
+    Args:
+        body: The type of the request's JSON body, if it has one; implies BODY_STATUSES.
+        media_types: The media types of the successful response.
+        returns: The type of its JSON where the view's return annotation does not say.
+        speaks: Whether the route synthesizes speech; implies SPEECH_STATUSES.
+        statuses: Statuses other than `success` and the implied ones.
+        query: The types of the query parameters, by name.
+        success: The status of a successful response.
+    """
     every = (*statuses, *(BODY if body is not None else ()), *(SPEAKING if speaks else ()))
 
     def remember(view: View) -> View:
@@ -70,7 +84,7 @@ def described(
 
 
 class NativeError(TypedDict):
-    """How the native routes tell an error; the last three name what is wrong in a request."""
+    """Error body of the native routes; `field`, `value` and `allowed` are present in status 400 and its relatives."""
 
     error: str
     message: str
@@ -87,35 +101,35 @@ class OpenAIErrorFields(TypedDict):
 
 
 class OpenAIError(TypedDict):
-    """How OpenAI's routes, and those of Kokoro servers, tell an error."""
+    """Error body of the routes that follow OpenAI's or Kokoro-FastAPI's API."""
 
     error: OpenAIErrorFields
 
 
 @blueprint.get("/openapi.json")
 def openapi() -> dict[str, Any]:
-    """Describe this API."""
+    """Return the OpenAPI description of this API."""
     return describe(current_app)
 
 
 @blueprint.get("/docs")
 @described(answer=(HTML,))
 def docs() -> Response:
-    """Show this description to people."""
+    """Show the API's documentation as a page."""
     return Response(render_template("docs.html"), mimetype=HTML)
 
 
 def describe(app: Flask) -> dict[str, Any]:
-    """The description of every route of `app`, as JSON values."""
+    """Build the OpenAPI document of every route of `app`, as JSON values."""
     operations = [Operation(rule, app.view_functions[rule.endpoint]) for rule in _rules(app)]
     schemas, components = _schemas(operations)
     paths: dict[str, Any] = {}
     known = {operation.path for operation in operations}
     for operation in operations:
-        told = operation.describe(schemas)
+        document = operation.describe(schemas)
         if f"/v1{operation.path}" in known:
-            told["summary"] = f"The same as /v1{operation.path}."
-        paths.setdefault(operation.path, {})[operation.method] = told
+            document["summary"] = f"The same as /v1{operation.path}."
+        paths.setdefault(operation.path, {})[operation.method] = document
     key: dict[str, list[str]] = {"bearer": []}
     return {
         "openapi": "3.1.0",
@@ -132,16 +146,17 @@ def describe(app: Flask) -> dict[str, Any]:
 
 
 def _rules(app: Flask) -> Iterator[Rule]:
-    """The routes that are worth describing, in the order of their paths."""
+    """Yield the URL rules of the document, sorted by path; static files are left out."""
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         if not rule.endpoint.endswith("static"):
             yield rule
 
 
 class Operation:
-    """One route: what its view tells, and what the rule does."""
+    """Describe one route by its URL rule and its view."""
 
     def __init__(self, rule: Rule, view: Callable[..., Any]) -> None:
+        # Werkzeug's "/jobs/<any(vtt, srt):kind>" is OpenAPI's "/jobs/{kind}".
         self.path = re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule)
         self.method = next(method.lower() for method in sorted(rule.methods or ()) if method not in ("HEAD", "OPTIONS"))
         self.arguments = sorted(rule.arguments)
@@ -152,16 +167,16 @@ class Operation:
 
     @property
     def types(self) -> Iterator[tuple[Any, Side]]:
-        """The types that it takes and returns, each with the side that its schema is for."""
+        """Yield the types of its body and its response, each with the mode that its schema is generated in."""
         if self.described.body is not None:
             yield self.described.body, "validation"
         if is_typeddict(self.returns):
             yield self.returns, "serialization"
 
     def describe(self, schemas: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """The operation as OpenAPI writes it."""
+        """Return the OpenAPI operation object; `schemas` returns the JSON schema of a type."""
         content = {kind: schemas(self.returns) if kind == JSON else {} for kind in self._answer}
-        content = {kind: {"schema": schema} if schema else {} for kind, schema in content.items()}
+        content = {kind: {"schema": schema} if schema else {} for kind, schema in content.items()}  # {}: anything
         done = {"description": "Done.", "headers": dict([REQUEST_ID]), "content": content}
         answers = {str(self.described.success): done}
         operation: dict[str, Any] = {
@@ -222,19 +237,23 @@ TIME_LIMIT = {
 
 
 def _meaning(status: int) -> str:
-    """What the status tells: the errors' own titles, and HTTP's where there is none."""
+    """Return the description of a status: the title of its SpeechError, or else the HTTP reason phrase."""
     titles = {kind.status: kind.title for kind in _descendants(SpeechError)}
     return titles.get(status, HTTPStatus(status).phrase)
 
 
 def _descendants(kind: type[SpeechError]) -> Iterator[type[SpeechError]]:
+    """Yield `kind` and all its subclasses, `kind` last: in a dict by status the base class wins."""
     for child in kind.__subclasses__():
         yield from _descendants(child)
     yield kind
 
 
 def _schemas(operations: list[Operation]) -> tuple[Callable[[Any], dict[str, Any]], dict[str, Any]]:
-    """What gives a type's schema, and the components that the schemas refer to."""
+    """Generate the schemas of all types at once, so that they share components.
+
+    Returns a function from a type to its JSON schema ({"type": "object"} for others) and the components by name.
+    """
     errors: list[tuple[Any, Side]] = [(NativeError, "serialization"), (OpenAIError, "serialization")]
     kinds = [*errors, *(each for operation in operations for each in operation.types)]
     found, shared = TypeAdapter.json_schemas(

@@ -1,4 +1,8 @@
-"""The routes of books in the background: hand one in, follow it, fetch the audiobook."""
+"""Serve the audiobook job routes: submit a book, follow its progress, download the audiobook and its captions.
+
+A book arrives as plain text in JSON or as a file in a multipart form. The job itself belongs to AudiobookService, which
+runs it in the background and keeps it over restarts; these routes translate between its objects and JSON.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +36,17 @@ from tts.speech.voices import find_language, language_of
 blueprint = Blueprint("jobs", __name__)
 
 FORM_SLACK = 65_536
-"""Bytes of an upload beyond the file: its other fields, and the lines between them."""
+"""Bytes that a multipart form may hold beyond the file: the other fields, headers and boundaries."""
 POLL = 0.5
-"""Seconds between two looks at a job that somebody follows."""
+"""Seconds between two reads of the state of a job whose events are streamed."""
 KEEP_ALIVE = 15.0
-"""Seconds without news after which something is sent all the same: proxies cut what is silent for 30 or 60."""
+"""Seconds without a change after which a comment is sent: proxies close connections that are idle for 30 or 60 s."""
 
 Name = Annotated[str | None, Field(max_length=LONGEST_NAME)]
 
 
 class Wish(BaseModel):
-    """How a book is to be spoken and bound."""
+    """Options of a book's narration and of its audio file."""
 
     voice: Annotated[str | None, Field(description="A voice or a blend; by default one for the book's language.")] = (
         None
@@ -58,7 +62,7 @@ class Wish(BaseModel):
 
 
 class JobBody(Wish):
-    """What POST /jobs takes as JSON."""
+    """JSON body of POST /jobs."""
 
     model_config = Strict
 
@@ -66,19 +70,19 @@ class JobBody(Wish):
 
 
 class JobForm(Wish):
-    """What POST /jobs takes as a form, beside `file`; everything is text there."""
+    """Form fields of POST /jobs beside `file`; not strict, since every form field is text."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
 
 def library() -> Library:
-    """The application's books."""
+    """Return the application's AudiobookService, which is thread-safe."""
     found: Library = current_app.extensions["library"]
     return found
 
 
 def upload_limit(config: Mapping[str, Any]) -> int:
-    """Bytes that the body of POST /jobs may have."""
+    """Return the maximum size of the body of POST /jobs in bytes."""
     return int(config["UPLOAD_MB"]) * 1_000_000 + FORM_SLACK
 
 
@@ -90,7 +94,7 @@ class Links(TypedDict):
 
 
 class JobState(TypedDict):
-    """A job as it stands; lengths in characters, durations in seconds, moments in ISO 8601 (UTC)."""
+    """State of a job; lengths in characters, durations in seconds, times in ISO 8601 (UTC)."""
 
     id: str
     state: State
@@ -129,13 +133,15 @@ class JobList(TypedDict):
 @blueprint.post("/jobs")
 @described(body=JobBody, returns=JobState, statuses=(429, 503, 507), success=202)
 def submit() -> Response:
-    """Take a book in as text, or as `file` of a form with these fields, to be spoken when its turn comes."""
+    """Submit a book, as text or as `file` of a form with the same fields, to be narrated in the background."""
     request.max_content_length = upload_limit(current_app.config)
-    wish, book = _from_form() if request.mimetype == "multipart/form-data" else _from_json()
+    options, book = _from_form() if request.mimetype == "multipart/form-data" else _from_json()
     book = replace(
-        book, title=tidy_name(wish.title or book.title) or "Untitled", author=tidy_name(wish.author or book.author)
+        book,
+        title=tidy_name(options.title or book.title) or "Untitled",
+        author=tidy_name(options.author or book.author),
     )
-    job = library().submit(book, _narration(wish, book), _format(wish.format or DEFAULT_FORMAT))
+    job = library().submit(book, _narration(options, book), _format(options.format or DEFAULT_FORMAT))
     response = jsonify(_told(job))
     response.status_code = 202
     response.headers["Location"] = url_for("jobs.show", job_id=job.id)
@@ -145,14 +151,14 @@ def submit() -> Response:
 @blueprint.get("/jobs")
 @described(statuses=(503,))
 def index() -> JobList:
-    """List the jobs, the newest first."""
+    """List the jobs, newest first."""
     return {"jobs": [_told(job) for job in library().jobs()]}
 
 
 @blueprint.get("/jobs/<job_id>")
 @described(statuses=(404, 503))
 def show(job_id: str) -> JobDetails:
-    """Tell how far a job is, and its chapters."""
+    """Show the progress of a job, and its chapters."""
     job = library().find(job_id)
     return {**_told(job), "chapters": [_heading(*each) for each in library().headings(job.id)]}
 
@@ -160,9 +166,9 @@ def show(job_id: str) -> JobDetails:
 @blueprint.get("/jobs/<job_id>/events")
 @described(answer=(EVENTS,), statuses=(404, 503))
 def events(job_id: str) -> Response:
-    """Follow a job until it ends."""
-    has_gone = request.environ.get("waitress.client_disconnected", lambda: False)
-    stream = stream_with_context(_events(library(), library().find(job_id), has_gone))
+    """Stream the progress of a job as server-sent events until it ends."""
+    is_cancelled = request.environ.get("waitress.client_disconnected", lambda: False)
+    stream = stream_with_context(_events(library(), library().find(job_id), is_cancelled))
     return Response(stream, mimetype=EVENTS, headers={"Cache-Control": "no-cache", **UNBUFFERED})
 
 
@@ -173,7 +179,7 @@ def events(job_id: str) -> Response:
     query={"format": str, "partial": bool, "download": bool},
 )
 def audio(job_id: str) -> Response:
-    """Send the audiobook, or the part of it that a Range asks for."""
+    """Send the audiobook, or the part of it that a Range header names."""
     job = library().find(job_id)
     format = BOOK_FORMATS[_format(request.args.get("format") or job.format)]
     path = library().audio(job, format.name, listener(), _is_set("partial"))
@@ -184,14 +190,14 @@ def audio(job_id: str) -> Response:
         download_name=f"{_file_name(job.title)}.{format.extension}",
         conditional=True,
     )
-    response.direct_passthrough = False  # handed to the server as a bare file, its close hooks would never run
+    response.direct_passthrough = False  # passed through as a bare file, its close hooks would never run
     return response
 
 
 @blueprint.get("/jobs/<job_id>/captions.<any(vtt, srt):kind>")
 @described(answer=tuple(CAPTION_TYPES.values()), statuses=(404, 409, 503), query={"partial": bool})
 def captions(job_id: str, kind: str) -> Response:
-    """Send the captions that go with the audiobook."""
+    """Send the captions of the audiobook as WebVTT or SubRip."""
     text = library().captions(library().find(job_id), kind, _is_set("partial"))
     return Response(text, content_type=f"{CAPTION_TYPES[kind]}; charset=utf-8")
 
@@ -199,7 +205,7 @@ def captions(job_id: str, kind: str) -> Response:
 @blueprint.delete("/jobs/<job_id>")
 @described(answer=(), statuses=(404, 503), success=204)
 def delete(job_id: str) -> tuple[str, int]:
-    """Cancel a job, or forget one that has ended; its sound goes either way."""
+    """Cancel a job, or delete one that has ended; its audio is removed in both cases."""
     library().remove(job_id)
     return "", 204
 
@@ -216,12 +222,13 @@ def _from_form() -> tuple[Wish, Book]:
     if file is None:
         kinds = f"a {', '.join(SUFFIXES)} file"
         raise BadRequest(f"file is missing: expected {kinds}.", "file", None, kinds)
-    wish = validated({name: value for name, value in request.form.items() if value.strip()}, JobForm)
-    _format(wish.format or DEFAULT_FORMAT)  # before a long file is read for nothing
-    return wish, _read(file)
+    options = validated({name: value for name, value in request.form.items() if value.strip()}, JobForm)
+    _format(options.format or DEFAULT_FORMAT)  # refuse a wrong format before parsing a long file
+    return options, _read(file)
 
 
 def _read(file: FileStorage) -> Book:
+    """Parse an uploaded book; one without a title gets the file's name. Raises BadRequest or TooLarge."""
     name = file.filename or ""
     suffix = suffix_of(name, file.mimetype, "file")
     with library().incoming(suffix) as path:
@@ -231,10 +238,11 @@ def _read(file: FileStorage) -> Book:
 
 
 def _narration(wish: Wish, book: Book) -> Narration:
+    """Check the options and return how the book is narrated. Raises BadRequest."""
     voice = wish.voice or _narrator(wish.language or book.language, limits())
-    asked = speech_request(
+    template = speech_request(
         limits(),
-        "A book.",  # in whose place each portion comes: marks in a book are not for us
+        "A book.",  # a placeholder: each segment of the book replaces it, and markup inside a book is not interpreted
         voice,
         wish.language,
         wish.speed,
@@ -242,18 +250,24 @@ def _narration(wish: Wish, book: Book) -> Narration:
         emoji=wish.emoji,
         pronunciations=wish.pronunciations,
     )
-    return Narration(asked.voice, asked.language, asked.speed, asked.normalize, asked.pronunciations, asked.emoji)
+    return Narration(
+        template.voice, template.language, template.speed, template.normalize, template.pronunciations, template.emoji
+    )
 
 
 def _narrator(language: str, allowed: Limits) -> str:
-    """The default voice where it speaks `language` (as a file states it), or else the first that does. Raises
-    BadRequest when none does: read by another, a book is gibberish, which takes a night to find out."""
+    """Choose a voice for a book in `language`: the default voice where it fits, or else the first that does.
+
+    `language` is a tag as book files state it ("en-GB", "pt_BR"), or empty. The default voice reads all English,
+    British or American. Raises BadRequest when no voice speaks the language: the wrong voice makes hours of
+    unintelligible audio, and nobody notices before the end.
+    """
     default = allowed.default_voice
     if not language:
         return default
     try:
         letter = find_language(language).letter
-    except BadRequest:
+    except BadRequest:  # an unknown region: "fr-CH" -> "fr"
         letter = find_language(re.split("[-_]", language)[0]).letter
     english = letter in "ab" and default[0] in "ab"
     fitting = [voice for voice in (default, *allowed.voices) if voice[0] == letter]
@@ -313,26 +327,29 @@ def _moment(seconds: float) -> str:
 
 
 def _events(books: Library, job: Job, has_gone: Callable[[], bool]) -> Iterator[bytes]:
-    """An event whenever something changed: `progress`, and at last the state that the job ended in."""
-    told = None
-    quiet = 0.0
+    """Yield a `progress` event whenever the job has changed, and last an event named after its final state.
+
+    Ends early when the client disconnects, the service stops, or the job is removed.
+    """
+    sent = None
+    last_sent_at = 0.0
     while True:
-        if job != told:
+        if job != sent:
             name = job.state if job.state.ended else "progress"
             yield f"event: {name}\n".encode() + event({**_told(job)})
-            told, quiet = job, time.monotonic()
-        elif time.monotonic() - quiet > KEEP_ALIVE:
-            yield b": nothing new\n\n"
-            quiet = time.monotonic()
+            sent, last_sent_at = job, time.monotonic()
+        elif time.monotonic() - last_sent_at > KEEP_ALIVE:
+            yield b": nothing new\n\n"  # a line that begins with a colon is a comment, which clients ignore
+            last_sent_at = time.monotonic()
         if job.state.ended or books.stopped or has_gone():
             return
         time.sleep(POLL)
         try:
             job = books.find(job.id)
         except NotFound:
-            return  # it ended and was removed between two looks
+            return  # it ended and was removed between two reads
 
 
 def _file_name(title: str) -> str:
-    """A title as a file's name on any system."""
+    """Convert a title to a file name that is valid on every operating system, without the suffix."""
     return re.sub(r'[\\/:*?"<>|\s]+', " ", title)[:80].strip(" .") or "book"

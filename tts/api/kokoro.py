@@ -1,4 +1,7 @@
-"""The routes beside OpenAI's that callers of Kokoro-FastAPI use: blends to keep, phonemes, and links to answers."""
+"""Serve the routes that Kokoro-FastAPI adds to OpenAI's: voice blends, captioned speech, phonemes, and downloads.
+
+Paths, fields and answers follow Kokoro-FastAPI, so that its clients work unchanged.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,14 @@ from tts.speech.voices import Voice, find_language, find_voice
 blueprint = Blueprint("kokoro", __name__)
 
 Styles = Callable[[Voice], NDArray[np.float32]]
-"""Gives a voice's or a blend's table, float32 [510, 256]. Raises OSError where it is not on this machine."""
+"""Function that returns the style table of a voice or a blend, float32 [510, 256].
+
+Raises OSError where the voices' files are not on this machine.
+"""
 
 
 class Blend(BaseModel):
-    """Voices to blend."""
+    """Voices to blend, as an object."""
 
     model_config = Strict
 
@@ -45,7 +51,7 @@ COMBINE_BODY: TypeAdapter[CombineBody] = TypeAdapter(CombineBody)
 
 
 class PhonemizeBody(BaseModel):
-    """What POST /dev/phonemize takes."""
+    """Body of POST /dev/phonemize."""
 
     model_config = Strict
 
@@ -56,7 +62,7 @@ class PhonemizeBody(BaseModel):
 
 
 class PhonemesBody(BaseModel):
-    """What POST /dev/generate_from_phonemes takes."""
+    """Body of POST /dev/generate_from_phonemes."""
 
     model_config = Strict
 
@@ -65,7 +71,7 @@ class PhonemesBody(BaseModel):
     speed: Speed | None = None
 
     def order(self, limits: Limits) -> Order:
-        """The checked order. Raises BadRequest."""
+        """Convert the body into a checked SpeechJob. Raises BadRequest."""
         voice = find_voice(limits.default_voice if self.voice is None else self.voice, limits.voices)
         text = check_text(self.phonemes, limits.longest, "phonemes")
         speed = check_speed(1.0 if self.speed is None else self.speed)
@@ -85,7 +91,7 @@ class Phonemes(TypedDict):
 @blueprint.post("/v1/audio/voices/combine")
 @described(body=CombineBody, answer=(BINARY, JSON), returns=Combined, statuses=(501,))
 def combine() -> Response:
-    """Blend voices into a .pt file, or say the blend's name to who accepts JSON."""
+    """Blend voices and return a .pt file, or the blend's name where the client accepts JSON."""
     voice = find_voice(_blend(read_json(request, "a blend or a list of voices")), limits().voices, "voices")
     if request.accept_mimetypes.best_match([BINARY, JSON]) == JSON:
         return jsonify({"voice": voice.name, "voices": [name for name, _ in voice.parts]})
@@ -96,50 +102,51 @@ def combine() -> Response:
 @blueprint.post("/dev/captioned_speech")
 @described(body=SpeechBody, answer=(JSON, LINES), returns=CaptionedSpeech, speaks=True, statuses=(404,))
 def captioned_speech() -> Response:
-    """Speak, and tell when each word is spoken: a line of JSON a block of sound, or one object with stream=false."""
-    order = read_body(request, SpeechBody).order(limits())
-    return lines_with_times(order) if order.stream else whole_with_times(order)
+    """Synthesize speech with word times: one line of JSON for each block of audio, or one object with stream=false."""
+    job = read_body(request, SpeechBody).order(limits())
+    return lines_with_times(job) if job.stream else whole_with_times(job)
 
 
 @blueprint.post("/dev/phonemize")
 @described(body=PhonemizeBody, speaks=True, statuses=(501,))
 def phonemize() -> Phonemes:
-    """Tell how a text is read, in phonemes and in the network's ids of them."""
+    """Convert a text to phonemes and to the model's token ids."""
     body = read_body(request, PhonemizeBody)
     text = check_text(body.text, limits().longest)
     language = find_language(body.language or "a").letter
-    read = engine().phonemize(text, language, listener(), limits().name_emoji)
-    return {"phonemes": read.phonemes, "tokens": list(read.tokens)}
+    result = engine().phonemize(text, language, listener(), limits().name_emoji)
+    return {"phonemes": result.phonemes, "tokens": list(result.tokens)}
 
 
 @blueprint.post("/dev/generate_from_phonemes")
 @described(body=PhonemesBody, answer=(WAV,), speaks=True, statuses=(304,))
 def generate_from_phonemes() -> Response:
-    """Speak phonemes."""
+    """Synthesize speech from phonemes, as a WAV file."""
     return sound(read_body(request, PhonemesBody).order(limits()), "attachment", "speech")
 
 
 @blueprint.get("/v1/download/<name>")
 @described(answer=AUDIO, statuses=(404,))
 def download(name: str) -> Response:
-    """Send an answer once more, by the link that X-Download-Path gave."""
+    """Download a recent response again, by the path that its header X-Download-Path gave."""
     path = find(current_app.config["TEMP_DIR"], name)
     format = next(each for each in FORMATS.values() if path.suffix == f".{each.extension}")
     return send_file(path, mimetype=format.content_type, as_attachment=True, conditional=False, etag=False)
 
 
 def _blend(fields: object) -> str:
-    """The blend that a body of POST /v1/audio/voices/combine asks for. Raises BadRequest."""
+    """Return the blend that the body names, e.g. ["af_sky", "am_adam"] -> "af_sky+am_adam". Raises BadRequest."""
     try:
         body = COMBINE_BODY.validate_python(fields, strict=True)
     except ValidationError as exc:
         allowed = "a blend such as af_bella(2)+af_sky(1), or a list of voices"
         raise BadRequest(f"The body does not name voices: expected {allowed}.", "voices", fields, allowed) from exc
-    named = body.voices if isinstance(body, Blend) else body
-    return named if isinstance(named, str) else "+".join(named)
+    names = body.voices if isinstance(body, Blend) else body
+    return names if isinstance(names, str) else "+".join(names)
 
 
 def _table(voice: Voice) -> NDArray[np.float32]:
+    """Return the voice's style table, float32 [510, 256]. Raises Unsupported where this server has none."""
     styles: Styles = current_app.extensions["styles"]
     try:
         return styles(voice)

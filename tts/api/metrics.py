@@ -1,4 +1,8 @@
-"""The operator's figures, as Prometheus reads them: requests, speech, cache, and what the engine tells of itself."""
+"""Collect the server's metrics in Prometheus' text format: requests, speech, cache, and the engine's status.
+
+Counters and histograms are updated as responses begin and end. The engine's values (queue, workers, memory, totals)
+are read from `Engine.status()` when the metrics are exported.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +29,21 @@ from tts.engines.logs import about
 log = logging.getLogger(__name__)
 
 FIRST_AUDIO = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
-"""Seconds; 0.2 is what screen readers want, 10 what Home Assistant waits for."""
+"""Histogram buckets in seconds; 0.2 is what screen readers need, 10 the time limit of Home Assistant."""
 FACTORS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 5)
-"""Seconds of waiting for a second of sound; from 1 on a listener hears gaps."""
+"""Histogram buckets in seconds of synthesis per second of audio; above 1 playback has gaps."""
 WHOLE = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+"""Histogram buckets in seconds, of whole responses."""
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """An answer as it was sent: `outcome` is whole, cut (by a fault of ours) or left (by the client); times in seconds
-    since the request came, `made` those of them in which the next sound was waited for."""
+    """Record one audio response as it was sent.
+
+    `outcome` is "whole", "cut" (by an error of the server) or "left" (by the client). `characters` counts the text,
+    `audio_seconds` the audio sent. `first_audio_seconds` and `total_seconds` count from the start of the request;
+    `synthesis_seconds` is the part of the total spent waiting for the engine.
+    """
 
     request_id: str
     outcome: str
@@ -46,10 +55,13 @@ class Spoken:
 
 
 class Figures:
-    """Counts what one application does. Methods may be called from any thread."""
+    """Count what one application does. Methods may be called from any thread.
+
+    Each application has its own registry, so that several can live in one process.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the number of series
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "kokoro_requests", "Answers begun, by route and status.", ["route", "outcome"], registry=self._registry
@@ -73,15 +85,18 @@ class Figures:
         return Histogram(name, help, buckets=buckets, registry=self._registry)
 
     def answered(self, route: str, status: int) -> None:
-        """An answer has begun; `route` is the rule, not the path, so that nobody can make new ones."""
+        """Count a response when it begins.
+
+        `route` is the URL rule and not the path: clients could create series without end.
+        """
         self._requests.labels(route, str(status)).inc()
 
     def looked_up(self, kept: bool) -> None:
-        """The cache was asked for an answer."""
+        """Count a lookup in the response cache as a hit or a miss."""
         self._cache.labels("hit" if kept else "miss").inc()
 
     def spoken(self, speech: Spoken) -> None:
-        """An answer of sound has ended: count it, and log it."""
+        """Count and log an audio response when it ends."""
         self._speeches.labels(speech.outcome).inc()
         self._first.observe(speech.first)
         self._total.observe(speech.total)
@@ -90,13 +105,13 @@ class Figures:
         self._characters.inc(speech.characters)
         self._audio.inc(speech.audio)
         log.info(
-            "%s %s: %.2f s of sound, the first after %.0f ms, all after %.0f ms",
+            "%s %s: %.2f s of audio, first after %.0f ms, all after %.0f ms",
             *(speech.request_id, speech.outcome, speech.audio, 1000 * speech.first, 1000 * speech.total),
             extra=about(**_told(speech)),
         )
 
     def text(self) -> bytes:
-        """All figures in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format, as UTF-8."""
         return generate_latest(self._registry)
 
 
@@ -112,12 +127,13 @@ def _told(speech: Spoken) -> dict[str, Any]:
 
 
 class _OfEngine(Collector):
-    """Asks the engine how it is whenever somebody reads the figures."""
+    """Read the engine's status whenever the metrics are exported."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of the engine; called by the registry."""
         status = self._engine.status()
         totals = dict(status.get("totals", {}))
         yield GaugeMetricFamily("kokoro_queue_length", "Requests that wait.", status.get("waiting", 0))
@@ -133,7 +149,7 @@ class _OfEngine(Collector):
 
 
 def _of_cluster(status: dict[str, Any]) -> Iterator[Metric]:
-    """What there is to tell of machines elsewhere."""
+    """Yield the metrics of a cluster: lag, machines, broker."""
     lag = "Waiting so far of the utterance that has waited longest for a machine to begin it."
     yield GaugeMetricFamily("kokoro_cluster_lag_seconds", lag, status["lag_seconds"])
     machines = GaugeMetricFamily("kokoro_cluster_machines", "Worker machines by whether they match.", labels=["state"])
@@ -144,6 +160,7 @@ def _of_cluster(status: dict[str, Any]) -> Iterator[Metric]:
 
 
 def _states(status: dict[str, Any]) -> Metric:
+    """Return the number of workers by state; every worker has one of the four."""
     workers, ready, busy = (status.get(name, 0) for name in ("workers", "ready", "busy"))
     asleep = status.get("asleep", 0)
     states = GaugeMetricFamily("kokoro_workers", "Workers by what they do now.", labels=["state"])
@@ -155,10 +172,11 @@ def _states(status: dict[str, Any]) -> Metric:
 
 
 def _memory() -> int:
+    """Return the resident memory of all descendant processes in bytes."""
     total = 0
     for child in psutil.Process().children(recursive=True):
         try:
             total += child.memory_info().rss
         except psutil.NoSuchProcess:
-            continue
+            continue  # it has ended since it was listed
     return total

@@ -1,4 +1,4 @@
-"""The native routes: health, voices, and speech as a file or as a stream."""
+"""Serve the native routes: health, voices, and speech as a file or as a stream."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ blueprint = Blueprint("native", __name__)
 
 SERVICE = "Kokoro TTS API"
 CAPTIONS = tuple(CAPTION_TYPES.values())
+"""Media types of caption files."""
 FILE_PREFIX = "tts_output_"
-"""What the names of our files in TEMP_DIR begin with; start-up removes what an earlier run left."""
+"""Prefix of the server's file names in TEMP_DIR; start-up removes what an earlier run left."""
 
 
 @blueprint.get("/health")
 def health() -> dict[str, Any]:
-    """Tell that the server is there, and what its engine does."""
+    """Report that the server is running, and the state of its engine."""
     return {
         "status": "healthy",
         "service": SERVICE,
@@ -43,7 +44,7 @@ def health() -> dict[str, Any]:
 
 @blueprint.get("/voices")
 def voices() -> dict[str, Any]:
-    """List the voices that may be asked for."""
+    """List the voices that a request may name."""
     names = limits().voices
     return {
         "voices": list(names),
@@ -57,24 +58,24 @@ def voices() -> dict[str, Any]:
 @blueprint.post("/synthesize")
 @described(body=NativeBody, answer=(*AUDIO, JSON, *CAPTIONS), returns=CaptionedSpeech, speaks=True, statuses=(507,))
 def synthesize() -> Response:
-    """Speak into a file and send it as an attachment; with timestamps=true as JSON, or captions to who accepts them."""
+    """Synthesize speech as a file; as JSON with timestamps=true, or as captions if the Accept header names them."""
     body = read_body(request, NativeBody)
-    order = body.order(limits())
+    job = body.order(limits())
     kind = wanted_captions()
     if kind:
-        return caption_file(order, kind)
+        return caption_file(job, kind)
     if body.timestamps:
-        return whole_with_times(order)
-    path = _spoken_file(order)
+        return whole_with_times(job)
+    path = _spoken_file(job)
     response = send_file(
         path,
-        mimetype=FORMATS[order.format].content_type,
+        mimetype=FORMATS[job.format].content_type,
         as_attachment=True,
-        download_name=f"tts_output.{FORMATS[order.format].extension}",
+        download_name=f"tts_output.{FORMATS[job.format].extension}",
         conditional=False,
         etag=False,
     )
-    response.direct_passthrough = False  # handed to the server as a bare file, its close hooks would never run
+    response.direct_passthrough = False  # passed through as a bare file, its close hooks would never run
     if current_app.config["CLEANUP_FILES"]:
         response.call_on_close(lambda: path.unlink(missing_ok=True))
     return response
@@ -83,27 +84,27 @@ def synthesize() -> Response:
 @blueprint.post("/synthesize/stream")
 @described(body=NativeBody, answer=(*AUDIO, EVENTS, *CAPTIONS), speaks=True, statuses=(304,))
 def synthesize_stream() -> Response:
-    """Send speech while it is being made; with timestamps=true as events, or captions to who accepts them."""
+    """Stream speech as it is synthesized; as events with timestamps=true, or as captions if Accept names them."""
     body = read_body(request, NativeBody)
-    order = body.order(limits())
+    job = body.order(limits())
     kind = wanted_captions()
     if kind:
-        return caption_file(order, kind)
-    return events_with_times(order) if body.timestamps else sound(order, "inline")
+        return caption_file(job, kind)
+    return events_with_times(job) if body.timestamps else sound(job, "inline")
 
 
 def _spoken_file(order: Order) -> Path:
-    """A file in TEMP_DIR that holds the whole answer, or no file at all. Raises StorageFull."""
-    sound = whole(order)
+    """Write the complete audio to a file in TEMP_DIR. Raises SpeechError, StorageFull when the disk refuses."""
+    audio = whole(order)
     try:
-        return _written(current_app.config["TEMP_DIR"], FORMATS[order.format].extension, sound)
+        return _written(current_app.config["TEMP_DIR"], FORMATS[order.format].extension, audio)
     except OSError as exc:
-        log.error("No file in TEMP_DIR: %s", exc)
+        log.error("Cannot write to TEMP_DIR: %s", exc)
         raise StorageFull("The server has no room for the file; POST /synthesize/stream needs none.") from exc
 
 
 def _written(folder: Path, extension: str, sound: bytes) -> Path:
-    """A new file in the folder, made again when somebody removed it. Raises OSError."""
+    """Create a file with a unique name in `folder`, itself created when missing. Raises OSError and leaves no file."""
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=FILE_PREFIX, suffix=f".{extension}", dir=folder)
     path = Path(name).resolve()

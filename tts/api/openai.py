@@ -1,4 +1,4 @@
-"""OpenAI's routes, with the fields that servers of Kokoro add to them."""
+"""Serve OpenAI's speech API, with the fields that Kokoro servers such as Kokoro-FastAPI add to it."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("openai", __name__)
 
 FRAME = 600
-"""Samples of one frame that the network predicts (ISTFTNet's upsampling 10 * 6 * hop 5 * 2): 40 a second."""
+"""Samples per duration frame of the network (ISTFTNet: upsampling 10 * 6, hop 5, factor 2), 40 frames a second."""
 MAX_VOLUME = 10.0
-"""20 dB, the most that a voice as quiet as Kokoro's whispers can need."""
+"""Largest volume factor, +20 dB: enough for the quietest (whispering) voices."""
 
 
 class VoiceObject(BaseModel):
-    """A voice as OpenAI writes one that was made by a customer."""
+    """Voice as an object, OpenAI's form for a custom voice."""
 
     model_config = Strict
 
@@ -53,7 +53,7 @@ class VoiceObject(BaseModel):
 
 
 class NormalizationOptions(BaseModel):
-    """What a Kokoro server may read otherwise than it is written; of these only `normalize` is heeded."""
+    """Kokoro-FastAPI's options of text normalization; all but `normalize` are ignored."""
 
     model_config = Strict
 
@@ -68,7 +68,7 @@ AnyVoice = Annotated[Annotated[str, Tag("str")] | Annotated[VoiceObject, Tag("mo
 
 
 class SpeechBody(BaseModel):
-    """What POST /v1/audio/speech takes."""
+    """Body of POST /v1/audio/speech."""
 
     model_config = Strict
 
@@ -110,10 +110,10 @@ class SpeechBody(BaseModel):
     ] = None
 
     def order(self, limits: Limits) -> Order:
-        """The checked order. Raises BadRequest or ModelNotFound."""
+        """Convert the body into a checked SpeechJob. Raises BadRequest or ModelNotFound."""
         find_model(self.model)
         options = self.normalization_options or NormalizationOptions()
-        spoken = speech_request(
+        speech = speech_request(
             limits,
             self.input,
             self.voice.id if isinstance(self.voice, VoiceObject) else self.voice,
@@ -126,7 +126,7 @@ class SpeechBody(BaseModel):
             language_field="lang_code" if self.lang_code else "language",
         )
         return Order(
-            spoken,
+            speech,
             check_format(self.response_format or "mp3", "response_format"),
             self.sample_rate or SAMPLE_RATE,
             self.stream is not False,
@@ -174,21 +174,21 @@ class State(TypedDict):
 @blueprint.post("/audio/speech")
 @described(body=SpeechBody, answer=(*AUDIO, EVENTS), speaks=True, statuses=(304, 404))
 def speech() -> Response:
-    """Speak, and send the sound while it is being made."""
+    """Synthesize speech, and stream it while it is being synthesized."""
     body = read_body(request, SpeechBody)
-    order = body.order(limits())
+    job = body.order(limits())
     if body.stream_format == "sse":
-        return _events(order)
-    response = sound(order, "attachment", "speech")
-    if body.return_download_link and response.status_code == 200:
-        _copy(response, order)
+        return _events(job)
+    response = sound(job, "attachment", "speech")
+    if body.return_download_link and response.status_code == 200:  # 304 has no body to copy
+        _copy(response, job)
     return response
 
 
 @blueprint.get("/v1/models")
 @blueprint.get("/models")
 def models() -> ModelList:
-    """List the names of models that may be asked for."""
+    """List the models that a request may name."""
     return {"object": "list", "data": [_model(name) for name in MODELS]}
 
 
@@ -196,14 +196,14 @@ def models() -> ModelList:
 @blueprint.get("/models/<path:name>")
 @described(statuses=(404,))
 def model(name: str) -> Model:
-    """Show the model that a name means."""
+    """Show one model."""
     return _model(find_model(name))
 
 
 @blueprint.get("/v1/audio/models")
 @blueprint.get("/audio/models")
 def audio_models() -> AudioModelList:
-    """List the models' names as Open WebUI reads them."""
+    """List the models in the form that Open WebUI reads."""
     return {"models": [{"id": name, "name": name} for name in MODELS]}
 
 
@@ -211,7 +211,7 @@ def audio_models() -> AudioModelList:
 @blueprint.get("/audio/voices")
 @described(query={"legacy": bool}, statuses=(400,))
 def voices() -> VoiceList:
-    """List the voices as objects; with legacy=true their names alone."""
+    """List the voices as objects, or with legacy=true as names."""
     names = limits().voices
     if _flag("legacy"):
         return {"voices": list(names)}
@@ -220,7 +220,7 @@ def voices() -> VoiceList:
 
 @blueprint.get("/v1/test")
 def test() -> State:
-    """Tell that these routes are here."""
+    """Report that these routes are available."""
     return {"status": "ok"}
 
 
@@ -233,21 +233,24 @@ def _voice(name: str) -> NamedVoice:
 
 
 def _flag(name: str) -> bool:
-    """A query parameter that is true or false, false when it is missing. Raises BadRequest."""
-    given = request.args.get(name, "false")
-    if given.lower() not in ("true", "false", "1", "0"):
-        raise BadRequest(f"{name} is {given[:40]!r}: expected true or false.", name, given, ["true", "false"])
-    return given.lower() in ("true", "1")
+    """Parse a boolean query parameter, false when it is missing. Raises BadRequest."""
+    value = request.args.get(name, "false")
+    if value.lower() not in ("true", "false", "1", "0"):
+        raise BadRequest(f"{name} is {value[:40]!r}: expected true or false.", name, value, ["true", "false"])
+    return value.lower() in ("true", "1")
 
 
 def _copy(response: Response, order: Order) -> None:
-    """Have the answer kept for a while, and say where."""
+    """Copy the response to a file while it is sent, and name it in X-Download-Path.
+
+    Without room on the disk the response goes out without a link.
+    """
     folder = current_app.config["TEMP_DIR"]
     sweep(folder)
     try:
         copy = Copy(folder, order)
-    except OSError as exc:  # a disk that refuses costs the link, never the sound
-        log.warning("No link to this answer: %s", exc)
+    except OSError as exc:
+        log.warning("No download link for this response: %s", exc)
         return
     blocks: Any = response.response
     response.response = ClosingIterator(copy.of(blocks), [getattr(blocks, "close", _nothing), copy.close])
@@ -255,18 +258,18 @@ def _copy(response: Response, order: Order) -> None:
 
 
 def _nothing() -> None:
-    """Close what needs no closing."""
+    """Do nothing, in place of a missing close()."""
 
 
 def _events(order: Order) -> Response:
-    """The sound in OpenAI's server-sent events: the bytes of one container in base64, then what it cost."""
-    speech = Speech(order)
-    events = ClosingIterator(_speech_events(speech, order), speech.close)
+    """Return a response of OpenAI's server-sent events: blocks of one audio file in base64, then the usage."""
+    stream = Speech(order)
+    events = ClosingIterator(_speech_events(stream, order), stream.close)
     return Response(events, mimetype=EVENTS, headers={"Cache-Control": "no-cache"} | UNBUFFERED)
 
 
 def _speech_events(speech: Speech, order: Order) -> Iterator[bytes]:
-    """One delta a block of bytes. An error in mid-stream is an event too, and the answer then ends short."""
+    """Yield a delta event for each block of bytes; after an error yield an error event and re-raise it."""
     try:
         for block in encode(speech, order.format, order.sample_rate):
             yield event({"type": "speech.audio.delta", "audio": base64.b64encode(block).decode("ascii")})
@@ -277,6 +280,6 @@ def _speech_events(speech: Speech, order: Order) -> Iterator[bytes]:
 
 
 def _usage(order: Order, speech: Speech) -> dict[str, int]:
-    """Characters in, the network's frames out: what its work depends on, as OpenAI's tokens are for theirs."""
+    """Count the usage: characters as input tokens, duration frames of the network as output tokens."""
     characters, frames = len(order.request.text), round(speech.samples / FRAME)
     return {"input_tokens": characters, "output_tokens": frames, "total_tokens": characters + frames}

@@ -1,4 +1,4 @@
-"""The routes of who runs the server: figures, and whether it lives and can speak."""
+"""Serve the operator's routes: liveness, readiness, and Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ class Readiness(TypedDict):
 
 @blueprint.get("/health/live")
 def live() -> Life:
-    """Tell that the server answers: where it does not, restart it."""
+    """Report liveness: a server that does not answer should be restarted."""
     return {"status": "alive"}
 
 
 @blueprint.get("/health/ready")
 @described(statuses=(503,))
 def ready() -> Readiness:
-    """Tell whether it can speak: 503 while no worker is ready or would wake up for a request."""
+    """Report readiness: 503 while no worker is loaded or can be loaded on request."""
     status = engine().status()
-    able = status.get("ready", 0) + status.get("asleep", 0)
-    if not able:
+    available = status.get("ready", 0) + status.get("asleep", 0)
+    if not available:
         raise WorkerUnavailable("No worker is ready to speak.")
-    return {"status": "ready", "ready": able}
+    return {"status": "ready", "ready": available}
 
 
 @blueprint.get("/metrics")
 @described(answer=(TEXT,))
 def metrics() -> Response:
-    """Tell the operator's figures in Prometheus' text format."""
+    """Export the server's metrics in Prometheus' text format."""
     return Response(figures().text(), content_type=CONTENT_TYPE_LATEST)

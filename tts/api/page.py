@@ -1,4 +1,4 @@
-"""The page for people at `/`, and the files that it is made of: no build step, nothing from elsewhere."""
+"""Serve the web page at `/` and its static files, without a build step and without files of other servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ blueprint = Blueprint("page", __name__, template_folder="templates")
 
 FILES = Path(__file__).parent / "static"
 FILE_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-"""Not left to `mimetypes`: Windows' registry often says text/plain for .js, and browsers refuse such modules."""
+"""Media types by suffix. `mimetypes` would read the Windows registry, which often has text/plain for .js, and browsers
+refuse to run such modules."""
 
 POLICY = "; ".join(
     (
@@ -33,7 +34,7 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""What the page may load: files of this server alone, and no script that stands in the page."""
+"""Content-Security-Policy of the page: files of this server only, and no inline scripts."""
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -44,7 +45,7 @@ SAMPLE = (
     "The lamp in the harbour office burned all night. By morning the fog had lifted, and along the pier "
     "the first boats were coming home."
 )
-"""What stands in the text area at first, so that one click makes a sound."""
+"""Initial text of the text area, so that one click plays audio."""
 
 GREETINGS = {
     "a": "Hello, I'm {name}. This is how I sound.",
@@ -57,13 +58,14 @@ GREETINGS = {
     "p": "Olá, eu sou {name}. Esta é a minha voz.",
     "z": "你好，这就是我的声音。",
 }
-"""What a voice says when it is tried out, by its language's letter."""
+"""Preview sentence of a voice, by the letter of its language."""
 GENDERS = {"f": "female", "m": "male"}
+"""Gender of a voice by the second letter of its name: `af_heart` is female."""
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A voice as people are shown it, and what it says when it is tried out."""
+    """Hold a voice as the page shows it: its display name, its gender, and its preview sentence."""
 
     voice: str
     name: str
@@ -74,7 +76,7 @@ class Speaker:
 @blueprint.get("/")
 @described(answer=(HTML,))
 def page() -> Response:
-    """Show the page to listen on."""
+    """Show the web page."""
     html = render_template(
         "page.html",
         groups=speakers(limits().voices),
@@ -91,7 +93,8 @@ def page() -> Response:
 
 @blueprint.get("/static/<name>")
 def static(name: str) -> Response:
-    """Send one of the page's files; a browser that has it already asks only whether it is still the same."""
+    """Send a static file of the page; browsers revalidate their cached copy by ETag."""
+    # Compared with a listing, so that no name can lead out of the folder.
     path = next((path for path in FILES.iterdir() if path.name == name), None)
     if path is None:
         raise NotFound(f"The page has no file {name[:60]!r}.")
@@ -103,19 +106,22 @@ def static(name: str) -> Response:
 
 
 def speakers(voices: tuple[str, ...]) -> list[tuple[Language, list[Speaker]]]:
-    """The voices as they are shown, by language; languages that none of them speaks are left out."""
+    """Group the voices by language, in the order of LANGUAGES; languages without a voice are left out."""
     groups = [(language, [speaker(voice) for voice in voices if voice[0] == language.letter]) for language in LANGUAGES]
     return [(language, group) for language, group in groups if group]
 
 
 def speaker(voice: str) -> Speaker:
-    """A voice as it is shown: `af_heart` is Heart, female."""
+    """Return how the page shows a voice: `af_heart` is Heart, female."""
     name = voice.partition("_")[2].capitalize()
     return Speaker(voice, name, GENDERS[voice[1]], GREETINGS[voice[0]].format(name=name))
 
 
 def shares(voice: Voice) -> list[tuple[str, int]]:
-    """The first two voices of a blend, each with its percentage of the two; one voice has all of it."""
+    """Return the first two voices of a blend with their shares in percent, which sum to 100.
+
+    A single voice, or a blend with a weight of 0 or less among the two, has one share of 100: the page mixes two.
+    """
     (first, weight), *rest = voice.parts
     if not rest or rest[0][1] <= 0 or weight <= 0:
         return [(first, 100)]

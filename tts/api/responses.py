@@ -1,4 +1,12 @@
-"""How sound and errors leave: streams, whole bodies, and one JSON shape a route family."""
+"""Build the responses of audio and errors: streams, complete bodies, and one JSON error format per route family.
+
+An audio response is buffered (complete, with Content-Length) or streamed (chunked). Either way the first chunk is
+synthesized before the response starts, so that an invalid voice, a full queue or a failed worker still gets its
+4xx or 5xx status. After the first byte an error can only cut the chunked body short, which clients detect.
+
+This module also holds the accessors of the application's objects (engine, metrics, limits, cache), the request's
+context, and the hooks that log every request and translate every exception.
+"""
 
 from __future__ import annotations
 
@@ -32,47 +40,53 @@ from tts.speech.loudness import level
 log = logging.getLogger(__name__)
 
 MAX_TIMEOUT = 86_400.0
-"""Seconds: the longest X-Request-Timeout."""
+"""Seconds; the longest X-Request-Timeout."""
 
 OPENAI_PATHS = ("/v1/", "/dev/", "/models", "/audio/")
-"""Where errors have OpenAI's shape."""
+"""Path prefixes of the routes whose errors have OpenAI's format."""
 
 EVENTS = "text/event-stream"
 UNBUFFERED = {"X-Accel-Buffering": "no"}
-"""Tells nginx to hand on what comes when it comes."""
+"""Header that turns off nginx' response buffering."""
 
 Shape = Callable[[SpeechError], dict[str, Any]]
+"""Function from an error to its JSON body."""
 
 
 def engine() -> Engine:
-    """The application's engine."""
+    """Return the application's engine, which is thread-safe."""
     found: Engine = current_app.extensions["engine"]
     return found
 
 
 def figures() -> Figures:
-    """What the application counts."""
+    """Return the application's metrics, which are thread-safe."""
     found: Figures = current_app.extensions["figures"]
     return found
 
 
 def listener() -> Listener:
-    """Who waits for this request's answer. Raises BadRequest for a wrong X-Request-Timeout."""
+    """Return this request's context: deadline, cancellation, and id.
+
+    `is_cancelled` comes from waitress and tells whether the client has disconnected; other WSGI servers have none.
+    Raises BadRequest for an invalid X-Request-Timeout.
+    """
     seconds = _request_timeout()
     deadline = time.monotonic() + seconds if seconds else math.inf
-    has_gone = request.environ.get("waitress.client_disconnected")
-    waiting = Listener(deadline, request_id=g.request_id)
-    return replace(waiting, has_gone=has_gone) if has_gone else waiting
+    is_cancelled = request.environ.get("waitress.client_disconnected")
+    context = Listener(deadline, request_id=g.request_id)
+    return replace(context, has_gone=is_cancelled) if is_cancelled else context
 
 
 def _request_timeout() -> float:
+    """Return the request's time limit in seconds, 0 for none. Raises BadRequest."""
     header = request.headers.get("X-Request-Timeout")
     if header is None:
         return float(current_app.config["REQUEST_TIMEOUT"])
     try:
         seconds = float(header)
     except ValueError:
-        seconds = math.nan
+        seconds = math.nan  # fails the range check below
     if not 0 < seconds <= MAX_TIMEOUT:
         allowed = f"seconds, above 0 and up to {MAX_TIMEOUT:g}"
         raise BadRequest(
@@ -82,23 +96,28 @@ def _request_timeout() -> float:
 
 
 class Speech:
-    """An order's chunks, the first one made already, so that what goes wrong before it still has its status.
+    """Iterate over the audio chunks of a job, the first of which is synthesized in the constructor.
 
-    Whoever makes one closes it; an iteration ends with the order's SpeechError, which is logged: its status has left.
+    An error before the first chunk is raised by the constructor, while the response can still have its status. A later
+    SpeechError is logged and raised by the iteration. The outcome ("whole", "cut" or "left") starts as "left", which
+    is right if the client stops reading. The caller must call `close`, which records the response in metrics, log and
+    trace. Iterate once, from one thread; needs the request's context only for construction.
     """
 
     def __init__(self, order: Order) -> None:
+        """Start the synthesis and wait for its first chunk. Raises SpeechError."""
         self._order = order
         self._chunks = engine().synthesize(order.request, listener())
-        self._first = next(self._chunks, Chunk(np.zeros(0, np.float32)))
+        self._first = next(self._chunks, Chunk(np.zeros(0, np.float32)))  # empty: a text without any sound
         self._request_id, self._began, self._span, self._figures = g.request_id, g.began, span(), figures()
         self._characters = len(order.request.text)
         self._first_after = self._made = time.monotonic() - self._began
         self._outcome = "left"
         self.samples = 0
-        """How many have been handed on, at SAMPLE_RATE."""
+        """Samples yielded so far, at SAMPLE_RATE."""
 
     def __iter__(self) -> Iterator[Chunk]:
+        """Yield the chunks at the job's loudness and volume. Raises SpeechError."""
         chunks: Iterator[Chunk] = chain([self._first], self._waited_for())
         if self._order.loudness is not None:
             chunks = level(chunks, self._order.loudness)
@@ -114,100 +133,117 @@ class Speech:
             raise
 
     def _waited_for(self) -> Iterator[Chunk]:
-        """The rest of the chunks; the time counts that each lets us wait, not the time until it is wanted."""
+        """Yield the chunks after the first, adding up the time spent waiting for each.
+
+        The time until the client wants the next chunk does not count as synthesis.
+        """
         while True:
-            asked = time.monotonic()
+            requested_at = time.monotonic()
             chunk = next(self._chunks, None)
-            self._made += time.monotonic() - asked
+            self._made += time.monotonic() - requested_at
             if chunk is None:
                 return
             yield chunk
 
     def close(self) -> None:
-        """Give up what is not spoken yet, and tell how it went."""
+        """Cancel the rest of the synthesis and record the outcome. May be called more than once."""
         self._chunks.close()
         if self._outcome:
             self._tell(time.monotonic() - self._began)
-            self._outcome = ""  # told; a server and a test's client both may close an answer
+            self._outcome = ""  # recorded: the server and a test client may both close a response
 
     def _tell(self, total: float) -> None:
+        """Record the response in the metrics, the log and the trace; `total` is in seconds."""
         audio = self.samples / SAMPLE_RATE
         times = (self._first_after, self._made, total)
         self._figures.spoken(Spoken(self._request_id, self._outcome, self._characters, audio, *times))
         if self._span is not None:
-            first = {"kokoro.first_audio_ms": round(1000 * self._first_after), "kokoro.audio_seconds": audio}
-            self._span.set_attributes({**first, "kokoro.outcome": self._outcome})
+            attributes = {"kokoro.first_audio_ms": round(1000 * self._first_after), "kokoro.audio_seconds": audio}
+            self._span.set_attributes({**attributes, "kokoro.outcome": self._outcome})
 
 
 def limits() -> Limits:
-    """What this server's settings allow."""
+    """Return the limits of a speech request that the settings allow."""
     found: Limits = current_app.extensions["limits"]
     return found
 
 
 def event(content: dict[str, Any]) -> bytes:
-    """One server-sent event."""
+    """Encode `content` as one server-sent event without a name."""
     return f"data: {json.dumps(content)}\n\n".encode()
 
 
 def answers() -> Answers:
-    """The application's kept answers."""
+    """Return the application's response cache, which is thread-safe."""
     found: Answers = current_app.extensions["answers"]
     return found
 
 
 def whole(order: Order) -> bytes:
-    """The order's sound, all of it."""
+    """Return the job's complete encoded audio, from the cache or synthesized. Raises SpeechError."""
     tag = answers().tag(order, whole=True)
-    kept = _kept(tag)
-    if kept is not None:
-        return kept
-    with closing(Speech(order)) as speech:
-        return answers().keep(tag, encode_whole(speech, order.format, order.sample_rate))
+    cached = _kept(tag)
+    if cached is not None:
+        return cached
+    with closing(Speech(order)) as stream:
+        return answers().keep(tag, encode_whole(stream, order.format, order.sample_rate))
 
 
 def _kept(tag: str) -> bytes | None:
-    """The answer's bytes, if they are kept; counted where any are."""
-    kept = answers().get(tag)
+    """Look up a response in the cache, and count the lookup unless the cache is off (an empty tag)."""
+    cached = answers().get(tag)
     if tag:
-        figures().looked_up(kept is not None)
-    return kept
+        figures().looked_up(cached is not None)
+    return cached
 
 
 def sound(order: Order, disposition: str, name: str = "tts_output") -> Response:
-    """The order's sound: streamed, or whole with its length where that is asked for or costs nothing; from the cache
-    where it is kept, and nothing but its tag where the client has it already."""
+    """Return the response that carries the job's audio, with its file name and ETag.
+
+    The body comes from the cache where possible, and is buffered where the client wants it or where a single utterance
+    makes it as fast as streaming. A client that sends the ETag of this response gets 304.
+
+    Args:
+        job: What to synthesize, and its format.
+        disposition: "inline" or "attachment".
+        name: The file name without its suffix.
+
+    Raises:
+        SpeechError: The first chunk could not be synthesized.
+    """
     format = FORMATS[order.format]
-    at_once = _wants_whole(order)
-    tag = answers().tag(order, at_once)
+    buffered = _wants_whole(order)
+    tag = answers().tag(order, buffered)
     if tag and request.if_none_match.contains_weak(tag):
         response = Response(status=304)
         figures().looked_up(True)
     else:
-        body = whole(order) if at_once else _stream(order, tag)
+        body = whole(order) if buffered else _stream(order, tag)
         headers = {"Content-Disposition": f'{disposition}; filename="{name}.{format.extension}"'}
         response = Response(body, mimetype=format.content_type, headers=headers | UNBUFFERED)
     if tag:
-        response.set_etag(tag, weak=True)  # weak: another run of the network sounds the same, to the ear
+        response.set_etag(tag, weak=True)  # weak: another run may differ in a few bits, not audibly
     return response
 
 
 def _stream(order: Order, tag: str) -> bytes | ClosingIterator:
-    kept = _kept(tag)
-    if kept is not None:
-        return kept
-    speech = Speech(order)
-    return ClosingIterator(answers().keeping(tag, encode(speech, order.format, order.sample_rate)), speech.close)
+    """Return the body of a streamed response; it is stored in the cache once it has been sent completely."""
+    cached = _kept(tag)
+    if cached is not None:
+        return cached
+    stream = Speech(order)
+    return ClosingIterator(answers().keeping(tag, encode(stream, order.format, order.sample_rate)), stream.close)
 
 
 def _wants_whole(order: Order) -> bool:
-    if not order.stream or request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+    """Return whether to buffer the response: on request, or for HTTP/1.0, or when it has one utterance."""
+    if not order.stream or request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":  # no chunked coding
         return True
     return len(engine().plan(order.request)) == 1
 
 
 def native_error(error: SpeechError) -> dict[str, Any]:
-    """The native routes' shape."""
+    """Format an error for the native routes."""
     body: dict[str, Any] = {"error": error.title, "message": error.message}
     if isinstance(error, BadRequest):
         body |= {"field": error.field, "value": error.value, "allowed": error.allowed}
@@ -215,17 +251,21 @@ def native_error(error: SpeechError) -> dict[str, Any]:
 
 
 def openai_error(error: SpeechError) -> dict[str, Any]:
-    """OpenAI's shape: all four keys, always."""
+    """Format an error as OpenAI does, always with all four keys."""
     return {"error": {"message": error.message, "type": error.kind, "param": error.field, "code": error.code}}
 
 
 def shape_for(path: str) -> Shape:
-    """The shape of the errors of the route family that `path` is in."""
+    """Return the error format of the route family that `path` belongs to."""
     return openai_error if path.startswith(OPENAI_PATHS) else native_error
 
 
 def install(app: Flask) -> None:
-    """Give the application request ids and the one error handler."""
+    """Register request ids, the access log, and the error handlers on `app`.
+
+    Every exception becomes a JSON error of the route's family: a SpeechError with its own status, an HTTPException of
+    werkzeug translated, any other as 500.
+    """
     app.before_request(_begin)
     app.after_request(_end)
     app.register_error_handler(SpeechError, _answer)
@@ -234,25 +274,28 @@ def install(app: Flask) -> None:
 
 
 def _begin() -> None:
+    """Give the request its id and its start time."""
     g.request_id = uuid.uuid4().hex
     g.began = time.monotonic()
 
 
 def _end(response: Response) -> Response:
+    """Count and log the response when its headers are ready; a streamed body is still to be sent."""
     response.headers["X-Request-Id"] = g.request_id
-    taken = 1000 * (time.monotonic() - g.began)
+    elapsed_ms = 1000 * (time.monotonic() - g.began)
     route = request.url_rule.rule if request.url_rule else "none"
     figures().answered(route, response.status_code)
-    told = about(request_id=g.request_id, route=route, status=response.status_code, ms=round(taken))
+    fields = about(request_id=g.request_id, route=route, status=response.status_code, ms=round(elapsed_ms))
     log.info(
         "%s %s %s %d %.0f ms",
-        *(g.request_id, request.method, request.path[:100], response.status_code, taken),
-        extra=told,
+        *(g.request_id, request.method, request.path[:100], response.status_code, elapsed_ms),
+        extra=fields,
     )
     return response
 
 
 def _answer(error: SpeechError, http: HTTPException | None = None) -> Response:
+    """Build the JSON response of an error, with the headers that its status calls for."""
     response: Response = jsonify(shape_for(request.path)(error))
     response.status_code = error.status
     if error.retry_after is not None:
@@ -265,7 +308,7 @@ def _answer(error: SpeechError, http: HTTPException | None = None) -> Response:
 
 
 def _translated(exc: HTTPException) -> SpeechError:
-    """Werkzeug's own refusals, in our words."""
+    """Translate an error raised by werkzeug (routing, body size, host) into a SpeechError."""
     code = exc.code or 500
     if code == 404:
         return NotFound(f"There is no {request.path[:100]} here.")
@@ -285,7 +328,7 @@ def _translated(exc: HTTPException) -> SpeechError:
 
 
 def _broken(exc: Exception) -> Response:
-    """A fault of ours: the log tells it all, the client nothing but that."""
+    """Answer 500 to an unexpected exception: the traceback goes to the log, no detail to the client."""
     request_id = g.get("request_id", "-")
     log.error("%s failed", request_id, exc_info=exc, extra=about(request_id=request_id))
     return _answer(SpeechError("The server failed; its log says how."))

@@ -1,5 +1,8 @@
-"""Books in the background: files read into chapters, jobs kept in SQLite, spoken by an engine, bound with chapters.
+"""Turn book files into audiobooks in background jobs.
 
-Imports point one way: api -> books -> engines -> speech. `reading` and what lies behind it (documents by strangers, so
-the parsers of several formats) run in a child process of their own and import nothing but speech and each other.
+A job goes through four steps: parse the file into chapters, store the job in SQLite, synthesize the chapters segment by
+segment with an engine, and mux the audio into one file with chapter marks, tags and cover.
+
+Imports point one way: api -> books -> engines -> speech. The parsers handle untrusted documents, so they run in a child
+process (`reader`, started by `reading`) and import only `speech` and each other.
 """

@@ -1,4 +1,4 @@
-"""Opens zip archives by strangers: none unpacks to more than it may."""
+"""Read members of untrusted zip archives, within a limit on the unpacked size."""
 
 from __future__ import annotations
 
@@ -12,13 +12,27 @@ from tts.books.book import BookLimits
 from tts.speech.errors import BadRequest, TooLarge
 
 MOST_MEMBERS = 20_000
+"""Limit on the number of files in one archive."""
 
 
 class Archive:
-    """A zip file for reading; close it."""
+    """Read a zip file whose sizes and compression methods were checked on opening.
+
+    Close it after use. Not thread-safe.
+    """
 
     def __init__(self, path: Path, limits: BookLimits, field: str) -> None:
-        """Open and check it. Raises BadRequest or TooLarge for `field`."""
+        """Open the archive and check it against the limits.
+
+        Args:
+            path: The zip file.
+            limits: `unpacked_bytes` bounds the sum of the members' sizes.
+            field: The request field that error messages name.
+
+        Raises:
+            BadRequest: The file is not a zip archive, or a member is compressed by a method other than deflate.
+            TooLarge: The members unpack to too many bytes, or there are more than MAX_MEMBERS.
+        """
         self._field = field
         try:
             self._zip = zipfile.ZipFile(path)
@@ -27,13 +41,14 @@ class Archive:
         self._check(limits)
 
     def close(self) -> None:
+        """Close the file."""
         self._zip.close()
 
     def __contains__(self, name: str) -> bool:
         return name in self._zip.NameToInfo
 
     def read(self, name: str) -> bytes:
-        """A member's bytes. Raises BadRequest when it is missing or damaged."""
+        """Return a member's unpacked bytes. Raises BadRequest when it is missing or damaged."""
         try:
             return self._zip.read(name)
         except KeyError as exc:
@@ -42,8 +57,9 @@ class Archive:
             raise BadRequest(f"{self._field} is damaged: {name[:100]} can't be unpacked.", self._field) from exc
 
     def _check(self, limits: BookLimits) -> None:
-        """Refuse what would be too large. The sizes that the archive states can't be too low to be true: `zipfile`
-        gives no more than those; which holds for deflate alone, so other methods are refused."""
+        """Raise TooLarge or BadRequest when the archive exceeds a limit or uses a method other than deflate."""
+        # The stated sizes can be trusted as upper bounds: zipfile never returns more bytes than a member states. This
+        # holds for stored and deflated members only, so other methods are refused below.
         members = self._zip.infolist()
         unpacked = sum(member.file_size for member in members)
         if unpacked > limits.unpacked or len(members) > MOST_MEMBERS:
@@ -59,5 +75,5 @@ class Archive:
 
 
 def member_path(base: str, href: str) -> str:
-    """The member that a link in the member `base` leads to; without its fragment."""
+    """Return the archive path that `href` in the member `base` refers to, without the fragment."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(base), unquote(href.partition("#")[0])))

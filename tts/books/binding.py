@@ -1,4 +1,9 @@
-"""Binds a spoken book: one file of any format, with title, author, chapters and cover where it can hold them."""
+"""Encode an audiobook and mux it into one file, with the title, author, chapters and cover that the format can hold.
+
+PyAV (FFmpeg's libraries) writes every format except WAV: set tags and chapters on the container, add an audio stream
+and, where the container takes one, a one-frame MJPEG stream with the cover, then encode chunk by chunk. Memory use does
+not depend on the length of the book.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +24,13 @@ from tts.speech.encoding import CODECS
 
 GENRE = "Audiobook"
 AUDIOBOOK = "2"
-"""iTunes' media type ("stik"): players put the file on the shelf of books, and remember the place in it."""
+"""Value of iTunes' media type tag ("stik") for audiobooks: players list the file under books and remember the position
+in it."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Where a chapter begins and ends, in samples."""
+    """Mark a chapter: its first sample, and the sample after its last one, at SAMPLE_RATE."""
 
     title: str
     start: int
@@ -33,7 +39,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Cover:
-    """What stands on the outside: words, and a picture (JPEG)."""
+    """Hold the tags of an audiobook: title, author (may be empty) and cover picture (JPEG)."""
 
     title: str
     author: str
@@ -42,7 +48,7 @@ class Cover:
 
 @dataclass(frozen=True)
 class Binding:
-    """A format's container and codec; `pictured` when it can hold a picture."""
+    """Describe an output format: FFmpeg's muxer and its options, a key of CODECS, and whether it can hold a cover."""
 
     container: str
     codec: str
@@ -54,13 +60,26 @@ BINDINGS = {
     "mp3": Binding("mp3", "mp3", True, (("id3v2_version", "3"),)),
     "opus": Binding("ogg", "opus", False),
     "flac": Binding("flac", "flac", True),
-    # FFmpeg's "ipod" is this with another brand, but takes no JPEG. The index in front: players begin at once.
+    # FFmpeg's "ipod" muxer differs from "mp4" in the brand only, but accepts no JPEG. "+faststart" puts the index
+    # first, so that players can start before the whole file has arrived.
     "m4b": Binding("mp4", "aac", True, (("movflags", "+faststart"), ("brand", "M4B "))),
 }
 
 
 def bind(path: Path, format: str, chunks: Iterable[Chunk], marks: Iterable[Mark], cover: Cover) -> None:
-    """Write the book to `path`, whole or not at all. Raises OSError, and what `chunks` raises."""
+    """Write the audiobook to `path` atomically: a partial file never appears under that name.
+
+    Args:
+        path: The file to create or replace; `path` plus ".part" is used meanwhile.
+        format: "wav" or a key of CONTAINERS.
+        chunks: The audio, mono float32 at SAMPLE_RATE; it is consumed chunk by chunk.
+        chapters: The chapter marks, in order; WAV has none.
+        tags: Title, author and cover.
+
+    Raises:
+        OSError: The file cannot be written.
+        Exception: Whatever iterating over `chunks` raises.
+    """
     part = path.with_name(f"{path.name}.part")
     try:
         if format == "wav":
@@ -92,12 +111,12 @@ def _encode(path: Path, binding: Binding, chunks: Iterable[Chunk], marks: Iterab
         container.start_encoding()
         if picture is not None:
             container.mux(picture)
-        fed = 0
+        fed = 0  # samples so far: the timestamp of the next frame
         for chunk in chunks:
             if len(chunk.samples):
                 container.mux(stream.encode(_frame(chunk, stream, fed)))
                 fed += len(chunk.samples)
-        container.mux(stream.encode(None))
+        container.mux(stream.encode(None))  # None flushes the encoder
 
 
 def _words(cover: Cover, binding: Binding) -> dict[str, str]:
@@ -117,7 +136,7 @@ def _sound_stream(container: OutputContainer, binding: Binding) -> av.AudioStrea
 
 
 def _picture_packet(container: OutputContainer, picture: bytes) -> av.Packet[Stream]:
-    with av.open(io.BytesIO(picture), "r") as file:
+    with av.open(io.BytesIO(picture), "r") as file:  # the muxer wants the size in pixels
         sizes = file.streams.video[0]
         stream = container.add_mux_stream("mjpeg", width=sizes.width, height=sizes.height)
     stream.disposition = Disposition.attached_pic

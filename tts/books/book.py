@@ -1,4 +1,4 @@
-"""A book as it is spoken: chapters of plain text, and what its cover says."""
+"""Represent a book as chapters of plain text with title, author, language and cover, and clean up its text."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tts.speech.request import printable
 
 MAX_CHAPTERS = 2_000
 LONGEST_NAME = 300
-"""Characters of a title or an author; what is longer is not one."""
+"""Characters of a title or an author; longer ones are cut."""
 
-# Hyphens that only show where a word may be broken, zero-width marks that some converters leave in words, and the
-# byte order mark. The joiners U+200C and U+200D stay: Hindi is written with them.
+# Soft hyphen, zero-width space and word joiner (some converters leave them inside words) and the byte order mark. The
+# joiners U+200C and U+200D stay: Hindi needs them.
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _LINE_ENDS = re.compile("\r\n|[\r\x85\u2028]")
 _PARAGRAPH_ENDS = re.compile("[\f\u2029]")
@@ -22,7 +22,7 @@ _PARAGRAPH_ENDS = re.compile("[\f\u2029]")
 
 @dataclass(frozen=True)
 class BookLimits:
-    """What a book may be: bytes that its file unpacks to, pages of a PDF, characters of its text."""
+    """Limit a book: bytes that its file unpacks to, pages of a PDF, characters of its text."""
 
     unpacked: int = 500_000_000
     pages: int = 5_000
@@ -31,7 +31,7 @@ class BookLimits:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A part of a book; `text` holds its heading too, if it has one, and paragraphs apart by an empty line."""
+    """Hold one chapter. `text` includes the heading, if there is one; an empty line separates paragraphs."""
 
     title: str
     text: str
@@ -39,7 +39,11 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Book:
-    """`language` is what the file says (en, de-AT, or nothing); `cover` a JPEG."""
+    """Hold a parsed book.
+
+    `language` is the tag that the file states, such as "en" or "de-AT", or "". `cover` is an image file of any type as
+    the format's parser found it, and a JPEG or None once `reader` has converted it.
+    """
 
     title: str
     author: str
@@ -49,11 +53,12 @@ class Book:
 
     @property
     def characters(self) -> int:
+        """Number of characters in all chapters."""
         return sum(len(chapter.text) for chapter in self.chapters)
 
 
 def tidy(text: str) -> str:
-    """`text` without what can't be spoken: spaces single, at most one empty line, no control or invisible marks."""
+    """Return `text` without control and invisible characters, repeated spaces and repeated empty lines."""
     text = _PARAGRAPH_ENDS.sub("\n\n", _LINE_ENDS.sub("\n", text))
     text = printable(_INVISIBLE.sub("", text))
     text = re.sub(r"[^\S\n]+", " ", text)
@@ -61,12 +66,17 @@ def tidy(text: str) -> str:
 
 
 def tidy_name(text: str) -> str:
-    """A title or a name on one line, cut where it is too long for one."""
+    """Return a title or a name on one line, cut to MAX_NAME_LENGTH characters."""
     return " ".join(tidy(text).split())[:LONGEST_NAME].strip()
 
 
 def tidied(book: Book, limits: BookLimits, field: str) -> Book:
-    """The book with tidy texts, and chapters that say nothing left out. Raises BadRequest or TooLarge for `field`."""
+    """Return the book with cleaned texts and without chapters that have nothing to read.
+
+    Raises:
+        BadRequest: No chapter has a letter or a digit, as in a scan without OCR; the message names `field`.
+        TooLarge: The cleaned text exceeds `limits.characters`.
+    """
     chapters = tuple(_spoken(book.chapters))
     whole = replace(book, title=tidy_name(book.title), author=tidy_name(book.author), chapters=chapters)
     if not chapters:
@@ -82,7 +92,7 @@ def tidied(book: Book, limits: BookLimits, field: str) -> Book:
 
 
 def _spoken(chapters: Iterable[Chapter]) -> list[Chapter]:
-    """Chapters with something to say; what is beyond MAX_CHAPTERS becomes part of the last one."""
+    """Return the cleaned chapters that have a letter or a digit; append those beyond MAX_CHAPTERS to the last one."""
     spoken: list[Chapter] = []
     for chapter in chapters:
         text = tidy(chapter.text)

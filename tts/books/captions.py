@@ -1,4 +1,8 @@
-"""Captions of a spoken book: its words, timed from the beginning of the whole, as WebVTT or SubRip."""
+"""Render the captions of an audiobook as WebVTT or SubRip.
+
+Each segment stores its words by characters of the segment's text and seconds of the segment's audio. They are shifted
+to characters of the joined chapters and seconds of the whole audiobook before the text is cut into cues.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +15,28 @@ from tts.speech.audio import SAMPLE_RATE, Word
 from tts.speech.captions import captions
 
 GAP = "\n\n"
-"""What stands between chapters in the text that captions are cut from."""
+"""Separator between chapters in the text that is cut into cues."""
 
 
 def book_captions(chapters: Sequence[Chapter], segments: Sequence[Segment], kind: str) -> str:
-    """The captions of what the segments say, in `kind`: vtt or srt."""
+    """Return the captions of the segments as `kind`: vtt or srt.
+
+    `segments` are in order from the first one of the book; where the last ones are missing, so are their captions.
+    """
     return captions(GAP.join(chapter.text for chapter in chapters), _words(chapters, segments), kind)
 
 
 def _words(chapters: Sequence[Chapter], segments: Sequence[Segment]) -> Iterator[Word]:
-    """Every word: characters of the joined chapters, seconds of the whole sound."""
+    """Yield every word, in characters of the joined chapters and seconds of the whole audiobook."""
     offsets = [0]
     for chapter in chapters:
         offsets.append(offsets[-1] + len(chapter.text) + len(GAP))
-    before = 0
+    before = 0  # samples of the segments so far
     for segment in segments:
-        place = segment.portion
-        text = chapters[place.chapter].text[place.start : place.end]
+        plan = segment.portion
+        text = chapters[plan.chapter].text[plan.start : plan.end]
         for word in _timed(segment, text):
-            start = offsets[place.chapter] + place.start
+            start = offsets[plan.chapter] + plan.start
             seconds = before / SAMPLE_RATE
             yield Word(
                 word.text,
@@ -40,7 +47,7 @@ def _words(chapters: Sequence[Chapter], segments: Sequence[Segment]) -> Iterator
 
 
 def _timed(segment: Segment, text: str) -> Iterator[Word]:
-    """The segment's words; where the engine tells no times, each gets its share of the sound by its characters."""
+    """Yield the segment's words; when the engine gave no times, spread them over the audio by character count."""
     for word in segment.words:
         yield Word(text[word.start : word.end], word.start, word.end, word.start_time, word.end_time)
     if segment.words:

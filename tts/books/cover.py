@@ -1,4 +1,4 @@
-"""Makes a book's cover a plain JPEG of a usual size, whatever picture the file had."""
+"""Convert a book's cover from any image type to a JPEG of limited size."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import av
 log = logging.getLogger(__name__)
 
 LONGEST_SIDE = 1_400
-"""Pixels: what shops ask for, and enough for any player."""
+"""Pixels of the longer side: enough for shops and players."""
 MOST_PIXELS = 50_000_000
+"""Limit on the pixels of the original: larger ones take too much memory to decode."""
 QUALITY = "3"
-"""FFmpeg's scale for JPEG: 2 is the best, 31 the worst."""
+"""JPEG quantizer on FFmpeg's scale: 2 is the best quality, 31 the worst."""
 
 
 def as_jpeg(picture: bytes) -> bytes | None:
-    """The picture as a JPEG, smaller if need be; None when it can't be read or is no picture of a usual size."""
+    """Return the picture as a JPEG, scaled down to MAX_SIDE where it is larger.
+
+    Returns None when the picture cannot be decoded or has more than MAX_PIXELS pixels.
+    """
     try:
         with av.open(io.BytesIO(picture), "r") as container:
             stream = container.streams.video[0]
@@ -25,17 +29,18 @@ def as_jpeg(picture: bytes) -> bytes | None:
                 return None
             return _encoded(next(container.decode(stream)))
     except (av.FFmpegError, IndexError, StopIteration, ValueError) as exc:
-        log.warning("A cover can't be read: %s", exc)
+        log.warning("Cannot decode a cover: %s", exc)
         return None
 
 
 def _encoded(frame: av.VideoFrame) -> bytes:
     shrink = min(1.0, LONGEST_SIDE / max(frame.width, frame.height))
+    # yuvj420p halves the colour planes, so both sides must be even
     width, height = (max(2, round(side * shrink) & ~1) for side in (frame.width, frame.height))
     codec = av.CodecContext.create("mjpeg", "w")
     assert isinstance(codec, av.VideoCodecContext)
     codec.width, codec.height, codec.pix_fmt = width, height, "yuvj420p"
-    codec.framerate = 1  # type: ignore[assignment]  # a picture has none, the encoder wants one
+    codec.framerate = 1  # type: ignore[assignment]  # meaningless for a still picture, but the encoder requires one
     codec.options = {"qmin": QUALITY, "qmax": QUALITY}
     still = frame.reformat(width, height, "yuvj420p")
     still.pts = 0

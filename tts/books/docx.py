@@ -1,4 +1,4 @@
-"""Reads Word documents: paragraphs and tables in their order, chapters by the heading styles."""
+"""Read Word documents: paragraphs and tables in document order, chapters from the heading styles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tts.books.book import Book, BookLimits
 from tts.books.markup import Block, chapters_of
 from tts.speech.errors import BadRequest
 
-# The library takes each part to be what its name says: one of another kind makes it trip in many ways.
+# python-docx does not check that a part has the type that its name implies: a wrong one raises any of these.
 _DAMAGED = (
     *(
         OpcError,
@@ -40,13 +40,14 @@ _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 
 
 def read_docx(path: Path, limits: BookLimits, field: str) -> Book:
-    """The book in a .docx file. Raises BadRequest when it is damaged, TooLarge when it unpacks to too much."""
+    """Return the book in a .docx file. Raises BadRequest when it is damaged, TooLarge when it unpacks to too much."""
     with closing(Archive(path, limits, field)):
-        pass  # checked: the library below would unpack anything
+        pass  # checks the sizes only: python-docx would unpack anything
     try:
         document = Document(str(path))
-        about = document.core_properties
-        return Book(about.title, about.author, about.language, tuple(chapters_of(list(_blocks(document)))))
+        properties = document.core_properties
+        chapters = tuple(chapters_of(list(_blocks(document))))
+        return Book(properties.title, properties.author, properties.language, chapters)
     except _DAMAGED as exc:
         raise BadRequest(f"{field} is damaged: it can't be read as a Word document ({exc}).", field) from exc
 
@@ -62,7 +63,7 @@ def _blocks(document: WordDocument) -> Iterator[Block]:
 def _rows(table: Table) -> Iterator[str]:
     for row in table.rows:
         cells = (" ".join(cell.text.split()) for cell in row.cells)
-        if text := ", ".join(dict.fromkeys(filter(None, cells))):  # a merged cell is listed once for each it covers
+        if text := ", ".join(dict.fromkeys(filter(None, cells))):  # a merged cell is listed once for each cell it spans
             yield text
 
 

@@ -1,4 +1,10 @@
-"""Reads EPUB 2 and 3: the documents of the spine in their order, cut into chapters by the table of contents."""
+"""Read EPUB 2 and 3 files.
+
+`META-INF/container.xml` names the package document. Its manifest lists the files, its spine the reading order, and its
+metadata title, author and language. The XHTML documents of the spine are read in order as blocks of text, and a chapter
+starts at every block that an entry of the table of contents (EPUB 3 nav or EPUB 2 NCX) links to. Without a table of
+contents, each document is split at its headings.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +27,11 @@ CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"
 
 Target = tuple[str, str]
-"""Where an entry of the table of contents leads: a member of the archive, and an id in it or ''."""
+"""Target of an entry in the table of contents: a member of the archive, and an element id in it or ''."""
 
 
 def read_epub(path: Path, limits: BookLimits, field: str) -> Book:
-    """The book in an EPUB file. Raises BadRequest when it is damaged or protected, TooLarge when it is too long."""
+    """Return the book in an EPUB file. Raises BadRequest when it is damaged or has DRM, TooLarge over a limit."""
     with closing(Archive(path, limits, field)) as archive:
         try:
             return _Epub(archive, field).book(limits)
@@ -35,7 +41,7 @@ def read_epub(path: Path, limits: BookLimits, field: str) -> Book:
 
 @dataclass(frozen=True)
 class _Item:
-    """A file that the package lists: its place in the archive, media type and properties."""
+    """Hold a manifest item: path in the archive, media type and properties."""
 
     path: str
     kind: str
@@ -43,7 +49,7 @@ class _Item:
 
 
 class _Epub:
-    """A package document and the archive that it lies in."""
+    """Read the package document of an archive and the files that it lists."""
 
     def __init__(self, archive: Archive, field: str) -> None:
         self._archive = archive
@@ -62,13 +68,14 @@ class _Epub:
         }
 
     def book(self, limits: BookLimits) -> Book:
+        """Return the book. Raises BadRequest when its text is encrypted, TooLarge when it is too long."""
         self._check_readable()
         titles = dict(self._contents())
         chapters = tuple(_chapters(self._pages(limits), titles))
         return Book(self._named("title"), self._authors(), self._named("language"), chapters, self._cover())
 
     def _spine(self) -> list[_Item]:
-        """What is read in order; a printed table of contents isn't."""
+        """Return the items in reading order, without auxiliary ones (linear="no") and the navigation document."""
         listed = (
             self._items.get(ref.get("idref")) for ref in self._package.iter("{*}itemref") if ref.get("linear") != "no"
         )
@@ -87,7 +94,7 @@ class _Epub:
             yield item.path, page
 
     def _contents(self) -> Iterator[tuple[Target, str]]:
-        """Every entry of the table of contents; EPUB 3's own, or else EPUB 2's."""
+        """Yield the entries of the table of contents: of the EPUB 3 nav document, or else of the EPUB 2 NCX."""
         for item in self._items.values():
             if "nav" in item.properties and item.path in self._archive:
                 yield from _nav_entries(item.path, parse_xml(self._archive.read(item.path)))
@@ -107,28 +114,30 @@ class _Epub:
         return ", ".join(dict.fromkeys(filter(None, names)))
 
     def _cover(self) -> bytes | None:
-        named = {meta.get("content") for meta in self._package.iter("{*}meta") if meta.get("name") == "cover"}
+        # EPUB 3 marks the cover by a property of the item, EPUB 2 by a <meta name="cover" content="item id">
+        cover_ids = {meta.get("content") for meta in self._package.iter("{*}meta") if meta.get("name") == "cover"}
         for key, item in self._items.items():
-            marked = "cover-image" in item.properties or key in named
+            marked = "cover-image" in item.properties or key in cover_ids
             if marked and item.kind.startswith("image/") and item.path in self._archive:
                 return self._archive.read(item.path)
         return None
 
     def _check_readable(self) -> None:
-        """Refuse a book whose text is encrypted; that fonts are, is usual and harmless."""
+        """Raise BadRequest when a document of the spine is encrypted; encrypted fonts are common and harmless."""
         if ENCRYPTION not in self._archive:
             return
         references = parse_xml(self._archive.read(ENCRYPTION)).iter("{*}CipherReference")
-        locked = {unquote(reference.get("URI") or "") for reference in references}
-        if any(item.path in locked for item in self._spine()):
+        encrypted = {unquote(reference.get("URI") or "") for reference in references}
+        if any(item.path in encrypted for item in self._spine()):
             raise BadRequest(f"{self._field} is protected (DRM): its text can't be read.", self._field, None, "no DRM")
 
 
 def _chapters(pages: Iterable[tuple[str, Page]], titles: dict[Target, str]) -> Iterator[Chapter]:
-    """Chapters that begin where an entry leads; without entries, one or more for each document."""
+    """Yield chapters that start where the entries point; without entries, one or more per document."""
     if not titles:
         for _, page in pages:
             own = list(chapters_of(page.blocks))
+            # a document without a split has no title of its own: take its first heading
             heading = next((block.text for block in page.blocks if block.level), "")
             yield from (replace(chapter, title=chapter.title or heading) for chapter in own)
         return
@@ -144,7 +153,10 @@ def _chapters(pages: Iterable[tuple[str, Page]], titles: dict[Target, str]) -> I
 
 
 def _title_at(path: str, block: Block, first: bool, titles: dict[Target, str]) -> str | None:
-    """The title of the chapter that begins with `block`, the innermost where several do; None when none does."""
+    """Return the title of the chapter that starts at `block`, or None.
+
+    Where several entries point there, an anchor inside the document comes before the document itself (`first` block).
+    """
     here = [titles[path, anchor] for anchor in sorted(block.anchors) if (path, anchor) in titles]
     if first and (path, "") in titles:
         here.append(titles[path, ""])

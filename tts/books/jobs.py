@@ -1,4 +1,4 @@
-"""What a job is: a book on its way to being an audiobook."""
+"""Define the data of an audiobook job: its state, narration options, planned segments and synthesized segments."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 class State(StrEnum):
+    """Name the state of a job.
+
+    QUEUED -> RUNNING -> DONE or FAILED; CANCELLED from QUEUED or RUNNING. A job stays RUNNING when the server stops:
+    the next one resumes it.
+    """
+
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
@@ -28,12 +34,13 @@ class State(StrEnum):
 
     @property
     def ended(self) -> bool:
+        """Whether the state is DONE, FAILED or CANCELLED: it does not change any more."""
         return self in (State.DONE, State.FAILED, State.CANCELLED)
 
 
 @dataclass(frozen=True)
 class Narration:
-    """How a book is spoken; `language` is a Kokoro letter."""
+    """Hold the options that a whole book is synthesized with; `language` is a Kokoro language letter."""
 
     voice: Voice
     language: str
@@ -43,7 +50,7 @@ class Narration:
     emoji: bool = True
 
     def request(self, text: str, rest: float = 0.0) -> SpeechRequest:
-        """The request for `text`, with seconds of rest after it; nothing in it is taken for a mark."""
+        """Return a background request for `text`, read without markup and followed by `pause` seconds of silence."""
         return SpeechRequest(
             text,
             self.voice,
@@ -59,7 +66,11 @@ class Narration:
 
 @dataclass(frozen=True)
 class Job:
-    """A book's job as it stands. Times are seconds since 1970; `spent` is how many were spent on speaking it."""
+    """Hold a snapshot of a job.
+
+    Moments are seconds since 1970. `work_seconds` is the time spent on synthesis, `samples` the length of the audio so
+    far at SAMPLE_RATE.
+    """
 
     id: str
     state: State
@@ -75,21 +86,21 @@ class Job:
     characters_done: int
     samples: int
     error: str | None
-    """Why it failed, or what it waits for at the moment."""
+    """Why the job failed, or what a running job is waiting for."""
 
     @property
     def seconds(self) -> float:
-        """How much sound there is."""
+        """Length of the audio so far, in seconds."""
         return self.samples / SAMPLE_RATE
 
     @property
     def times_real_time(self) -> float | None:
-        """Seconds of sound that a second of work makes."""
+        """Seconds of audio per second of work; None before any work."""
         return self.seconds / self.spent if self.spent else None
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the rest takes at the pace so far; unknown before anything is spoken."""
+        """Estimated seconds of work left at the pace so far; None for a job that has ended or has no segment yet."""
         if self.state.ended or not self.characters_done:
             return None
         return (self.characters - self.characters_done) * self.spent / self.characters_done
@@ -97,7 +108,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Portion:
-    """What is spoken in one go and kept as one piece: characters of a chapter, and seconds of rest after them."""
+    """Plan a segment, the unit that is synthesized and stored at once.
+
+    It consists of the characters `start` to `end` (exclusive) of a chapter and the pause after them, in seconds.
+    `number` counts from 0 through the whole book, `chapter` is the index of the chapter.
+    """
 
     number: int
     chapter: int
@@ -108,7 +123,7 @@ class Portion:
 
 @dataclass(frozen=True)
 class Timing:
-    """A word of a portion: its characters in the portion's text, its seconds in the portion's sound."""
+    """Time a word of a segment: characters of the segment's text, seconds of the segment's audio."""
 
     start: int
     end: int
@@ -118,7 +133,10 @@ class Timing:
 
 @dataclass(frozen=True)
 class Segment:
-    """A portion's sound: which bytes of the job's sound file it is, and its words where they are known."""
+    """Locate a segment's audio in the job's segment file, by offset and size in bytes, and hold its words.
+
+    `samples` is the decoded length. `words` is empty when the engine gave no times.
+    """
 
     portion: Portion
     offset: int
@@ -128,10 +146,10 @@ class Segment:
 
 
 def new_id() -> str:
-    """128 random bits: knowing one job's id tells nothing of another's."""
+    """Return 128 random bits as 32 hex digits, so that an id cannot be guessed from another one."""
     return secrets.token_hex(16)
 
 
 def is_id(text: str) -> bool:
-    """Whether it can be a job's id; what can is a safe name of a folder."""
+    """Return whether `text` has the form of a job id, which also makes it safe as a folder name."""
     return _ID.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""Reads Markdown, by way of the HTML that it stands for."""
+"""Read Markdown by rendering it to HTML and parsing that."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _NAMED = re.compile(r"^(title|author|language|lang)[ \t]*:(.*)$", re.MULTILINE |
 
 
 def read_markdown(text: str) -> Book:
-    """Markdown (CommonMark and tables), with what its front matter names."""
+    """Return the book in CommonMark text with tables; YAML front matter may give title, author and language."""
     text = text.replace("\r\n", "\n")
     front = _FRONT_MATTER.match(text)
-    named = {name.lower(): _unquoted(value.strip()) for name, value in _NAMED.findall(front[1])} if front else {}
+    fields = {name.lower(): _unquoted(value.strip()) for name, value in _NAMED.findall(front[1])} if front else {}
     html = MarkdownIt("commonmark").enable("table").render(text[front.end() :] if front else text)
     book = read_markup(html)
-    language = named.get("language") or named.get("lang", "")
-    return Book(named.get("title", book.title), named.get("author", ""), language, book.chapters)
+    language = fields.get("language") or fields.get("lang", "")
+    return Book(fields.get("title", book.title), fields.get("author", ""), language, book.chapters)
 
 
 def _unquoted(value: str) -> str:
-    """A value of the front matter without the quotes that YAML may have round it."""
+    """Return a front matter value without the quotes that YAML allows around it."""
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
     return value[1:-1] if quoted else value

@@ -1,4 +1,9 @@
-"""Reads HTML and XHTML: paragraphs and headings in the order they are heard, nothing of what is only seen."""
+"""Read HTML and XHTML as a sequence of paragraphs and headings, without content that is only visual.
+
+The document is parsed as XML, and with libxml2's tolerant HTML parser when it isn't well-formed. One walk over the
+tree collects text; the start or end of a block element, such as <p>, completes the block collected so far. Scripts,
+tables of contents, footnote references, page numbers and hidden elements are skipped with everything inside them.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +39,10 @@ _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 @dataclass(frozen=True)
 class Block:
-    """A paragraph, or a heading of `level` 1 to 6; `anchors` are the ids between the block before it and its end."""
+    """Hold a paragraph (`level` 0) or a heading (`level` 1 to 6).
+
+    `anchors` are the element ids found since the end of the previous block, so links into either lead here.
+    """
 
     text: str
     level: int = 0
@@ -43,6 +51,8 @@ class Block:
 
 @dataclass(frozen=True)
 class Page:
+    """Hold a parsed HTML document: its metadata, each "" when missing, and its blocks in document order."""
+
     title: str
     author: str
     language: str
@@ -50,7 +60,7 @@ class Page:
 
 
 def read_markup(text: str) -> Book:
-    """The book that one page of HTML is, a chapter for each of its headings of the highest level with several."""
+    """Return the book in one HTML document, split into chapters by `split_chapters`."""
     page = read_page(text)
     headings = [block.text for block in page.blocks if block.level == 1]
     title = page.title or (headings[0] if len(headings) == 1 else "")
@@ -58,7 +68,11 @@ def read_markup(text: str) -> Book:
 
 
 def chapters_of(blocks: Sequence[Block]) -> Iterator[Chapter]:
-    """Chapters, begun by the headings of the highest level that has more than one."""
+    """Yield chapters, one for each heading of the highest level that occurs more than once.
+
+    The text before the first such heading is a chapter without title; without such headings, so is the whole text.
+    Example: one h1 and five h2 give a chapter with the text before the first h2, then one for each h2.
+    """
     levels = Counter(block.level for block in blocks if block.level)
     level = min((each for each, count in levels.items() if count > 1), default=0)
     title, texts = "", list[str]()
@@ -71,7 +85,7 @@ def chapters_of(blocks: Sequence[Block]) -> Iterator[Chapter]:
 
 
 def read_page(text: str) -> Page:
-    """What a document says, read as XML where it is that and as a browser would where it isn't."""
+    """Parse a document as XML, or leniently as HTML when it isn't well-formed. Never raises for damaged documents."""
     root = _parsed(text)
     if root is None:
         return Page("", "", "", ())
@@ -86,7 +100,7 @@ def read_page(text: str) -> Page:
 
 
 def parse_xml(data: bytes) -> Any:
-    """The root element; no entity is expanded and nothing is loaded. Raises etree.XMLSyntaxError."""
+    """Return the root element, without expanding entities or loading DTDs and URLs. Raises etree.XMLSyntaxError."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
     )
@@ -105,12 +119,12 @@ def _parsed(text: str) -> Any:
 
 
 def _character(entity: re.Match[str]) -> str:
-    """What a name such as &nbsp; stands for: XML knows it only from a DTD, and none is loaded."""
+    """Return the character of an HTML entity (&nbsp; -> U+00A0): XML takes these from a DTD, and none is loaded."""
     return html.escape(html.unescape(entity[0]), quote=False)
 
 
 class _Walk:
-    """One walk through a document, gathering the text of a block until the next one begins."""
+    """Collect the blocks of one document in one walk over its tree."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -118,24 +132,25 @@ class _Walk:
         self._level = 0
 
     def blocks(self, root: Any) -> Iterator[Block]:
-        """The blocks below `root`. Not recursive: documents may be nested deeper than Python likes."""
-        unheard = None
+        """Yield the blocks below `root`, without recursion: documents may nest deeper than Python's limit."""
+        skipped = None  # the outermost skipped element around the current position
         for event, element in etree.iterwalk(root, ("start", "end")):
             tag = _tag(element)
             if event == "start":
-                if unheard is None and _is_unheard(tag, element):
-                    unheard = element
-                if unheard is None:
+                if skipped is None and _is_unheard(tag, element):
+                    skipped = element
+                if skipped is None:
                     yield from self._start(tag)
                     self._pieces.append(element.text or "")
+                # ids count even inside skipped elements: links may point to page numbers
                 self._anchors.update(filter(None, (element.get("id"), element.get("name") if tag == "a" else None)))
                 continue
-            if unheard is None:
+            if skipped is None:
                 yield from self._end(tag)
-            if unheard is element:
-                unheard = None
-            if unheard is None:
-                self._pieces.append(element.tail or "")
+            if skipped is element:
+                skipped = None
+            if skipped is None:
+                self._pieces.append(element.tail or "")  # the tail follows the end tag, outside of the element
         yield from self._flush()
 
     def _start(self, tag: str) -> Iterator[Block]:
@@ -143,7 +158,7 @@ class _Walk:
             yield from self._flush()
             self._level = _level(tag)
         elif tag == "br":
-            self._pieces.append("\0")
+            self._pieces.append("\0")  # a line break: newlines in the source are mere spaces
         elif tag in ("td", "th") and "".join(self._pieces).strip():
             self._pieces.append(", ")
 
@@ -162,8 +177,8 @@ class _Walk:
 
 
 def _tag(element: Any) -> str:
-    """The element's name without its namespace; '' for an entity, which is no element."""
-    # Not by etree.QName, which refuses the names that a browser's reading of damaged HTML brings about, such as `p<`.
+    """Return the element's lower-case name without its namespace, or '' for an unresolved entity."""
+    # etree.QName would raise for names that the HTML parser makes of damaged documents, such as `p<`.
     return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
 
 

@@ -1,4 +1,9 @@
-"""Reads PDF: pages into paragraphs, without the lines that every page repeats, and chapters from the outline."""
+"""Read PDF files.
+
+pypdf extracts the lines of each page. Running heads and page numbers are removed: a first or last line that, with its
+numbers masked, stands on many pages. Lines are joined into paragraphs by their length and last character, and words
+hyphenated at a line's or page's end are joined. Chapters start on the pages that the outline's top level points to.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +21,25 @@ from pypdf.errors import DependencyError, LimitReachedError, PdfReadError, PyPdf
 from tts.books.book import Book, BookLimits, Chapter
 from tts.speech.errors import BadRequest, TooLarge
 
-# Damaged files make the parser trip in many ways; see the "Robustness" notes of pypdf.
+# Damaged files make pypdf raise any of these; see the "Robustness" notes in its documentation.
 _DAMAGED = (
     *(PyPdfError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, ArithmeticError),
     *(zlib.error, struct.error, OSError),
 )
 REPEATED = 0.3
-"""Share of the pages on which a first or last line must stand to be a running head: odd and even pages differ."""
+"""Share of the pages that must have a first or last line for it to be a running head; odd and even pages differ."""
 ENDS = 0.8
-"""Share of the usual line's length below which a line that ends a sentence ends its paragraph as well."""
+"""Share of the typical line length below which a line that ends a sentence also ends its paragraph."""
 _STOPS = (".", "!", "?", "…", '"', "”", "’", "»", ":", "。", "！", "？", "」")
 
 
 def read_pdf(path: Path, limits: BookLimits, field: str) -> Book:
-    """The book in a PDF file. Raises BadRequest when it is damaged or protected, TooLarge when it is too long."""
+    """Return the book in a PDF file.
+
+    Raises:
+        BadRequest: The file is damaged, or encrypted with a password; the message names `field`.
+        TooLarge: The file has too many pages or characters, or unpacks to more than pypdf's limits.
+    """
     try:
         with PdfReader(path) as reader:
             _check_readable(reader, limits, field)
@@ -40,7 +50,7 @@ def read_pdf(path: Path, limits: BookLimits, field: str) -> Book:
             return Book(title, author, _language(reader), chapters)
     except LimitReachedError as exc:
         raise TooLarge(f"{field} unpacks to more than a PDF should ({exc}).", field) from exc
-    except (DependencyError, NotImplementedError) as exc:  # a protection that is not known
+    except (DependencyError, NotImplementedError) as exc:  # an encryption scheme that pypdf lacks
         raise _protected(field) from exc
     except _DAMAGED as exc:
         raise BadRequest(f"{field} is damaged: it can't be read as PDF ({exc}).", field) from exc
@@ -59,12 +69,12 @@ def _protected(field: str) -> BadRequest:
 
 
 def _pages(reader: PdfReader, limits: BookLimits, field: str) -> list[list[str]]:
-    """The lines of every page."""
+    """Return the lines of every page. Raises TooLarge when there are too many characters."""
     pages, characters = [], 0
     for page in reader.pages:
         text = page.extract_text()
         characters += len(text)
-        if characters > 2 * limits.characters:  # what repeats on each page is still in it
+        if characters > 2 * limits.characters:  # a factor of 2, as running heads are still included
             most = f"{limits.characters} characters"
             raise TooLarge(f"{field} is too long: expected at most {most}.", field, None, most)
         pages.append([" ".join(line.split()) for line in text.splitlines()])
@@ -72,15 +82,16 @@ def _pages(reader: PdfReader, limits: BookLimits, field: str) -> list[list[str]]
 
 
 def _paragraphs(pages: list[list[str]]) -> list[str]:
-    """The text of every page; a paragraph that runs over two pages is one, and belongs to the first of them."""
+    """Return the text of every page, without running heads and with its lines joined into paragraphs."""
     bodies = _without_running_heads(pages)
     lengths = sorted(len(line) for body in bodies for line in body if line)
+    # the third quartile: most lines of a paragraph are full, and headings and last lines are shorter
     usual = lengths[3 * len(lengths) // 4] if lengths else 0
     return [_joined(body, usual) for body in bodies]
 
 
 def _without_running_heads(pages: list[list[str]]) -> list[list[str]]:
-    """Pages without first and last lines that many of them share but for their numbers."""
+    """Return the pages without first and last lines that many of them share, apart from numbers."""
     filled = [[line for line in page if line] for page in pages]
     ends = Counter(_shape(line) for page in filled for line in {*page[:1], *page[-1:]})
     often = {shape for shape, count in ends.items() if count >= max(3, REPEATED * len(pages))}
@@ -93,11 +104,12 @@ def _without_running_heads(pages: list[list[str]]) -> list[list[str]]:
 
 
 def _shape(line: str) -> str:
+    """Return `line` in lower case with digits and Roman numerals masked: "Chapter IV 12" -> "chapter # #"."""
     return re.sub(r"\d+|\b[ivxlc]+\b", "#", line.lower())
 
 
 def _joined(lines: list[str], usual: int) -> str:
-    """Lines made into paragraphs: words that a line's end broke are whole again."""
+    """Join lines into paragraphs, and words that are hyphenated at a line's end ("exam-" + "ple" -> "example")."""
     text = ""
     for line in lines:
         if re.search(r"[^\W\d_]-$", text) and line[:1].islower():
@@ -112,8 +124,8 @@ def _joined(lines: list[str], usual: int) -> str:
 
 
 def _chapters(pages: list[str], outline: list[tuple[int, str]]) -> Iterator[Chapter]:
-    """Whole pages: a chapter ends where the page begins that the next one is on."""
-    starts = dict(reversed(outline))  # of several on a page the first
+    """Yield chapters of whole pages: a chapter ends before the page on which the next one starts."""
+    starts = dict(reversed(outline))  # of several entries on one page, the first wins
     title, texts = "", list[str]()
     for number, text in enumerate(pages):
         if number in starts:
@@ -124,7 +136,7 @@ def _chapters(pages: list[str], outline: list[tuple[int, str]]) -> Iterator[Chap
 
 
 def _run_on(pages: list[str]) -> str:
-    """Pages as one text; a sentence that a page's end broke goes on."""
+    """Join pages into one text, continuing sentences and hyphenated words across page ends."""
     text = ""
     for page in filter(None, pages):
         if re.search(r"[^\W\d_]-$", text) and page[:1].islower():
@@ -137,8 +149,8 @@ def _run_on(pages: list[str]) -> str:
 
 
 def _outline(reader: PdfReader) -> list[tuple[int, str]]:
-    """(page, title) of the outline's top entries, or of those under the only one."""
-    entries: list[Any] = list(reader.outline)
+    """Return (page index, title) of the outline's top level, or of the level below while there is only one entry."""
+    entries: list[Any] = list(reader.outline)  # the children of an entry are a list after it
     while sum(not isinstance(entry, list) for entry in entries) == 1 and isinstance(entries[-1], list):
         entries = entries[-1]
     return [found for entry in entries if not isinstance(entry, list) and (found := _place(reader, entry))]

@@ -1,4 +1,4 @@
-"""Reads plain text and subtitles, in any usual encoding."""
+"""Read plain text and SubRip subtitles in UTF-8, UTF-16 or a common legacy encoding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import charset_normalizer
 
 from tts.books.book import Book, Chapter
 
-# A line of its own that begins as chapters do; after the word comes a number, in digits, Roman or spelled out.
+# A chapter heading: a line between empty lines such as "Chapter 3", "Part Two: The Sea", "Prologue", "第三章", "# One".
+# Possessive quantifiers (`++`, `*+`) keep the search linear.
 _HEADING = re.compile(
     r"(?:^|\n[ \t]*\n)[ \t]*(?P<title>"
     r"(?:chapter|part|book|chapitre|partie|livre|cap[ií]tulo|parte|libro|capitolo|livro|kapitel)"
@@ -24,11 +25,14 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,80}>|\{\\[^{}]{0,80}\}")
 
 
 OLD_ENCODINGS = ["cp1252", "cp932", "euc_jp", "gb18030", "big5"]
-"""What the languages that Kokoro speaks were written in before UTF-8."""
+"""Encodings that were common for Kokoro's languages before UTF-8."""
 
 
 def decode(data: bytes) -> str:
-    """Text from bytes of any usual encoding: by its mark, as UTF-8, or by what its letters look like."""
+    """Decode bytes by their byte order mark, as UTF-8, or else in the LEGACY_ENCODINGS' most likely one.
+
+    Never raises: cp1252 with replacement characters is the last resort.
+    """
     for mark, encoding in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),
@@ -44,7 +48,10 @@ def decode(data: bytes) -> str:
 
 
 def read_text(text: str) -> Book:
-    """Plain text, cut where lines of their own look like the headings of chapters."""
+    """Return the book in plain text, split at lines that look like chapter headings.
+
+    With fewer than two of them the whole text is one chapter. Text before the first is a chapter titled "Opening".
+    """
     text = text.replace("\r\n", "\n")
     starts = [(match.start("title"), match["title"].strip("# ")) for match in _HEADING.finditer(text)]
     if len(starts) < 2:
@@ -55,7 +62,7 @@ def read_text(text: str) -> Book:
 
 
 def read_subtitles(text: str) -> Book:
-    """The lines of SubRip subtitles, without numbers, times and tags."""
+    """Return the cues of SubRip subtitles as the lines of one chapter, without numbers, times and tags."""
     text = re.sub(r"^\d+[ \t]*\n(?=[\d:.,]+[ \t]*-->)", "", text.replace("\r\n", "\n"), flags=re.MULTILINE)
     cues = _TAG.sub("", _TIMING.sub("\n", text)).split("\n\n")
     lines = (" ".join(cue.split()) for cue in cues)

@@ -1,4 +1,8 @@
-"""The process that reads one file: `python -m tts.books.reader PATH LIMITS FIELD` prints the book, or why not."""
+"""Parse one book file in a process of its own: `python -m tts.books.reader PATH LIMITS FIELD`.
+
+LIMITS is BookLimits as JSON, FIELD the request field that error messages name. Standard output is one JSON object:
+{"book": {...}} with the cover in base64, or {"error": {...}} with the status and message to answer.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from tts.books.plain import decode, read_subtitles, read_text
 from tts.speech.errors import BadRequest, TooLarge
 
 READER_MEMORY = 2 << 30
-"""Bytes of address space, where the system lets a process limit itself (not on Windows)."""
+"""Limit on the address space in bytes, on systems with the `resource` module (not Windows)."""
 
 TEXTS: dict[str, Callable[[str], Book]] = {
     ".txt": read_text,
@@ -37,7 +41,10 @@ FILES: dict[str, Callable[[Path, BookLimits, str], Book]] = {".epub": read_epub,
 
 
 def read(path: Path, limits: BookLimits, field: str) -> Book:
-    """The book in a file, by the end of its name, tidy. Raises BadRequest or TooLarge for `field`."""
+    """Parse a file by its suffix and return the cleaned book, its cover as a JPEG.
+
+    Raises BadRequest when the file can't be parsed, TooLarge when it exceeds a limit; messages name `field`.
+    """
     suffix = path.suffix.lower()
     book = FILES[suffix](path, limits, field) if suffix in FILES else TEXTS[suffix](decode(path.read_bytes()))
     cover = as_jpeg(book.cover) if book.cover else None
@@ -45,6 +52,7 @@ def read(path: Path, limits: BookLimits, field: str) -> Book:
 
 
 def main(arguments: list[str]) -> None:
+    """Parse the file that the arguments name and print the book or the error."""
     path, limits, field = arguments
     logging.basicConfig(level="ERROR", format="%(asctime)s %(levelname)s reader: %(message)s")
     _limit_memory()
@@ -68,6 +76,7 @@ def _fields(book: Book) -> dict[str, Any]:
 
 
 def _limit_memory() -> None:
+    """Limit the address space of this process; beyond it, allocations raise MemoryError."""
     try:
         import resource  # POSIX only
     except ImportError:

@@ -1,4 +1,7 @@
-"""Has a file read in a process of its own: what strangers send may make a parser run for ever or eat all memory."""
+"""Parse an uploaded file in a child process with a time limit and a memory limit.
+
+Uploads are untrusted: a crafted file may make a parser loop forever, exhaust memory or crash.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +33,15 @@ CONTENT_TYPES = {
     "application/x-subrip": ".srt",
 }
 READ_TIMEOUT = 120.0
-"""Seconds for one file: a PDF of 5,000 pages takes one of them for about 60."""
+"""Time limit for one file in seconds; a PDF of 5,000 pages takes about 60."""
 AT_ONCE = 2
-"""Files that are read at the same time: each may take a core and READER_MEMORY."""
+"""Files parsed at the same time; each may take a core and MAX_READER_MEMORY bytes."""
 
 _turn = threading.BoundedSemaphore(AT_ONCE)
 
 
 def suffix_of(name: str, content_type: str, field: str) -> str:
-    """What kind of file it is, by its name or else its media type, as one of SUFFIXES. Raises UnsupportedMedia."""
+    """Return the file type as one of SUFFIXES, by name or else by media type. Raises UnsupportedMedia."""
     suffix = PurePath(name).suffix.lower()
     if suffix in SUFFIXES:
         return suffix
@@ -53,10 +56,12 @@ def suffix_of(name: str, content_type: str, field: str) -> str:
 
 
 def read_file(path: Path, limits: BookLimits, field: str = "file") -> Book:
-    """The book in a file whose name ends with one of SUFFIXES.
+    """Parse a file whose name ends with one of SUFFIXES and return the cleaned book. Thread-safe; blocks.
 
-    Raises BadRequest, naming `field`, when it can't be read, TooLarge when it is over one of the limits or takes
-    longer than READ_TIMEOUT, and Busy when AT_ONCE others are being read all that time.
+    Raises:
+        BadRequest: The file can't be parsed; the message names `field`.
+        TooLarge: The file exceeds one of the limits, or parsing takes longer than READ_TIMEOUT.
+        Busy: MAX_CONCURRENT other files were being parsed for READ_TIMEOUT.
     """
     if not _turn.acquire(timeout=READ_TIMEOUT):
         raise Busy("Other files are being read: try again later.", 30.0)
@@ -70,6 +75,7 @@ def read_file(path: Path, limits: BookLimits, field: str = "file") -> Book:
 
 
 def _answer(path: Path, limits: BookLimits, field: str) -> dict[str, Any]:
+    """Run the reader process and return what it printed. Raises TooLarge on timeout, BadRequest when it crashed."""
     command = [sys.executable, "-m", "tts.books.reader", str(path), json.dumps(asdict(limits)), field]
     try:
         done = subprocess.run(
@@ -78,7 +84,7 @@ def _answer(path: Path, limits: BookLimits, field: str) -> dict[str, Any]:
     except subprocess.TimeoutExpired as exc:
         raise TooLarge(f"{field} takes longer to read than {READ_TIMEOUT:g} seconds.", field) from exc
     except subprocess.CalledProcessError as exc:
-        log.warning("The reader of a %s file ended with exit code %d", path.suffix, exc.returncode)
+        log.warning("The reader process for a %s file failed with exit code %d", path.suffix, exc.returncode)
         raise BadRequest(f"{field} can't be read as {path.suffix}; the server's log says why.", field) from exc
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

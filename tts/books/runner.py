@@ -1,4 +1,10 @@
-"""The thread that works on the jobs of a data folder, one after the other, for as long as the server runs."""
+"""Run the jobs of a data folder one after the other in a background thread.
+
+The thread loops: acquire the folder's ProcessLock, sweep expired jobs and files, take the interrupted or else the
+oldest queued job, and run it to its end. With nothing to do it waits for `wake` or POLL_INTERVAL. When the disk or the
+database fails, the job stays running, its error says so, and the loop tries again after POLL_INTERVAL. Several servers
+may share a folder: only the one that holds the ProcessLock runs jobs, and another takes over when it ends.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +27,17 @@ from tts.speech.errors import ClientGone, SpeechError, StorageFull, StorageUnava
 log = logging.getLogger(__name__)
 
 IDLE = 30.0
-"""Seconds between looks for work that nobody told of: another server's, on the same folder, that has ended."""
+"""Seconds between checks for jobs without a `wake`: those of another server on the same folder that has ended."""
 SWEEP = 3_600.0
-"""Seconds between two sweeps for what has expired."""
+"""Seconds between two sweeps of expired jobs and files."""
 
 
 class Runner(threading.Thread):
-    """Speaks every job in its turn. `ahead` portions are spoken at a time; `keep` is how many seconds a job is kept
-    after its end, without limit if None."""
+    """Run every job in turn, with `max_in_flight` segments of it in synthesis at a time.
+
+    A job is deleted `retention_seconds` after its end, or never when that is None. `wake`, `cancel_job` and `stop` may
+    be called from any thread.
+    """
 
     def __init__(
         self,
@@ -54,20 +63,21 @@ class Runner(threading.Thread):
 
     @property
     def stopped(self) -> bool:
+        """Whether `stop` was called."""
         return self._stopped.is_set()
 
     def wake(self) -> None:
-        """Tell it that there is a new job."""
+        """Check for a new job now instead of at the next poll."""
         self._woken.set()
 
     def cancel(self, job: str) -> None:
-        """Call off the work on `job`, if that is what it is at."""
+        """Cancel the current run if it is of the job with this id."""
         with self._lock:
             if self._stint is not None and self._stint.job.id == job:
                 self._stint.call_off()
 
     def stop(self) -> None:
-        """End, leaving the job under way as it is: it goes on at that portion next time."""
+        """Stop the thread soon. The current job stays running and resumes at its first missing segment next time."""
         self._stopped.set()
         self._woken.set()
         with self._lock:
@@ -75,14 +85,15 @@ class Runner(threading.Thread):
                 self._stint.call_off()
 
     def run(self) -> None:
+        """Run jobs until `stop` is called; the body of the thread."""
         with ThreadPoolExecutor(self._ahead, "books") as speakers, closing(Claim(self._claim)) as claim:
             while not self._stopped.is_set():
-                self._woken.clear()
+                self._woken.clear()  # before the check for work, so that a wake() during it is not lost
                 if not self._work_if(claim, speakers):
                     self._woken.wait(IDLE)
 
     def _work_if(self, claim: Claim, speakers: ThreadPoolExecutor) -> bool:
-        """Work on one job, if the folder is ours and there is one; whether there may be more to do at once."""
+        """Run the next job if this process holds the lock and there is one; return whether one was run."""
         try:
             if not claim.take():
                 return False
@@ -96,31 +107,31 @@ class Runner(threading.Thread):
             return False
 
     def _warn(self, trouble: str) -> None:
-        """Log a trouble, once for as long as it stays the same."""
+        """Log a warning unless it repeats the last one."""
         if trouble != self._trouble:
             log.warning(trouble)
         self._trouble = trouble
 
     def _work(self, job: Job, speakers: ThreadPoolExecutor) -> None:
-        stint = Stint(job, self._store, self._shelf, self._editions, self._engine)
+        run = Stint(job, self._store, self._shelf, self._editions, self._engine)
         with self._lock:
-            self._stint = stint
-            if self._stopped.is_set():
-                stint.call_off()
+            self._stint = run
+            if self._stopped.is_set():  # stop() may have come before there was a run to cancel
+                run.call_off()
         log.info("Job %s begins: %d of %d characters are spoken", job.id, job.characters_done, job.characters)
         try:
-            stint.run(speakers, self._ahead)
+            run.run(speakers, self._ahead)
             log.info("Job %s is done", job.id)
         except ClientGone:
-            log.info("Job %s is left", job.id)
+            log.info("Job %s was cancelled or interrupted", job.id)
         except (StorageUnavailable, StorageFull, sqlite3.Error, OSError) as exc:
             self._store.note(job.id, f"Waiting: {exc}")
             raise
         except SpeechError as exc:
             log.warning("Job %s failed: %s", job.id, exc)
             self._store.end(job.id, State.FAILED, exc.message)
-        except Exception:  # one job's edge: whatever broke must not end the next ones
-            log.exception("Job %s broke", job.id)
+        except Exception:  # boundary of one job: a bug in it must not stop the thread
+            log.exception("Job %s failed unexpectedly", job.id)
             self._store.end(job.id, State.FAILED, "The server failed; its log says how.")
         finally:
             with self._lock:
@@ -128,12 +139,12 @@ class Runner(threading.Thread):
         self._clear(job.id)
 
     def _clear(self, job: str) -> None:
-        """Discard what a job leaves that was cancelled under our hands."""
+        """Delete the files of a job that was cancelled during its run: the run may have written some since."""
         if job not in kept(self._store.jobs()):
             self._shelf.discard(job)
 
     def _sweep(self) -> None:
-        """Remove what has expired, or belongs to no job, once in a while."""
+        """Delete expired jobs and the files that belong to no job, every SWEEP_INTERVAL seconds."""
         if time.monotonic() - self._swept < SWEEP:
             return
         self._swept = time.monotonic()
@@ -144,9 +155,10 @@ class Runner(threading.Thread):
 
 
 class Claim:
-    """A data folder's jobs are spoken by one process at a time: whose lock on this file lasts as long as it lives.
+    """Let one process at a time run the jobs of a data folder, by a lock held until `close` or the process's end.
 
-    SQLite's locks are the same on every system, and the system takes them back from a process that is killed.
+    The lock is an exclusive transaction on an otherwise unused SQLite database: it works the same on every system, and
+    the system releases it when the process is killed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -154,7 +166,7 @@ class Claim:
         self._lock: sqlite3.Connection | None = None
 
     def take(self) -> bool:
-        """Whether the folder is ours now. Raises OSError or sqlite3.Error when it can't be used."""
+        """Try to acquire the lock and return whether it is held. Raises OSError or sqlite3.Error if unusable."""
         if self._lock is not None:
             return True
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,12 +177,13 @@ class Claim:
             lock.close()
             if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
-            log.info("Another server speaks the jobs in %s", self._path.parent)
+            log.info("Another server is running the jobs in %s", self._path.parent)
             return False
         self._lock = lock
         return True
 
     def close(self) -> None:
+        """Release the lock if it is held."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None

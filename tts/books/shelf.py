@@ -1,4 +1,4 @@
-"""The files of the books: a folder for each job, with its sound and the editions bound from it."""
+"""Store the files of jobs: one folder per job, with its segment file and the renditions built from it."""
 
 from __future__ import annotations
 
@@ -12,51 +12,60 @@ from pathlib import Path
 from tts.books.jobs import is_id
 
 SOUND = "sound.pieces"
+"""Name of the file with a job's segments."""
 LOOSE_SECONDS = 86_400.0
-"""How long an edition is kept that can be bound again: a download may be gone on with that long."""
+"""Seconds that an evictable rendition is kept: a client may resume its download that long."""
 
 
 class Shelf:
-    """The folder `books` in the data folder; made when first needed. Everything but sweeping raises OSError."""
+    """Manage the folder `books` in the data folder, created when first needed.
+
+    Every method raises OSError when the folder can't be used, except those that delete files. Methods that make a path
+    from a job id raise ValueError for a string that is no id, so that no path leads outside the folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def sound(self, job: str) -> Path:
-        """The job's sound file; its folder is there."""
+        """Return the path of the job's segment file, after creating its folder."""
         return self._place(job) / SOUND
 
     def edition(self, job: str, name: str) -> Path:
-        """The file called `name` of the job; its folder is there."""
+        """Return the path of the job's rendition called `name`, after creating its folder."""
         return self._place(job) / name
 
     def discard(self, job: str) -> None:
-        """Remove the job's files; one that is open on Windows stays until it is swept."""
+        """Delete the job's files; on Windows, a file that is open stays until the next sweep."""
         if is_id(job):
             shutil.rmtree(self._folder / job, ignore_errors=True)
 
     def used(self) -> int:
-        """Bytes of everything on the shelf."""
+        """Return the size of all stored files in bytes."""
         return sum(_size(path) for path in self._folder.rglob("*"))
 
     @contextmanager
     def incoming(self, suffix: str) -> Iterator[Path]:
-        """A place for a file on its way in, which is gone afterwards; only we know its name."""
+        """Yield a path for an upload in a temporary folder, which is deleted afterwards."""
         _private(self._folder)
         with tempfile.TemporaryDirectory(prefix="incoming-", dir=self._folder, ignore_cleanup_errors=True) as folder:
             yield Path(folder) / f"upload{suffix}"
 
     def sweep(self, kept: dict[str, str]) -> None:
-        """Remove what belongs to no job of `kept` (the edition to keep by job), and other editions after a while. For
-        whoever begins jobs alone: a folder made meanwhile would seem to be nobody's."""
+        """Delete the folders of jobs that are not in `files_to_keep`, old uploads and old evictable renditions.
+
+        Args:
+            files_to_keep: The file name of the permanent rendition by job id.
+
+        Call it only from the thread that starts jobs: the folder of a job started meanwhile would be deleted.
+        """
         self.loosen(kept, LOOSE_SECONDS)
         for folder in self._folder.glob("*"):
             if folder.name not in kept and (is_id(folder.name) or _age(folder) > LOOSE_SECONDS):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def loosen(self, kept: dict[str, str], age: float) -> None:
-        """Remove the editions older than `age` (seconds) that can be bound again. One that can't be removed stays for
-        the next time."""
+        """Delete the evictable renditions of at least `age` seconds; one that can't be deleted now stays."""
         for job, edition in kept.items():
             folder = self._folder / job
             if is_id(job) and folder.is_dir():
@@ -72,7 +81,7 @@ class Shelf:
 
 
 def _private(folder: Path) -> None:
-    """Make the folder, if it isn't there, for nobody but us: what people have read to them is their business."""
+    """Create the folder, unless it exists, with access for this user only: the content of books is private."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -82,7 +91,7 @@ def _remove_older(folder: Path, kept: set[str], age: float) -> None:
             try:
                 path.unlink(missing_ok=True)
             except OSError:
-                continue  # still open, on Windows
+                continue  # open in another thread or process, on Windows
 
 
 def _age(path: Path) -> float:
@@ -96,4 +105,4 @@ def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
-        return 0  # gone meanwhile
+        return 0  # deleted meanwhile

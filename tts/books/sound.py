@@ -1,4 +1,9 @@
-"""Keeps a job's sound: FLAC pieces, one a portion, in one file that only grows at its end."""
+"""Store a job's audio in one append-only file: the segments one after the other, each a complete FLAC stream.
+
+The database holds offset and size of each segment. `append` returns after the bytes are on the disk, so that a segment
+recorded in the database always has its audio. Bytes after the last recorded segment are a write that was interrupted;
+they are cut off when the file is opened.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +21,10 @@ from tts.speech.encoding import encode_whole
 
 
 class SoundFile:
-    """The file, open at its end; close it."""
+    """Append segments to a job's audio file; close it after use. Not thread-safe."""
 
     def __init__(self, path: Path, length: int) -> None:
-        """Open it, made if need be, and cut off what lies beyond `length` bytes. Raises OSError."""
+        """Open the file, creating it if needed, and truncate it to `length` bytes. Raises OSError."""
         made = not path.exists()
         self._file = path.open("ab")
         self._file.truncate(length)
@@ -27,7 +32,10 @@ class SoundFile:
             _sync_folder(path.parent)
 
     def append(self, chunk: Chunk) -> tuple[int, int]:
-        """Write a chunk, through to the disk, and tell where: offset and size in bytes. Raises OSError."""
+        """Append a chunk, flush it to the disk and return its offset and size in bytes. Raises OSError.
+
+        A chunk without samples has size 0.
+        """
         piece = encode_whole([chunk], "flac") if len(chunk.samples) else b""
         offset = self._file.seek(0, os.SEEK_END)
         self._file.write(piece)
@@ -36,11 +44,12 @@ class SoundFile:
         return offset, len(piece)
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
 def read_sound(path: Path, segments: Iterable[Segment]) -> Iterator[Chunk]:
-    """The sound of the segments, one chunk each, as it was before it was compressed (16 bit). Raises OSError."""
+    """Yield the audio of the segments, one chunk each, as stored (16 bit, lossless). Raises OSError."""
     with path.open("rb") as file:
         for segment in segments:
             file.seek(segment.offset)
@@ -57,7 +66,7 @@ def _decoded(piece: bytes) -> Samples:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have a new file's name on the disk too; Windows does that with the file and can't open folders."""
+    """Flush a new file's directory entry to the disk; Windows does so with the file, and can't open folders."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)

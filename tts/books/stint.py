@@ -1,4 +1,12 @@
-"""One stretch of work on one job: from the portion where it was left to the end, unless it is called off."""
+"""Run one job from its first missing segment to the finished audiobook, unless it is cancelled.
+
+1. Plan: on the first run, split the chapters into segments and store the plan. Later runs use the stored plan, so that
+   segments synthesized by different versions still fit together.
+2. Open the segment file. Where it is shorter than the database says, forget the segments that it lost.
+3. Synthesize the missing segments, several at a time, and save them in order: first the audio to the file, then its
+   position to the database. An interruption thus loses only segments in flight.
+4. Build the rendition in the requested format and mark the job as done.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +32,15 @@ from tts.speech.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnava
 log = logging.getLogger(__name__)
 
 TRIES = 3
-"""How often a portion is tried that the engine breaks on: a worker may have been killed by something else."""
+"""Attempts at a segment on which synthesis fails: a worker may have been killed for another reason."""
 RETRY = 5.0
-"""Seconds until a portion is tried again for which there was no worker."""
+"""Seconds until the next attempt when no worker was available."""
 CHAPTER_REST = 1.2
-"""Seconds of rest at speed 1 after a chapter."""
+"""Seconds of silence after a chapter at speed 1."""
 
 
 class Stint:
-    """Speaks, keeps and binds one job. `speakers` run as many portions at a time as it has threads."""
+    """Plan, synthesize, store and mux one job. Use an instance for one run only; `cancel` may come from any thread."""
 
     def __init__(self, job: Job, store: Store, shelf: Shelf, editions: Editions, engine: Engine) -> None:
         self.job = job
@@ -44,16 +52,25 @@ class Stint:
         self._listener = Listener(has_gone=self._off.is_set)
 
     def call_off(self) -> None:
-        """Make `run` end soon, whatever it is at; called from another thread."""
+        """Make `run` raise ClientGone soon, at whichever step it is. Thread-safe."""
         self._off.set()
 
     def run(self, speakers: Executor, ahead: int) -> None:
-        """Work until the job is done. Raises ClientGone when it is called off, SynthesisFailed or TimedOut when a
-        portion can't be spoken, OSError and StorageUnavailable when the disk refuses."""
+        """Work until the job is done.
+
+        Args:
+            executor: Runs the synthesis of segments; the engine's calls block its threads.
+            max_in_flight: Segments submitted beyond the one that is saved next.
+
+        Raises:
+            ClientGone: The run was cancelled, or the job has ended in the database.
+            SynthesisFailed: A segment failed MAX_TRIES times.
+            OSError, StorageUnavailable, StorageFull: The disk or the database failed, or the disk space is used up.
+        """
         try:
             self._run(speakers, ahead)
         finally:
-            self._off.set()  # what is still being spoken is for nobody
+            self._off.set()  # segments still in synthesis are not needed any more
 
     def _run(self, speakers: Executor, ahead: int) -> None:
         chapters = self._store.chapters(self.job.id)
@@ -69,23 +86,24 @@ class Stint:
         self._store.end(self.job.id, State.DONE)
 
     def _portions(self, chapters: Sequence[Chapter]) -> list[Portion]:
-        """The whole book in the utterances that the engine would make of each chapter."""
+        """Return the segments of the whole book: the utterances that the engine plans for each chapter."""
         numbers = itertools.count()
         portions = []
         for number, chapter in enumerate(chapters):
             self._listener.check()
             rest = CHAPTER_REST / self.job.narration.speed
-            for each in self._engine.plan(self.job.narration.request(chapter.text, rest)):
-                portions.append(Portion(next(numbers), number, each.start, each.start + len(each.text), each.rest))
+            for utterance in self._engine.plan(self.job.narration.request(chapter.text, rest)):
+                end = utterance.start + len(utterance.text)
+                portions.append(Portion(next(numbers), number, utterance.start, end, utterance.rest))
         return portions
 
     def _sound_file(self) -> SoundFile:
-        """The sound file, at the end of the last portion that was kept."""
+        """Open the segment file at the end of the last saved segment."""
         path = self._shelf.sound(self.job.id)
-        there = path.stat().st_size if path.exists() else 0
-        if there < self._store.sound_size(self.job.id):
-            log.warning("Job %s lost a part of its sound file; it is spoken again", self.job.id)
-            self._store.forget_sound(self.job.id, there)
+        size = path.stat().st_size if path.exists() else 0
+        if size < self._store.sound_size(self.job.id):
+            log.warning("The audio file of job %s is too short; synthesizing the lost segments again", self.job.id)
+            self._store.forget_sound(self.job.id, size)
         return SoundFile(path, self._store.sound_size(self.job.id))
 
     def _keep(self, sound: SoundFile, portion: Portion, chunk: Chunk, spent: float) -> None:
@@ -96,18 +114,23 @@ class Stint:
             raise ClientGone("The job was ended.")
 
     def _spoken(self, chapters: Sequence[Chapter], speakers: Executor, ahead: int) -> Iterator[tuple[Portion, Chunk]]:
-        """What isn't spoken yet, in order, while the next portions are being spoken already."""
-        under_way: deque[tuple[Portion, Future[Chunk]]] = deque()
+        """Yield the missing segments in order, while up to `max_in_flight` later ones are in synthesis."""
+        in_flight: deque[tuple[Portion, Future[Chunk]]] = deque()
         for portion in self._store.unspoken(self.job.id):
-            under_way.append((portion, speakers.submit(self._speak, portion, chapters[portion.chapter])))
-            if len(under_way) > ahead:
-                first, future = under_way.popleft()
+            in_flight.append((portion, speakers.submit(self._speak, portion, chapters[portion.chapter])))
+            if len(in_flight) > ahead:
+                first, future = in_flight.popleft()
                 yield first, future.result()
-        for first, future in under_way:
+        for first, future in in_flight:
             yield first, future.result()
 
     def _speak(self, portion: Portion, chapter: Chapter) -> Chunk:
-        """The portion's sound, however often that takes: a listener's request may interrupt it."""
+        """Return the audio of one segment, retrying as often as needed.
+
+        An interactive request may preempt a background segment (ClientGone): that is retried at once and not counted. A
+        missing worker is waited for without limit, and the job's error says so. Any other failure is final after
+        MAX_TRIES.
+        """
         request = self.job.narration.request(chapter.text[portion.start : portion.end], portion.rest)
         tries = 0
         while True:
@@ -115,10 +138,10 @@ class Stint:
             try:
                 return join(self._engine.synthesize(request, self._listener))
             except ClientGone:
-                continue  # unless it was called off, a listener came first
+                continue  # preempted by an interactive request, or cancelled: check() tells
             except WorkerUnavailable as exc:
                 self._store.note(self.job.id, exc.message)
-                self._off.wait(RETRY)
+                self._off.wait(RETRY)  # a cancel ends the wait
             except (SynthesisFailed, TimedOut) as exc:
                 tries += 1
                 if tries == TRIES:

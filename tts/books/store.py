@@ -1,4 +1,10 @@
-"""Keeps jobs in SQLite: what is asked, what is spoken already, and where its sound lies."""
+"""Store jobs in SQLite: options, chapters, planned segments, and where the audio of synthesized segments lies.
+
+Tables: `jobs` (one row each), `covers` and `chapters` (deleted with their job), and `portions`, the segments: planned
+when `size` is NULL, synthesized when `offset`, `size`, `samples` and `words` are set. Writes are transactions that are
+on the disk when they return (WAL with synchronous = FULL). A newer server migrates the database when it opens it, and
+an older one refuses it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +26,7 @@ from tts.speech.errors import Busy, NotFound, StorageUnavailable
 from tts.speech.voices import Voice
 
 BUSY_TIMEOUT = 30.0
-"""Seconds to wait for another connection's write; ours take milliseconds, but disks may be slow."""
+"""Seconds to wait for another connection's write; writes take milliseconds, but disks may be slow."""
 
 SCHEMAS = (
     """
@@ -43,7 +49,7 @@ SCHEMAS = (
     """,
     "ALTER TABLE jobs ADD COLUMN emoji INTEGER NOT NULL DEFAULT 1;",
 )
-"""What brings a database from each version to the next one; never change one, add another."""
+"""Script that migrates the database from version i to i + 1, by i. Never change one; append another."""
 
 _JOB = """id, state, voice, language, speed, normalize, pronunciations, emoji, format, title, author, characters,
     created, started, ended, spent, done, samples, error"""
@@ -52,8 +58,11 @@ _UNFINISHED = "('queued', 'running')"
 
 
 class Own:
-    """One thread's connection, closed when the thread ends, which then lets go of this. (SQLite's connections are in
-    cycles with their statements: they would wait for the garbage collector, and hold descriptors until then.)"""
+    """Own one thread's connection and close it when the thread ends and drops its thread-local reference to this.
+
+    Without it, the connection would keep its file descriptors open until the garbage collector runs, as it is in
+    reference cycles with its statements.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -63,9 +72,9 @@ class Own:
 
 
 class Store:
-    """The database of one data folder, made when it is first needed. Any thread may call; each has its connection.
+    """Access the database of one data folder, created when first needed. Thread-safe: each thread has its connection.
 
-    Everything raises StorageUnavailable when the folder can't be used.
+    Every method raises StorageUnavailable when the folder can't be used. `job_id` parameters are not checked for form.
     """
 
     def __init__(self, path: Path) -> None:
@@ -75,7 +84,7 @@ class Store:
         self._all: weakref.WeakSet[Own] = weakref.WeakSet()
 
     def close(self) -> None:
-        """Close every thread's connection; call it when none is in use."""
+        """Close the connections of all threads; none may be in use."""
         with self._lock:
             for own in list(self._all):
                 own.connection.close()
@@ -83,10 +92,10 @@ class Store:
             self._own = threading.local()
 
     def add(self, book: Book, narration: Narration, format: str, most: int) -> Job:
-        """A new job, queued. Raises Busy when `most` others are unfinished."""
+        """Add a queued job for the book and return it. Raises Busy when `max_unfinished` jobs are unfinished."""
         job = new_id()
-        voice, said = json.dumps(narration.voice.parts), json.dumps(narration.pronunciations)
-        spoken = (voice, narration.language, narration.speed, narration.normalize, said, narration.emoji)
+        voice, pronunciations = json.dumps(narration.voice.parts), json.dumps(narration.pronunciations)
+        options = (voice, narration.language, narration.speed, narration.normalize, pronunciations, narration.emoji)
         chapters = [(job, n, chapter.title, chapter.text) for n, chapter in enumerate(book.chapters)]
         with self._write() as db:
             (unfinished,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN {_UNFINISHED}").fetchone()
@@ -95,7 +104,7 @@ class Store:
             db.execute(
                 "INSERT INTO jobs (id, state, voice, language, speed, normalize, pronunciations, emoji, format, title,"
                 " author, characters, created) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (job, *spoken, format, book.title, book.author, book.characters, time.time()),
+                (job, *options, format, book.title, book.author, book.characters, time.time()),
             )
             db.executemany("INSERT INTO chapters VALUES (?, ?, ?, ?)", chapters)
             if book.cover:
@@ -103,18 +112,18 @@ class Store:
         return self.find(job)
 
     def find(self, job: str) -> Job:
-        """The job as it stands. Raises NotFound."""
+        """Return the job with this id. Raises NotFound."""
         row = self._db().execute(f"SELECT {_JOB} FROM jobs WHERE id = ?", (job,)).fetchone()
         if row is None:
             raise NotFound(f"There is no job {job[:40]!r}; it may have expired.")
         return _job(row)
 
     def jobs(self) -> list[Job]:
-        """Every job, the newest first."""
+        """Return all jobs, newest first."""
         return list(map(_job, self._db().execute(f"SELECT {_JOB} FROM jobs ORDER BY created DESC, rowid DESC")))
 
     def begin(self) -> Job | None:
-        """The job to work on now, running: the one that was interrupted, or else the oldest that waits."""
+        """Mark the next job as running and return it: the interrupted one, or else the oldest queued one, or None."""
         query = f"SELECT id FROM jobs WHERE state IN {_UNFINISHED} ORDER BY state = 'queued', created, rowid LIMIT 1"
         with self._write() as db:
             row = db.execute(query).fetchone()
@@ -126,11 +135,15 @@ class Store:
         return self.find(row[0])
 
     def chapters(self, job: str) -> list[Chapter]:
+        """Return the chapters in order; none for a cancelled job."""
         rows = self._db().execute("SELECT title, text FROM chapters WHERE job = ? ORDER BY number", (job,))
         return [Chapter(*row) for row in rows]
 
     def headings(self, job: str) -> list[tuple[str, int, int | None]]:
-        """Of every chapter: its title, its characters, and the samples before it once that much is spoken."""
+        """Return (title, characters, first sample) of every chapter.
+
+        The sample is None until all chapters before are synthesized.
+        """
         titles = self._db().execute("SELECT title, length(text) FROM chapters WHERE job = ? ORDER BY number", (job,))
         lengths: dict[int, int | None] = dict(
             self._db().execute(
@@ -139,7 +152,7 @@ class Store:
                 (job,),
             )
         )
-        headings, begins = [], 0 if lengths else None
+        headings, begins = [], 0 if lengths else None  # no lengths: nothing is planned yet
         for number, (title, characters) in enumerate(titles):
             headings.append((title, characters, begins))
             length = lengths.get(number)
@@ -147,11 +160,12 @@ class Store:
         return headings
 
     def cover(self, job: str) -> bytes | None:
+        """Return the cover as a JPEG, or None."""
         row = self._db().execute("SELECT jpeg FROM covers WHERE job = ?", (job,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def plan(self, job: str, portions: Sequence[Portion]) -> None:
-        """Lay down, once, in which portions the job is spoken: whatever happens, they stay the same."""
+        """Store the segments of a job, once, before any is synthesized; they never change afterwards."""
         with self._write() as db:
             db.executemany(
                 f"INSERT INTO portions (job, {_PORTION}) VALUES (?, ?, ?, ?, ?, ?)",
@@ -159,15 +173,16 @@ class Store:
             )
 
     def is_planned(self, job: str) -> bool:
+        """Return whether the job has stored segments."""
         return self._db().execute("SELECT 1 FROM portions WHERE job = ? LIMIT 1", (job,)).fetchone() is not None
 
     def unspoken(self, job: str) -> list[Portion]:
-        """The portions that are still to be spoken, in order."""
+        """Return the segments that are not synthesized yet, in order."""
         query = f"SELECT {_PORTION} FROM portions WHERE job = ? AND size IS NULL ORDER BY number"
         return [Portion(*row) for row in self._db().execute(query, (job,))]
 
     def spoken(self, job: str) -> list[Segment]:
-        """The portions that are spoken, in order."""
+        """Return the synthesized segments, in order."""
         rows = self._db().execute(
             f"SELECT {_PORTION}, offset, size, samples, words FROM portions WHERE job = ? AND size IS NOT NULL"
             " ORDER BY number",
@@ -176,12 +191,16 @@ class Store:
         return [Segment(Portion(*row[:5]), row[5], row[6], row[7], _timings(row[8])) for row in rows]
 
     def sound_size(self, job: str) -> int:
-        """Bytes of the sound file that belong to spoken portions; what lies behind them was being written."""
+        """Return the bytes of the segment file that saved segments occupy; any more are an interrupted write."""
         (size,) = self._db().execute("SELECT ifnull(sum(size), 0) FROM portions WHERE job = ?", (job,)).fetchone()
         return int(size)
 
     def keep(self, job: str, segment: Segment, spent: float) -> bool:
-        """Note a portion whose sound is on the disk, and the seconds spent on it; False when the job has ended."""
+        """Record a segment whose audio is on the disk.
+
+        Adds its characters, samples and `work_seconds` to the job and clears the job's error. Returns False, and
+        changes nothing, when the job is not running any more.
+        """
         portion, words = segment.portion, json.dumps([astuple(word) for word in segment.words])
         with self._write() as db:
             changed = db.execute(
@@ -198,7 +217,7 @@ class Store:
         return True
 
     def forget_sound(self, job: str, length: int) -> None:
-        """Take back the portions whose sound lies beyond `length` bytes: the file lost them."""
+        """Mark the segments that end beyond `length` bytes as not synthesized, and correct the job's totals."""
         with self._write() as db:
             db.execute(
                 "UPDATE portions SET offset = NULL, size = NULL, samples = NULL, words = NULL"
@@ -212,12 +231,15 @@ class Store:
             )
 
     def note(self, job: str, trouble: str) -> None:
-        """Say what a running job waits for."""
+        """Set the error of a running job: what it is waiting for. The next saved segment clears it."""
         with self._write() as db:
             db.execute("UPDATE jobs SET error = ? WHERE id = ? AND state = 'running'", (trouble, job))
 
     def end(self, job: str, state: State, error: str | None = None) -> bool:
-        """End an unfinished job so; False when it has ended already or isn't there."""
+        """End an unfinished job in the given state; return False when it has ended already or doesn't exist.
+
+        A cancelled job loses its chapters and segments.
+        """
         with self._write() as db:
             changed = db.execute(
                 f"UPDATE jobs SET state = ?, error = ?, ended = ? WHERE id = ? AND state IN {_UNFINISHED}",
@@ -229,22 +251,22 @@ class Store:
         return bool(changed.rowcount)
 
     def remove(self, job: str) -> None:
-        """Forget a job that has ended."""
+        """Delete a job that has ended, with its cover, chapters and segments."""
         with self._write() as db:
             db.execute(f"DELETE FROM jobs WHERE id = ? AND state NOT IN {_UNFINISHED}", (job,))
 
     def ended_before(self, moment: float) -> list[str]:
-        """The jobs that ended before `moment` (seconds since 1970)."""
+        """Return the ids of the jobs that ended before `moment` (seconds since 1970)."""
         return [row[0] for row in self._db().execute("SELECT id FROM jobs WHERE ended < ?", (moment,))]
 
     def _db(self) -> sqlite3.Connection:
-        """This thread's connection."""
-        found: Own | None = getattr(self._own, "found", None)
-        if found is None:
+        """Return this thread's connection, opening it at first use."""
+        owner: Own | None = getattr(self._own, "owner", None)
+        if owner is None:
             with self._lock:
-                found = self._own.found = Own(self._opened())
-                self._all.add(found)
-        return found.connection
+                owner = self._own.owner = Own(self._opened())
+                self._all.add(owner)
+        return owner.connection
 
     def _opened(self) -> sqlite3.Connection:
         try:
@@ -255,10 +277,10 @@ class Store:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction, whole or not at all, and on the disk when it is over."""
+        """Run a write transaction: commit on success, roll back on any exception."""
         db = self._db()
         try:
-            db.execute("BEGIN IMMEDIATE")
+            db.execute("BEGIN IMMEDIATE")  # take the write lock now: upgrading a read lock could fail as busy
             try:
                 yield db
                 db.execute("COMMIT")
@@ -271,28 +293,30 @@ class Store:
 
 
 def unavailable(folder: Path, exc: Exception) -> StorageUnavailable:
+    """Return the error for a data folder on which `exc` occurred, naming KOKORO_DATA_DIR."""
     reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
     return StorageUnavailable(f"The data folder {folder} can't be used ({reason}). See KOKORO_DATA_DIR.")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """A connection to a database of the newest version. `close` may come from another thread."""
+    """Open the database, migrated to the newest version. Another thread may close the connection."""
     db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut; see sqlite.org/pragma.html
-        db.execute("PRAGMA fullfsync = ON")  # macOS only: else its drives keep what was synced in their caches
+        db.execute("PRAGMA fullfsync = ON")  # macOS only: fsync alone leaves data in the drive's cache
         db.execute("PRAGMA foreign_keys = ON")
         _migrate(db)
     except BaseException:
         db.close()
         raise
     if os.name == "posix":
-        path.chmod(0o600)  # whole books lie in it: nobody else's business
+        path.chmod(0o600)  # the text of books is private
     return db
 
 
 def _migrate(db: sqlite3.Connection) -> None:
+    """Run the missing migrations in one transaction. `user_version` counts those that were run."""
     db.execute("BEGIN IMMEDIATE")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > len(SCHEMAS):
@@ -308,10 +332,10 @@ def _timings(words: str) -> tuple[Timing, ...]:
     return tuple(Timing(*word) for word in json.loads(words))
 
 
-def _job(row: tuple) -> Job:  # type: ignore[type-arg]  # of what SQLite holds
+def _job(row: tuple) -> Job:  # type: ignore[type-arg]  # values of the types that SQLite stores
     job, state, voice, language, speed, normalize, pronunciations, emoji, *rest = row
-    said = _pairs(pronunciations)
-    narration = Narration(Voice(_pairs(voice)), language, speed, bool(normalize), said, bool(emoji))
+    words = _pairs(pronunciations)
+    narration = Narration(Voice(_pairs(voice)), language, speed, bool(normalize), words, bool(emoji))
     return Job(job, State(state), narration, *rest)
 
 

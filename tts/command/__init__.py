@@ -1,1 +1,1 @@
-"""What is typed: the command line, a layer above api; it asks a running server, or an engine that it starts itself."""
+"""Provide the command line: a client of a running server, or of an engine that it starts itself."""

@@ -1,4 +1,8 @@
-"""`book`: has a whole book spoken, and waits for the audiobook with a progress bar."""
+"""Implement `book`: convert a whole book into an audiobook, with a progress bar.
+
+A running server gets the book as a job. Without one, an embedded server keeps its jobs in a folder named after a hash
+of the book and the options, so that the same command continues an interrupted job. The folder is removed at the end.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ from tts.command.remote import PATIENCE, Remote, is_ours
 from tts.speech.errors import SpeechError, WorkerUnavailable
 
 POLL = 0.5
-"""Seconds between two looks at how far a book is."""
+"""Seconds between two requests for the progress of a job."""
 
 
 @click.command("book")
@@ -34,7 +38,7 @@ POLL = 0.5
 @click.option("--title", help="By default the file's own.")
 @click.option("--author", help="By default the file's own.")
 @served
-def command(
+def run_book(
     file: Path,
     output: Path | None,
     format: str | None,
@@ -52,12 +56,12 @@ def command(
     """
     format = format or (_format_of(output) if output else None) or DEFAULT_FORMAT
     output = output or Path(f"{file.stem}.{format}")
-    wish = {"voice": voice, "speed": speed, "language": language, "title": title, "author": author, "format": format}
-    fields = {name: str(value) for name, value in wish.items() if value is not None}
-    with _desk(settings(server), local, file, fields) as desk:
-        job = _job(desk, file, fields)
-        _follow(desk, job)
-        blocks = desk.blocks(desk.ask("GET", f"{job}/audio?format={format}"))
+    options = {"voice": voice, "speed": speed, "language": language, "title": title, "author": author, "format": format}
+    fields = {name: str(value) for name, value in options.items() if value is not None}
+    with _desk(settings(server), local, file, fields) as client:
+        job = _job(client, file, fields)
+        _follow(client, job)
+        blocks = client.blocks(client.ask("GET", f"{job}/audio?format={format}"))
         try:
             size = save(output, format, blocks)
         except OSError as exc:
@@ -72,99 +76,102 @@ def _format_of(output: Path) -> str | None:
 
 @contextmanager
 def _desk(config: Config, local: bool, file: Path, fields: Mapping[str, str]) -> Iterator[Remote]:
-    """The server to hand the book in at: a running one, or one of our own that keeps its work until it is fetched."""
+    """Yield a client of the running server, or of an embedded one that keeps its jobs until the audiobook is saved."""
     address = config.SERVER or f"http://127.0.0.1:{config.PORT}"
     if not local and (config.SERVER or is_ours(address)):
         yield Remote(address, config.API_KEY)
         return
-    # Imported here: it brings the whole server, which those who have one running need not load.
+    # Imported here: it loads the whole server, which is not needed when one is running.
     from tts.command.own_server import own_server
 
     click.echo("Starting an engine, which takes some seconds.", err=True)
     folder = config.DATA_DIR / "command" / _digest(file, fields)
-    with own_server(config, folder) as desk:
-        yield desk
-    shutil.rmtree(folder, ignore_errors=True)  # it is all in the output now
+    with own_server(config, folder) as client:
+        yield client
+    shutil.rmtree(folder, ignore_errors=True)  # on success only: an interrupted job continues from it
 
 
 def _digest(file: Path, fields: Mapping[str, str]) -> str:
-    """What this book in this manner is known by, so that the same command finds its unfinished work again."""
+    """Hash the book and its options, so that the same command finds its unfinished job again."""
     content = file.read_bytes() + repr(sorted(fields.items())).encode()
     return hashlib.sha256(content).hexdigest()[:24]
 
 
-def _job(desk: Remote, file: Path, fields: Mapping[str, str]) -> str:
-    """The path of the job: on a server of our own the one that is there, or else a new one."""
-    known = desk.told("GET", "/jobs")["jobs"] if desk.is_own else []
+def _job(client: Remote, file: Path, fields: Mapping[str, str]) -> str:
+    """Return the URL path of the job: the unfinished one of an embedded server, or a new one."""
+    known = client.told("GET", "/jobs")["jobs"] if client.is_own else []
     for job in known:
         if job["state"] not in (State.FAILED, State.CANCELLED):
             return str(job["links"]["self"])
     body, kind = _form(file, fields)
-    return str(desk.told("POST", "/jobs", body, kind)["links"]["self"])
+    return str(client.told("POST", "/jobs", body, kind)["links"]["self"])
 
 
 def _form(file: Path, fields: Mapping[str, str]) -> tuple[bytes, str]:
-    """The file and the fields as HTML forms send them, and the media type that says so."""
-    cut = secrets.token_hex(16)
+    """Encode the file and the fields as multipart/form-data; return the body and its media type."""
+    separator = secrets.token_hex(16)
     name = file.name.replace("\r", "").replace("\n", "").replace('"', "%22")
     parts = [(f'name="{field}"', value.encode()) for field, value in fields.items()]
     parts.append((f'name="file"; filename="{name}"', file.read_bytes()))
     body = b"".join(
-        f"--{cut}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + data + b"\r\n" for head, data in parts
+        f"--{separator}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + data + b"\r\n"
+        for head, data in parts
     )
-    return body + f"--{cut}--\r\n".encode(), f"multipart/form-data; boundary={cut}"
+    return body + f"--{separator}--\r\n".encode(), f"multipart/form-data; boundary={separator}"
 
 
-def _follow(desk: Remote, job: str) -> None:
-    """Show how far the job is until it is done. Raises SpeechError when it ends otherwise."""
+def _follow(client: Remote, job: str) -> None:
+    """Show a progress bar until the job is done. Raises SpeechError when it fails or is cancelled."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} % {task.fields[told]}"),
+        TextColumn("{task.percentage:>3.0f} % {task.fields[details]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("waiting", total=None, told="")
+        bar = progress.add_task("waiting", total=None, details="")
         try:
-            for told in _news(desk, job):
-                _show(progress, bar, told)
+            for status in _news(client, job):
+                _show(progress, bar, status)
         except KeyboardInterrupt:
             where = (
-                "The same command goes on where it was" if desk.is_own else f"The server goes on: {desk.address}{job}"
+                "The same command goes on where it was"
+                if client.is_own
+                else f"The server goes on: {client.address}{job}"
             )
             raise click.ClickException(f"Interrupted. {where}.") from None
-    if told["state"] != State.DONE:
-        raise SpeechError(f"The book is {told['state']}: {told['error'] or 'somebody called it off'}")
+    if status["state"] != State.DONE:
+        raise SpeechError(f"The book is {status['state']}: {status['error'] or 'somebody called it off'}")
 
 
-def _news(desk: Remote, job: str) -> Iterator[dict[str, Any]]:
-    """The job as it stands, again and again until it has ended; a server that is away for a while comes back."""
+def _news(client: Remote, job: str) -> Iterator[dict[str, Any]]:
+    """Yield the job's status every PROGRESS_INTERVAL until it has ended; tolerate an outage of up to READ_TIMEOUT."""
     seen = time.monotonic()
     while True:
         try:
-            told = desk.told("GET", job)
+            status = client.told("GET", job)
         except WorkerUnavailable:
             if time.monotonic() - seen > PATIENCE:
                 raise
         else:
             seen = time.monotonic()
-            yield told
-            if State(told["state"]).ended:
+            yield status
+            if State(status["state"]).ended:
                 return
         time.sleep(POLL)
 
 
-def _show(progress: Progress, bar: TaskID, told: Mapping[str, Any]) -> None:
-    pace, left = told["times_real_time"], told["eta_seconds"]
+def _show(progress: Progress, bar: TaskID, status: Mapping[str, Any]) -> None:
+    pace, left = status["times_real_time"], status["eta_seconds"]
     words = [
-        f"{told['seconds'] / 60:.1f} min",
+        f"{status['seconds'] / 60:.1f} min",
         f"{pace:.1f} x real time" if pace else "",
         f"{left / 60:.0f} min to go" if left is not None else "",
-        told["error"] or "",
+        status["error"] or "",
     ]
     progress.update(
         bar,
-        description=told["title"][:40],
-        total=told["characters"],
-        completed=told["characters_done"],
-        told=", ".join(word for word in words if word),
+        description=status["title"][:40],
+        total=status["characters"],
+        completed=status["characters_done"],
+        details=", ".join(word for word in words if word),
     )

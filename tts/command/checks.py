@@ -1,6 +1,7 @@
-"""What the doctor looks at: each check says what it found and, where something is wrong, what to do.
+"""Check what speech synthesis needs on this machine; each check reports a finding and, on a problem, a fix.
 
-What it checks may be missing or broken, so a check imports it inside: that must be told, not end the others.
+A check imports what it examines inside its function: that package may be missing or broken, which must become a finding
+and not stop the other checks.
 """
 
 from __future__ import annotations
@@ -31,13 +32,15 @@ OLDEST = (3, 11)
 DISTRIBUTION = "kokoro-tts-api"
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then it sleeps in the sun for the rest of the day."
 ROOM = 1_000_000_000
-"""Bytes of disk that weights, voices and prepared graphs take on a new machine, with something to spare."""
+"""Bytes of disk space that weights, voices and prepared graphs need on a new machine, with a margin."""
 WORKER_MEMORY = 600_000_000
-"""Bytes that one worker takes."""
+"""Bytes of memory that one worker process needs."""
 INSTALL = "Install again: python run.py, or pip install -r requirements.txt"
 
 
 class State(StrEnum):
+    """Define the outcome of a check; only FAIL makes `doctor` exit with 1."""
+
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
@@ -45,7 +48,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found, and what to do about it."""
+    """Hold the result of one check: a summary (`told`) and how to fix a problem. `doctor --json` prints its fields."""
 
     name: str
     state: State
@@ -57,7 +60,11 @@ Check = Callable[[Config], Finding]
 
 
 def findings(config: Config, speak: bool) -> Iterator[Finding]:
-    """What each check finds, as it is found. Without its packages a machine can't be asked any further."""
+    """Run the checks and yield each finding as soon as it is known.
+
+    Stops after a failed package check, since the later checks import those packages. `speak` adds the speed check,
+    which starts a worker and takes several seconds.
+    """
     yield python(config)
     found = packages(config)
     yield found
@@ -67,15 +74,15 @@ def findings(config: Config, speak: bool) -> Iterator[Finding]:
 
 
 def python(config: Config) -> Finding:
-    """New enough, and 64 bits."""
-    told = f"{platform.python_implementation()} {platform.python_version()}, {8 * struct.calcsize('P')} bits"
+    """Check that Python is 64-bit and at least MIN_PYTHON."""
+    summary = f"{platform.python_implementation()} {platform.python_version()}, {8 * struct.calcsize('P')} bits"
     good = sys.version_info >= OLDEST and struct.calcsize("P") == 8
     fix = "" if good else f"Install a 64-bit Python {'.'.join(map(str, OLDEST))} or newer"
-    return Finding("python", State.OK if good else State.FAIL, f"{told}, on {platform.platform(terse=True)}", fix)
+    return Finding("python", State.OK if good else State.FAIL, f"{summary}, on {platform.platform(terse=True)}", fix)
 
 
 def packages(config: Config, pins: Mapping[str, str] | None = None) -> Finding:
-    """Every package that is needed, in the version that was tested."""
+    """Check that every required package is installed in its tested version; `pins` maps name to version."""
     pins = required() if pins is None else pins
     missing = [name for name in pins if installed(name) is None]
     other = [f"{name} {installed(name)} (tested {pin})" for name, pin in pins.items() if installed(name) != pin]
@@ -87,7 +94,7 @@ def packages(config: Config, pins: Mapping[str, str] | None = None) -> Finding:
 
 
 def required() -> dict[str, str]:
-    """The packages that this machine needs, each with its version."""
+    """Return the pinned packages that apply to this machine: name to version."""
     try:
         lines = importlib.metadata.requires(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
@@ -97,6 +104,7 @@ def required() -> dict[str, str]:
 
 
 def installed(name: str) -> str | None:
+    """Return the installed version of a package, None without one."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -104,19 +112,19 @@ def installed(name: str) -> str | None:
 
 
 def cpu(config: Config) -> Finding:
-    """What the kernels make of this processor."""
+    """Check the processor, its usable cores and the kernels that would run on it."""
     try:
-        told = f"{platform.machine()}, {kernels(config)}, {usable_cores()} usable cores"
+        summary = f"{platform.machine()}, {kernels(config)}, {usable_cores()} usable cores"
     except ValueError as exc:
         return Finding("cpu", State.FAIL, f"KOKORO_DEVICE is {config.DEVICE}: {exc}", "Set KOKORO_DEVICE to cpu")
     if usable_cores() < config.THREADS:
         fix = f"Set KOKORO_THREADS to {usable_cores()} or less"
-        return Finding("cpu", State.WARN, f"{told}, but KOKORO_THREADS is {config.THREADS}", fix)
-    return Finding("cpu", State.OK, told)
+        return Finding("cpu", State.WARN, f"{summary}, but KOKORO_THREADS is {config.THREADS}", fix)
+    return Finding("cpu", State.OK, summary)
 
 
 def kernels(config: Config) -> str:
-    """What the network runs in: our own kernels need llvmlite, which some machines lack. Raises ValueError."""
+    """Describe what runs the network: our kernels (they need llvmlite) or onnxruntime. Raises ValueError."""
     from tts.synth.network import parted
 
     device, name = parted(config.DEVICE)
@@ -136,28 +144,28 @@ def kernels(config: Config) -> str:
 
 
 def memory(config: Config) -> Finding:
-    """Enough for the workers."""
+    """Check that the free memory suffices for the workers."""
     import psutil
 
     free, wanted = psutil.virtual_memory().available, config.WORKERS * WORKER_MEMORY
-    told = f"{free / 1e9:.1f} GB available; {config.WORKERS} workers take about {wanted / 1e9:.1f} GB"
+    summary = f"{free / 1e9:.1f} GB available; {config.WORKERS} workers take about {wanted / 1e9:.1f} GB"
     if free < wanted:
-        return Finding("memory", State.WARN, told, "Set KOKORO_WORKERS lower, or end other programs")
-    return Finding("memory", State.OK, told)
+        return Finding("memory", State.WARN, summary, "Set KOKORO_WORKERS lower, or end other programs")
+    return Finding("memory", State.OK, summary)
 
 
 def disk(config: Config) -> Finding:
-    """Room for weights and voices."""
+    """Check the free disk space for weights and voices, at the first folder of the path that exists."""
     folder = next(each for each in (config.MODEL_DIR.absolute(), *config.MODEL_DIR.absolute().parents) if each.exists())
     free = shutil.disk_usage(folder).free
-    told = f"{free / 1e9:.1f} GB free at {folder}"
+    summary = f"{free / 1e9:.1f} GB free at {folder}"
     if free < ROOM:
-        return Finding("disk", State.WARN, told, "Make room, or set KOKORO_MODEL_DIR to a folder that has some")
-    return Finding("disk", State.OK, told)
+        return Finding("disk", State.WARN, summary, "Make room, or set KOKORO_MODEL_DIR to a folder that has some")
+    return Finding("disk", State.OK, summary)
 
 
 def model(config: Config) -> Finding:
-    """The network's weights are there, or can be put together."""
+    """Check that the network's weights are present, or fetch and assemble them."""
     from tts.synth.assets import AssetsMissing, chosen_model
 
     try:
@@ -170,7 +178,7 @@ def model(config: Config) -> Finding:
 
 
 def voices(config: Config) -> Finding:
-    """Every voice is there, or can be fetched."""
+    """Check that every voice is present, or fetch it."""
     from tts.synth.assets import AssetsMissing, ensure_voices, pinned_voices
 
     folder = config.MODEL_DIR / "voices"
@@ -185,33 +193,35 @@ def voices(config: Config) -> Finding:
 
 
 def runtime(config: Config) -> Finding:
-    """The runtime loads, and offers the device."""
+    """Check that onnxruntime loads and supports the configured device."""
     try:
         from tts.synth.whole import devices
-    except (ImportError, OSError) as exc:  # on Windows for want of a library of Microsoft's
+    except (ImportError, OSError) as exc:  # OSError: Windows without the Visual C++ runtime
         return Finding("runtime", State.FAIL, f"onnxruntime does not load: {exc}", INSTALL)
-    told = f"onnxruntime {installed('onnxruntime')} offers {', '.join(devices())}"
+    summary = f"onnxruntime {installed('onnxruntime')} offers {', '.join(devices())}"
     if config.DEVICE.partition(":")[0] not in devices():
-        return Finding("runtime", State.FAIL, f"{told}; KOKORO_DEVICE is {config.DEVICE}", "Set KOKORO_DEVICE to cpu")
-    return Finding("runtime", State.OK, told)
+        return Finding(
+            "runtime", State.FAIL, f"{summary}; KOKORO_DEVICE is {config.DEVICE}", "Set KOKORO_DEVICE to cpu"
+        )
+    return Finding("runtime", State.OK, summary)
 
 
 def port(config: Config) -> Finding:
-    """Free, or a server of ours has it."""
+    """Check that the port is free, or that a server of this kind listens on it."""
     where = f"{config.HOST}:{config.PORT}"
     try:
         family = socket.AF_INET6 if ":" in config.HOST else socket.AF_INET
         socket.create_server((config.HOST, config.PORT), family=family).close()
         return Finding("port", State.OK, f"{where} is free")
     except OSError as exc:
-        told = health(f"http://127.0.0.1:{config.PORT}")
-        if told.get("service") == SERVICE:
-            return Finding("port", State.OK, f"{where} has a server of version {told.get('version')}")
+        report = health(f"http://127.0.0.1:{config.PORT}")
+        if report.get("service") == SERVICE:
+            return Finding("port", State.OK, f"{where} has a server of version {report.get('version')}")
         return Finding("port", State.FAIL, f"{where}: {exc.strerror}", "End what has it, or set KOKORO_PORT")
 
 
 def temp_folder(config: Config) -> Finding:
-    """Can be made and written."""
+    """Check that the temp folder can be created and written."""
     folder = config.TEMP_DIR.absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -223,21 +233,21 @@ def temp_folder(config: Config) -> Finding:
 
 
 def speed(config: Config) -> Finding:
-    """A worker starts, and speaks a sentence faster than one listens to it."""
+    """Check that a worker starts and synthesizes a sentence faster than real time."""
     from tts.command.local import Local
 
     try:
         began = time.perf_counter()
-        with closing(Local(config)) as speech:
+        with closing(Local(config)) as client:
             ready = time.perf_counter()
-            size = sum(map(len, speech.sound(Wish(SENTENCE), "pcm")))
+            size = sum(map(len, client.sound(Wish(SENTENCE), "pcm")))
             spent = time.perf_counter() - ready
     except SpeechError as exc:
         return Finding("speed", State.FAIL, str(exc), "See above; the log (KOKORO_LOG_LEVEL=DEBUG) says more")
     seconds = size / PCM_BYTES / SAMPLE_RATE
-    told = (
+    summary = (
         f"{seconds:.1f} s of speech in {spent:.1f} s: {seconds / spent:.1f} x real time, ready in {ready - began:.0f} s"
     )
     if seconds < spent:
-        return Finding("speed", State.WARN, told, "End other programs: sound will stutter while it is streamed")
-    return Finding("speed", State.OK, told)
+        return Finding("speed", State.WARN, summary, "End other programs: sound will stutter while it is streamed")
+    return Finding("speed", State.OK, summary)

@@ -1,4 +1,4 @@
-"""`completion`: a script that a shell reads to complete our commands, options and voices."""
+"""Implement `completion`: print a script with which a shell completes commands, options and voices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VARIABLE = "_KOKORO_TTS_API_COMPLETE"
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
-def command(ctx: click.Context, shell: str) -> None:
+def run_completion(ctx: click.Context, shell: str) -> None:
     """Print the script for SHELL; it completes the installed command, not `python -m tts`.
 
     \b

@@ -1,4 +1,4 @@
-"""`doctor`: tells whether this machine can speak, and what to fix where it can't."""
+"""Implement `doctor`: report whether this machine can synthesize speech, and what to fix."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
 @click.option("--quick", is_flag=True, help="Leave out the sentence that is spoken.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_context
-def command(ctx: click.Context, quick: bool, as_json: bool) -> None:
+def run_doctor(ctx: click.Context, quick: bool, as_json: bool) -> None:
     """Check everything that speaking needs, fetch what is missing, and say what to fix. Fails if anything does."""
     found = findings(settings(), speak=not quick)
     seen = list(found) if as_json else list(_shown(found))
@@ -30,6 +30,7 @@ def command(ctx: click.Context, quick: bool, as_json: bool) -> None:
 
 
 def _shown(found: Iterator[Finding]) -> Iterator[Finding]:
+    """Print each finding as it comes, and yield it."""
     console = Console(soft_wrap=True)
     for each in found:
         line = Text.assemble((f"{each.state:5}", STYLES[each.state]), f"{each.name:10}", each.told)

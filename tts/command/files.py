@@ -1,4 +1,4 @@
-"""Sound into a file: whole or not at all."""
+"""Write audio files atomically: a complete file or none."""
 
 from __future__ import annotations
 
@@ -10,18 +10,30 @@ from tts.speech.audio import FORMATS, SAMPLE_RATE, WAV_HEADER_SIZE, wav_header
 
 
 def format_of(path: Path) -> str | None:
-    """The format that a file's name stands for."""
+    """Return the name of the format that the file's extension stands for, None for an unknown one."""
     suffix = path.suffix.lower().removeprefix(".")
     return next((format.name for format in FORMATS.values() if format.extension == suffix), None)
 
 
 def save(path: Path, format: str, blocks: Iterable[bytes]) -> int:
-    """Write one container, of SAMPLE_RATE, and return its size in bytes. Raises OSError, and what `blocks` raises."""
+    """Write encoded audio to a `.part` file, then rename it to `path`.
+
+    Args:
+        path: File to create or replace.
+        format: Name in FORMATS; a WAV header gets its sizes filled in at the end.
+        blocks: Bytes of one container at SAMPLE_RATE.
+
+    Returns:
+        The size of the file in bytes.
+
+    Raises:
+        OSError: The file cannot be written. What `blocks` raises passes through; the `.part` file is removed.
+    """
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:
             size = sum(map(file.write, blocks))
-            if format == "wav":  # while it was made, nobody knew how long it would be
+            if format == "wav":  # streamed with an unknown length; the length is known now
                 file.seek(0)
                 file.write(wav_header(SAMPLE_RATE, size - WAV_HEADER_SIZE))
         os.replace(part, path)

@@ -1,4 +1,4 @@
-"""The command `kokoro-tts-api`, or `python -m tts`: its subcommands, and how errors are told."""
+"""Define the command `kokoro-tts-api` (`python -m tts`): its subcommands and the printing of errors."""
 
 from __future__ import annotations
 
@@ -21,26 +21,30 @@ COMMANDS = {
     "mcp": "Give assistants tools to speak with (MCP over stdio).",
     "completion": "Print a script that completes commands in a shell.",
 }
-"""Each is in the module of its name."""
+"""Summaries of the subcommands; NAME is the function `run_NAME` in the module NAME."""
 
 
 class Commands(click.Group):
-    """Imports a command's module when that command is called: --version and completion are fast that way."""
+    """Import a subcommand's module only when it is used, which keeps --version and completion fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the subcommands, in the order of COMMANDS."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the subcommand, None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"tts.command.{cmd_name}").command
+        command: click.Command = getattr(import_module(f"tts.command.{cmd_name}"), f"run_{cmd_name}")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the summaries from COMMANDS, without importing the modules."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> object:
+        """Run the subcommand; print ConfigError and SpeechError as one line and exit with 1."""
         try:
             return super().invoke(ctx)
         except (ConfigError, SpeechError) as exc:
@@ -50,4 +54,4 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kokoro-tts-api")
 def cli() -> None:
-    """Speaks with Kokoro-82M on this machine. `COMMAND --help` tells more."""
+    """Speak with Kokoro-82M on this machine. `COMMAND --help` tells more."""

@@ -1,4 +1,4 @@
-"""`mcp`: tools for assistants, over the Model Context Protocol on stdin and stdout."""
+"""Implement `mcp`: tools for assistants, over the Model Context Protocol on stdin and stdout."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DEFAULT_FORMAT = "mp3"
 
 
 class VoiceInfo(TypedDict):
-    """A voice that may be asked for."""
+    """Describe a voice that a call may name."""
 
     name: str
     language: str
@@ -41,13 +41,17 @@ class VoiceInfo(TypedDict):
 
 
 class VoiceInfos(TypedDict):
-    """The voices; the first one is the default."""
+    """List the voices; the first one is the default."""
 
     voices: list[VoiceInfo]
 
 
 class Tools:
-    """The tools, on a speaking side that is found when the first of them is called, and kept."""
+    """Hold the tools and the client they share, which is opened on the first call.
+
+    The MCP server calls tools concurrently, each on its own thread. Names, parameters and docstrings of `speak` and
+    `list_voices` are what an assistant sees of them.
+    """
 
     def __init__(self, find: Callable[[], Speech], player: Callable[[], Player] = find_player) -> None:
         self._find = find
@@ -65,14 +69,14 @@ class Tools:
         aloud: Annotated[bool, Field(description="Play it on the user's machine instead.")] = False,
     ) -> CallToolResult:
         """Speak a text: into a file, aloud on the user's machine, or else as audio in the answer."""
-        wish = Wish(text, voice, speed)
+        options = Wish(text, voice, speed)
         try:
             if aloud:
-                self._player()(self._found().sound(wish, "pcm"))
+                self._player()(self._found().sound(options, "pcm"))
                 return _said("Played.")
             if path is not None:
-                return _said(self._saved(wish, format, Path(path).expanduser()))
-            return self._inline(wish, _known(format or DEFAULT_FORMAT))
+                return _said(self._saved(options, format, Path(path).expanduser()))
+            return self._inline(options, _known(format or DEFAULT_FORMAT))
         except SpeechError as exc:
             raise ToolError(str(exc)) from exc
 
@@ -85,35 +89,36 @@ class Tools:
         return {"voices": [_described(name) for name in names]}
 
     def close(self) -> None:
-        """Let go of the speaking side."""
+        """Close the client if it was opened."""
         if self._speech is not None:
             self._speech.close()
 
     def _found(self) -> Speech:
-        with self._lock:  # tools are called at the same time, each on a thread
+        with self._lock:  # concurrent first calls must not open two clients
             if self._speech is None:
                 self._speech = self._find()
             return self._speech
 
-    def _saved(self, wish: Wish, format: str | None, path: Path) -> str:
+    def _saved(self, options: Wish, format: str | None, path: Path) -> str:
         named = format_of(path)
-        if named is None or (format and _known(format) != named):  # so that no other kind of file is overwritten
+        # An ending that is no audio format could name a file of another kind, which must not be overwritten.
+        if named is None or (format and _known(format) != named):
             raise ToolError(f"{path.name} is no name for a {format or 'sound'} file: end it with .{format or 'mp3'}.")
         try:
-            size = save(path.absolute(), named, self._found().sound(wish, named))
+            size = save(path.absolute(), named, self._found().sound(options, named))
         except OSError as exc:
             raise ToolError(f"{path} can't be written: {exc.strerror}.") from exc
         return f"Saved {path.absolute()} ({size} bytes)."
 
-    def _inline(self, wish: Wish, format: str) -> CallToolResult:
-        sound = b"".join(self._found().sound(wish, format))
+    def _inline(self, options: Wish, format: str) -> CallToolResult:
+        sound = b"".join(self._found().sound(options, format))
         data = base64.b64encode(sound).decode("ascii")
         return CallToolResult(content=[AudioContent(data=data, mime_type=FORMATS[format].content_type)])
 
 
 @dataclass(frozen=True)
 class _Side:
-    """Which speaking side is to be found."""
+    """Hold the options that choose the client, until a tool needs it."""
 
     server: str | None
     local: bool
@@ -124,20 +129,20 @@ class _Side:
 
 @click.command("mcp")
 @served
-def command(server: str | None, local: bool) -> None:
+def run_mcp(server: str | None, local: bool) -> None:
     """Serve the tools `speak` and `list_voices` on stdin and stdout, for an assistant that starts this command.
 
     \b
     In its configuration:
       {"mcpServers": {"kokoro": {"command": "kokoro-tts-api", "args": ["mcp"]}}}
     """
-    settings(server)  # a wrong one is told now, not when the first tool is called
+    settings(server)  # report a wrong setting now, not on the first call of a tool
     with closing(Tools(_Side(server, local).find)) as tools:
         make_server(tools).run("stdio")
 
 
 def make_server(tools: Tools) -> MCPServer[Any]:
-    """The MCP server with these tools."""
+    """Create an MCP server with these tools; `run("stdio")` serves it."""
     server: MCPServer[Any] = MCPServer(
         "kokoro-tts", "Kokoro TTS", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING"
     )

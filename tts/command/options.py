@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings that they overrule."""
+"""Define the options that several commands share, and load the settings that they override."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def settings(server: str | None = None) -> Config:
-    """The settings of the environment, with this server where one is named; logs as they say. Raises ConfigError."""
+    """Load the settings from the environment, override SERVER, and set up logging to stderr. Raises ConfigError."""
     config = Config.from_environment(os.environ)
-    if config.LOG_LEVEL == "INFO":  # what a server tells of itself by default is too much beside a command's own words
+    if config.LOG_LEVEL == "INFO":  # the default suits a server; a command prints its own messages
         config = replace(config, LOG_LEVEL="WARNING")
     logging.basicConfig(level=config.LOG_LEVEL, format="%(levelname)s %(message)s")
     return replace(config, SERVER=server) if server else config
 
 
 class VoiceName(click.ParamType[str]):
-    """A voice or a blend, which the speaking side checks; names are completed."""
+    """Accept a voice or a blend, which the server or engine validates; complete names of voices in a shell."""
 
     name = "voice"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the voices that start with `incomplete`, each with its language as help."""
         return [CompletionItem(name, help=language_of(name[0]).name) for name in VOICES if name.startswith(incomplete)]
 
 
 def voiced(command: Command) -> Command:
-    """Give a command the options that say how something is spoken."""
+    """Add the options --voice, --speed and --language to a command."""
     speed = click.FloatRange(MIN_SPEED, MAX_SPEED)
     for option in (
         click.option("-l", "--language", metavar="CODE", help="The text's language, by default the voice's."),
@@ -49,7 +50,7 @@ def voiced(command: Command) -> Command:
 
 
 def served(command: Command) -> Command:
-    """Give a command the options that say who speaks."""
+    """Add the options --server and --local to a command."""
     for option in (
         click.option("--local", is_flag=True, help="Start an engine for this alone, whatever servers there are."),
         click.option("--server", metavar="URL", help="Ask this server (KOKORO_SERVER; its key is KOKORO_API_KEY)."),

@@ -1,4 +1,4 @@
-"""A server for one command alone: what asks servers then works where none runs."""
+"""Run an embedded server for one command, so that a client of the HTTP API works where no server runs."""
 
 from __future__ import annotations
 
@@ -29,12 +29,21 @@ ALONE: dict[str, Any] = {
     "RATE_LIMIT": "",
     "CACHE_MB": 0,
 }
-"""Settings of a server that one command asks, whatever those of a server for others are."""
+"""Settings that an embedded server overrides: it listens on a free local port for one client."""
 
 
 @contextmanager
 def own_server(config: Config, data: Path, engine: Engine | None = None) -> Iterator[Remote]:
-    """A server on a free port that only we have the key of, its books in `data`. Raises WorkerUnavailable."""
+    """Run a server on a free local port, with a random API key, and yield a client of it.
+
+    Args:
+        config: Validated settings; EMBEDDED_SETTINGS override some of them.
+        data: Folder of its jobs and temp files.
+        engine: Engine that synthesizes, started and closed here; by default the one that the settings name.
+
+    Raises:
+        WorkerUnavailable: The engine or the server cannot start.
+    """
     key = secrets.token_hex(16)
     config = replace(config, **ALONE, API_KEY=(key,), DATA_DIR=data, TEMP_DIR=data / "temp")
     try:

@@ -1,4 +1,4 @@
-"""Plays sound aloud with what this machine has: the sounddevice package, or a program of the system."""
+"""Play audio aloud with the sounddevice package, or with a program of the system."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ RATE = str(SAMPLE_RATE)
 
 
 class CannotPlay(SpeechError):
-    """There is nothing to play with, or it did not play."""
+    """Raised when no player is available, or when it failed."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A command that plays what comes on its stdin, or with {file} in it a WAV file."""
+    """Describe a command that plays raw samples from its stdin, or a WAV file where an argument contains {file}."""
 
     command: tuple[str, ...]
 
     @property
     def streams(self) -> bool:
+        """Tell whether the command reads samples from its stdin."""
         return not any("{file}" in word for word in self.command)
 
     @property
     def name(self) -> str:
+        """Return the program's name without folder and extension."""
         return Path(self.command[0]).stem
 
 
@@ -49,11 +51,12 @@ PROGRAMS = (
 
 
 Player = Callable[[Iterable[bytes]], None]
-"""Plays s16le mono of SAMPLE_RATE as it comes. Raises CannotPlay, and what its argument raises."""
+"""Function that plays blocks of s16le mono samples at SAMPLE_RATE as they arrive. Raises PlaybackError, and what the
+blocks raise."""
 
 
 def find_player(programs: Sequence[Program] = PROGRAMS) -> Player:
-    """What plays on this machine. Raises CannotPlay when nothing does."""
+    """Return the first player that this machine has. Raises PlaybackError when there is none."""
     device = _sounddevice()
     if device is not None:
         return partial(_play_on, device)
@@ -65,7 +68,7 @@ def find_player(programs: Sequence[Program] = PROGRAMS) -> Player:
 
 
 def _sounddevice() -> Any:
-    """The module, None where it is not installed or finds no PortAudio or no device: an optional dependency."""
+    """Import sounddevice, an optional dependency; None without it, without PortAudio or without an output device."""
     try:
         import sounddevice  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
@@ -91,13 +94,13 @@ def _stream_to(program: Program, pcm: Iterable[bytes]) -> None:
         program.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as child:
         assert child.stdin is not None and child.stderr is not None
-        with suppress(BrokenPipeError):  # it ended early, and says why below
+        with suppress(BrokenPipeError):  # the program ended early; its exit code and stderr are checked below
             for block in pcm:
                 child.stdin.write(block)
         with suppress(BrokenPipeError):
             child.stdin.close()
-        said = child.stderr.read()
-    _check(program, child.returncode, said)
+        stderr = child.stderr.read()
+    _check(program, child.returncode, stderr)
 
 
 def _hand_file_to(program: Program, pcm: Iterable[bytes]) -> None:
@@ -106,6 +109,7 @@ def _hand_file_to(program: Program, pcm: Iterable[bytes]) -> None:
     path = Path(name)
     try:
         save(path, "wav", chain([wav_header()], pcm))
+        # The name stands inside single quotes of a PowerShell command, where '' is a quote.
         quoted = name.replace("'", "''") if program.name == "powershell" else name
         command = [word.replace("{file}", quoted) for word in program.command]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -114,7 +118,7 @@ def _hand_file_to(program: Program, pcm: Iterable[bytes]) -> None:
     _check(program, done.returncode, done.stderr)
 
 
-def _check(program: Program, code: int, said: bytes) -> None:
+def _check(program: Program, code: int, stderr: bytes) -> None:
     if code:
-        why = said.decode("utf-8", "replace").strip().splitlines()
+        why = stderr.decode("utf-8", "replace").strip().splitlines()
         raise CannotPlay(f"{program.name} did not play (exit code {code}): {why[-1] if why else 'it said nothing'}.")

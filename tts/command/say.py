@@ -1,4 +1,4 @@
-"""`say`: speaks a text into a file, to stdout, or aloud."""
+"""Implement `say`: synthesize a text into a file, to stdout, or aloud."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STDOUT = Path("-")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; - is stdout.")
 @click.option("--play", "aloud", is_flag=True, help="Play it; the default without OUTPUT.")
 @served
-def command(
+def run_say(
     text: tuple[str, ...],
     voice: str | None,
     speed: float | None,
@@ -45,19 +45,19 @@ def command(
       kokoro-tts-api say -o letter.wav --play < letter.txt
     """
     container = format or _format_of(output)
-    wish = Wish(_text(text), voice, speed, language)
-    play = find_player() if aloud or output is None else None  # before an engine is started for nothing
-    with closing(find_speech(settings(server), local)) as speech:
+    options = Wish(_text(text), voice, speed, language)
+    play = find_player() if aloud or output is None else None  # fail before an engine is started for nothing
+    with closing(find_speech(settings(server), local)) as client:
         if output is not None:
-            _write(speech, wish, container, output)
+            _write(client, options, container, output)
         elif play:
-            play(speech.sound(wish, "pcm"))
+            play(client.sound(options, "pcm"))
     if play and output is not None and output != STDOUT:
         play(_decoded(output, format))
 
 
 def _format_of(output: Path | None) -> str:
-    """The format that the file's name asks for; wav for one without an ending. Raises ClickException for another."""
+    """Return the format of the file's extension, wav without one. Raises ClickException for an unknown extension."""
     if output is None or not output.suffix:
         return "wav"
     named = format_of(output)
@@ -68,6 +68,7 @@ def _format_of(output: Path | None) -> str:
 
 
 def _text(words: tuple[str, ...]) -> str:
+    """Join the arguments, or read UTF-8 text from stdin (a byte order mark is dropped) when there are none."""
     if words and words != ("-",):
         return " ".join(words)
     if sys.stdin.isatty():
@@ -78,8 +79,8 @@ def _text(words: tuple[str, ...]) -> str:
         raise click.ClickException(f"The text on stdin is not UTF-8: {exc}.") from exc
 
 
-def _write(speech: Speech, wish: Wish, format: str, output: Path) -> None:
-    blocks = speech.sound(wish, format)
+def _write(client: Speech, options: Wish, format: str, output: Path) -> None:
+    blocks = client.sound(options, format)
     if output == STDOUT:
         out = sys.stdout.buffer
         for block in blocks:
@@ -94,7 +95,7 @@ def _write(speech: Speech, wish: Wish, format: str, output: Path) -> None:
 
 
 def _decoded(path: Path, format: str | None) -> Iterator[bytes]:
-    """The file's sound as s16le mono of SAMPLE_RATE."""
+    """Decode a file and yield s16le mono samples at SAMPLE_RATE."""
     if (format or format_of(path)) == "pcm":
         yield path.read_bytes()
         return

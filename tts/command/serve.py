@@ -1,4 +1,4 @@
-"""`serve`: the server, with every setting as an option."""
+"""Implement `serve`: run the server, with every setting as an option."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from config import Config, flag
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command an option for each setting."""
+    """Add an option for each setting to a command."""
     for each in reversed(fields(Config)):
+        # `--wyoming` may stand without a value, which means "on".
         alone: dict[str, Any] = {"is_flag": False, "flag_value": "on"} if each.name == "WYOMING" else {}
         option = click.option(flag(each.name), each.name, metavar="VALUE", help=each.metadata["why"], **alone)
         command = option(command)
@@ -21,15 +22,15 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def words(given: dict[str, str | None]) -> list[str]:
-    """The options that were given, as they stood on the command line."""
+    """Turn the options that were given back into arguments: {"PORT": "9881"} -> ["--port", "9881"]."""
     return [word for name, value in given.items() if value is not None for word in (flag(name), value)]
 
 
 @click.command("serve")
 @with_settings
-def command(**given: str | None) -> None:
+def run_serve(**given: str | None) -> None:
     """Serve over HTTP. Each option is a setting, and overrules the environment's KOKORO_ variable of that name."""
-    # Imported here: the command's own help and completion need nothing of the server.
+    # Imported here: help and completion must not load the server.
     from kokoro_tts_api import main
 
     main(words(given))

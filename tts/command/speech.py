@@ -1,4 +1,4 @@
-"""Who speaks for the command line: a running server where there is one, or an engine that it starts itself."""
+"""Choose what synthesizes for the command line: a running server, or an engine started for one command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tts.command.remote import Remote, is_ours
 
 @dataclass(frozen=True)
 class Wish:
-    """What to say and how; what is None is as the speaking side has it by default."""
+    """Hold the text and the options of one utterance; None leaves an option to the default of the server or engine."""
 
     text: str
     voice: str | None = None
@@ -23,26 +23,29 @@ class Wish:
 
 
 class Speech(Protocol):
-    """Something that speaks. All raise SpeechError."""
+    """Interface of HttpClient and LocalClient. Every method raises SpeechError."""
 
-    def sound(self, wish: Wish, format: str) -> Iterator[bytes]:
-        """One container of the format, its bytes as they are made."""
+    def sound(self, options: Wish, format: str) -> Iterator[bytes]:
+        """Return the bytes of one container of the format, as they are synthesized."""
 
     def voices(self) -> list[str]:
-        """The voices that may be asked for, the default one first."""
+        """Return the names of the voices, the default one first."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the engine or connection."""
 
 
 def find_speech(config: Config, local: bool) -> Speech:
-    """The named server, or the one on this machine, or with neither an engine of our own. Raises SpeechError."""
+    """Return a client of the configured server, else of the one on this machine, else of a new engine.
+
+    `local` skips the servers. Raises SpeechError when the engine cannot start; a configured server is not asked.
+    """
     if not local:
         address = config.SERVER or f"http://127.0.0.1:{config.PORT}"
         if config.SERVER or is_ours(address):
             return Remote(address, config.API_KEY)
         click.echo(f"No server at {address}: starting an engine, which takes some seconds.", err=True)
-    # Imported here: it brings the whole server, a second that those who have one running need not wait.
+    # Imported here: it loads the whole server, which takes a second and is not needed when one is running.
     from tts.command.local import Local
 
     return Local(config)

@@ -1,4 +1,4 @@
-"""`voices`: what there is to choose from."""
+"""Implement `voices`: list the voices by language."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tts.speech.voices import LANGUAGES, language_of
 @click.command("voices")
 @click.option("--server", metavar="URL", help="Ask this server (KOKORO_SERVER) which it has.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-def command(server: str | None, as_json: bool) -> None:
+def run_voices(server: str | None, as_json: bool) -> None:
     """List the voices, by language."""
     names = _names(settings(server))
     if as_json:

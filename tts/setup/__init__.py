@@ -1,7 +1,7 @@
-"""What a start makes of the settings: engines, limits, folders and the servers beside HTTP."""
+"""Build from the settings what a server needs to start: engine, limits, folders and the Wyoming server."""
 
 from __future__ import annotations
 
 
 class StartFailed(Exception):
-    """The server can't start; the message is one clear line."""
+    """Raised when the server cannot start; the message is one line for the operator."""

@@ -1,4 +1,4 @@
-"""What the settings allow: in a request, in a body, in a book, and where the server listens."""
+"""Derive limits from the settings: for requests, bodies and books, and the address to listen on."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tts.setup import StartFailed
 from tts.speech.pronunciations import BadDictionary, Dictionary
 
 BODY_SLACK = 65_536
-"""Bytes of a JSON body beyond its text."""
+"""Bytes of a JSON body in addition to its text: the other fields and their syntax."""
 BYTES_A_CHARACTER = 12
-"""Longest that JSON writes one character: two \\u escapes."""
+"""Most bytes that JSON needs for one character: a surrogate pair, written as two \\u escapes of 6 bytes."""
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
-"""What this machine calls itself: its own health check asks by these names, whatever strangers must use."""
+"""Host names of this machine: always trusted, since its own health check uses them."""
 MEGABYTE = 1_000_000
 DAY = 86_400
 
 
 def limits(config: Config) -> Limits:
-    """What a request may ask for. Raises StartFailed when the dictionary can't be used."""
+    """Build the limits of a speech request. Raises StartupError when the pronunciation dictionary cannot be used."""
     try:
         dictionary = Dictionary(config.PRONUNCIATIONS)
     except BadDictionary as exc:
@@ -38,23 +38,23 @@ def limits(config: Config) -> Limits:
 
 
 def body_limit(config: Config) -> int:
-    """Bytes that a JSON body with the longest text can have."""
+    """Return the maximum size of a JSON body in bytes, enough for a text of MAX_TEXT_LENGTH characters."""
     return config.MAX_TEXT_LENGTH * BYTES_A_CHARACTER + BODY_SLACK
 
 
 def address(config: Config) -> Address:
-    """Where the server listens, and what it takes from there."""
+    """Build the address to listen on, with its limits: connections, largest body in bytes, and grace in seconds."""
     longest = max(body_limit(config), upload_limit(vars(config)))
     return Address(config.HOST, config.PORT, config.CONNECTIONS, longest, config.GRACE)
 
 
 def trusted_hosts(config: Config) -> list[str] | None:
-    """Names that the server may be called by; none is any."""
+    """Return the Host headers to accept; None accepts any."""
     return [*config.ALLOWED_HOSTS, *LOOPBACK] if config.ALLOWED_HOSTS else None
 
 
 def terms(config: Config) -> Terms:
-    """What books may be handed in, and how long they are kept."""
+    """Build the audiobook settings: limits of an uploaded book, and how long jobs are kept (None: forever)."""
     most = BookLimits(config.UNPACKED_MB * MEGABYTE, config.BOOK_PAGES, config.BOOK_LENGTH)
     keep = config.JOB_DAYS * DAY if config.JOB_DAYS else None
     return Terms(config.DATA_DIR, most, config.JOBS, config.JOBS_MB * MEGABYTE, keep)

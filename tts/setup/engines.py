@@ -1,4 +1,4 @@
-"""The engine that the settings name, and the worker of a cluster."""
+"""Build the engine that the settings name, and run a worker of a cluster."""
 
 from __future__ import annotations
 
@@ -20,25 +20,35 @@ from tts.speech.text import Sizes
 from tts.synth.assets import MODEL_SHA256, AssetsMissing, ensure, model_sha256
 
 WHOLE_RUN = Sizes(first=2000, longest=2000)
-"""Utterances of a command that loads its model on every run: as few as its time limit allows."""
+"""Utterance sizes (characters) for a command that loads its model on every run: as large as its time limit allows."""
 
 
 def make_engine(config: Config) -> Engine:
-    """The engine that the settings name, not started yet. Raises StartFailed."""
+    """Build the engine that the settings name (`pool`, `command` or `cluster`), not started yet.
+
+    Raises:
+        StartupError: The model or a voice is missing and cannot be fetched.
+    """
     if config.ENGINE == "command":
         workers: list[Worker] = [
             Command(config.KOKORO_COMMAND, config.TEMP_DIR, config.TIMEOUT) for _ in range(config.WORKERS)
         ]
         return Pool("command", workers, config.THREADS, config.QUEUE, WHOLE_RUN)
     if config.ENGINE == "cluster":
-        from tts.engines.cluster import Cluster  # with Celery, which a single machine need not load
+        from tts.engines.cluster import Cluster  # imported here: only a cluster needs Celery
 
         return Cluster(link(config), config.QUEUE, config.IN_FLIGHT, config.LEAD)
     return warm_pool(config, worker_command(config), config.QUEUE)
 
 
 def warm_pool(config: Config, command: Sequence[str], queue: int) -> Pool:
-    """Warm workers, each a process with that command line, not started yet, for whom `queue` requests may wait."""
+    """Build a pool of WORKERS recycling worker processes, not started yet.
+
+    Args:
+        config: Validated settings.
+        command: Command line of one worker process.
+        queue: Requests that may wait; further ones are refused with 429.
+    """
     shift = Shift(config.RECYCLE_AFTER, config.RECYCLE_MB, config.IDLE_UNLOAD)
     turn = threading.Lock()
     workers = [Relieved(lambda: Child(command, config.TIMEOUT), shift, turn) for _ in range(config.WORKERS)]
@@ -46,7 +56,7 @@ def warm_pool(config: Config, command: Sequence[str], queue: int) -> Pool:
 
 
 def link(config: Config) -> Link:
-    """Where the machines of a cluster meet. Raises StartFailed."""
+    """Build the connection settings of the cluster: broker, results and build id. Raises StartupError."""
     try:
         edition = Edition(__version__, model_sha256(config.MODEL))
     except AssetsMissing as exc:
@@ -55,10 +65,10 @@ def link(config: Config) -> Link:
 
 
 def work(config: Config) -> int:
-    """Speak for the front servers of a cluster until told to stop; the exit code. Raises StartFailed."""
-    from tts.engines import cluster  # with Celery, which a single machine need not load
+    """Run a cluster worker until a stop signal arrives; return the exit code. Raises StartupError."""
+    from tts.engines import cluster  # imported here: only a cluster needs Celery
 
-    # Its queue is the broker's: those that wait here take over from letters that were withdrawn a moment ago.
+    # Requests queue at the broker. This short queue only lets a new task wait while a cancelled one frees its worker.
     pool = warm_pool(config, worker_command(config), config.WORKERS)
     try:
         return cluster.work(link(config), pool, config.WORKERS, config.LOG_LEVEL)
@@ -67,7 +77,7 @@ def work(config: Config) -> int:
 
 
 def worker_command(config: Config) -> list[str]:
-    """The command line of a warm worker, its assets fetched if need be. Raises StartFailed."""
+    """Build the command line of a worker process, and fetch missing assets. Raises StartupError."""
     try:
         assets = ensure(config.MODEL_DIR, config.MODEL, config.HUB)
     except (AssetsMissing, OSError) as exc:
@@ -82,7 +92,11 @@ def worker_command(config: Config) -> list[str]:
 
 
 def made_by(config: Config) -> str:
-    """All that shapes the sound of every answer, beside what the request says."""
+    """Return what determines the audio besides the request: version, engine, model, device and command.
+
+    The response cache mixes it into its keys. A model file set by MODEL is identified by its path, size
+    and modification time (ns).
+    """
     if config.MODEL is None or not config.MODEL.is_file():
         model = MODEL_SHA256
     else:

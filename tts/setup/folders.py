@@ -1,4 +1,4 @@
-"""The folder of answers' files: proved before the server listens, and swept of what is left there."""
+"""Prepare the temp folder of generated files, and remove files that an earlier run left there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tts.setup import StartFailed
 
 
 def ensure_temp_directory(folder: Path, cleanup: bool = True) -> None:
-    """Make the folder, prove that it can be written, and remove what an earlier run left. Raises StartFailed."""
+    """Create the folder, check that it is writable, and remove leftover files. Raises StartupError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as proof:
@@ -23,7 +23,7 @@ def ensure_temp_directory(folder: Path, cleanup: bool = True) -> None:
 
 
 def remove_leftovers(folder: Path, cleanup: bool) -> None:
-    """Remove our files from the folder, but for the answers that a server without `cleanup` keeps. Raises OSError."""
+    """Remove this program's files from the folder; without `cleanup` keep the generated audio. Raises OSError."""
     for prefix in (RUN_PREFIX, FILE_PREFIX) if cleanup else (RUN_PREFIX,):
         for left in folder.glob(f"{prefix}*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)

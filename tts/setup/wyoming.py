@@ -1,4 +1,4 @@
-"""The Wyoming server beside HTTP, where the settings ask for one."""
+"""Start the Wyoming server beside the HTTP server when the settings ask for one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def wyoming(config: Config, engine: Engine) -> ExitStack:
-    """The Wyoming server that the settings ask for, if any, until the block ends. Raises StartFailed."""
+    """Start the Wyoming server if WYOMING is set; leaving the returned context closes it. Raises StartupError."""
     stack = ExitStack()
     if config.WYOMING:
         try:
@@ -23,7 +23,7 @@ def wyoming(config: Config, engine: Engine) -> ExitStack:
         except OSError as exc:
             raise StartFailed(f"Cannot listen on {config.WYOMING}: {exc.strerror}. Set KOKORO_WYOMING.") from exc
         if config.API_KEY:
-            log.warning("Wyoming knows no keys: whoever reaches %s may have this server speak", config.WYOMING)
+            log.warning("Wyoming has no authentication: any client that reaches %s can use it", config.WYOMING)
         stack.callback(server.close)
         server.start()
     return stack

@@ -1,1 +1,1 @@
-"""What is asked: errors, voices, requests, text and audio. Imports nothing of ours."""
+"""Define plain data, text segmentation, audio processing and errors; import no other package of the project."""

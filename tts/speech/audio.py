@@ -1,4 +1,8 @@
-"""Sound on its way to a client: its rate and formats, the chunks it comes in, and the words inside them."""
+"""Define audio formats, chunks and timed words, and convert, trim and store samples.
+
+All samples inside the program are mono float32 in -1..1 at SAMPLE_RATE. The functions keep no state and may be called
+from any thread.
+"""
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,26 +13,26 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 24_000  # Hz; what the network makes
-UNKNOWN_SIZE = 0xFFFFFFFF  # what a RIFF header says while the length is not known yet
+SAMPLE_RATE = 24_000  # Hz; the output rate of the network
+UNKNOWN_SIZE = 0xFFFFFFFF  # placeholder in a RIFF header while the length is not known
 WAV_HEADER_SIZE = 44
-PCM_BYTES = 2  # a sample of s16le
-PCM_PEAK = 32_767
+PCM_BYTES = 2  # bytes of one s16le sample
+PCM_PEAK = 32_767  # full scale of s16le
 
 Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Format:
-    """One way of sending sound: its name on the wire, its media type, and the rates (Hz) that it can hold."""
+    """Describe an audio format: its name in requests, its media type, and the sample rates (Hz) that it supports."""
 
     name: str
     content_type: str
     extension: str
-    rates: tuple[int, ...] = ()  # none listed: any
+    rates: tuple[int, ...] = ()  # empty: any rate
 
     def rate_for(self, wanted: int) -> int:
-        """The lowest rate of this format that loses nothing of `wanted` Hz, or else its highest."""
+        """Return the lowest supported rate of at least `sample_rate` Hz, or the highest one if there is none."""
         if not self.rates or wanted in self.rates:
             return wanted
         return min((rate for rate in self.rates if rate >= wanted), default=max(self.rates))
@@ -54,7 +58,11 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Word:
-    """A word as it was sent (characters `start` to `end` of the text) and when it is spoken (seconds)."""
+    """Hold a word of the text as sent, its half-open character span `start:end` there, and its times in seconds.
+
+    The times count from the first sample of the chunk that holds the word, or of the whole audio after
+    `with_absolute_times`.
+    """
 
     text: str
     start: int
@@ -63,23 +71,25 @@ class Word:
     end_time: float
 
     def later(self, seconds: float) -> "Word":
+        """Return the word with both times increased by `seconds`."""
         return replace(self, start_time=self.start_time + seconds, end_time=self.end_time + seconds)
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """A piece of speech: samples [n] in -1..1 at SAMPLE_RATE, and its words, timed from its first sample."""
+    """Hold a piece of speech: samples [n] in -1..1 at SAMPLE_RATE, and its words, timed from its first sample."""
 
     samples: Samples
     words: tuple[Word, ...] = ()
 
     @property
     def seconds(self) -> float:
+        """Return the duration in seconds."""
         return len(self.samples) / SAMPLE_RATE
 
 
 def timed(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """The same chunks with word times counted from the start of the first one."""
+    """Yield the same chunks with word times counted from the start of the first chunk."""
     elapsed = 0
     for chunk in chunks:
         offset = elapsed / SAMPLE_RATE
@@ -88,28 +98,31 @@ def timed(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
 
 
 def join(chunks: Iterable[Chunk]) -> Chunk:
-    """One chunk that sounds like all of them in a row."""
+    """Concatenate chunks into one, with word times counted from its start; no chunks give an empty one."""
     parts = list(timed(chunks))
     samples = np.concatenate([part.samples for part in parts] or [np.zeros(0, np.float32)])
     return Chunk(samples, tuple(word for part in parts for word in part.words))
 
 
 def clip(samples: Samples) -> Samples:
-    """Samples that any encoder takes: -1..1, and silence where the network made no number."""
+    """Clip samples to -1..1, and replace NaN by silence, so that any encoder accepts them."""
     return np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
 
 
 def to_pcm(samples: Samples) -> NDArray[np.int16]:
-    """Signed 16-bit little-endian samples; what is too loud is clipped, it never wraps round."""
+    """Convert float samples to signed 16-bit little-endian; values beyond full scale are clipped, not wrapped."""
     return np.rint(clip(samples) * PCM_PEAK).astype("<i2")
 
 
 def wav_header(sample_rate: int = SAMPLE_RATE, data_size: int | None = None) -> bytes:
-    """The 44 bytes before mono s16le samples; `data_size` in bytes, None while it is not known."""
+    """Build the 44-byte RIFF header of mono s16le samples.
+
+    `data_size` is in bytes. If it is None or does not fit in 32 bits, both size fields are UNKNOWN_SIZE.
+    """
     if data_size is None or data_size > UNKNOWN_SIZE - WAV_HEADER_SIZE:
         riff_size = data_size = UNKNOWN_SIZE
     else:
-        riff_size = data_size + WAV_HEADER_SIZE - 8
+        riff_size = data_size + WAV_HEADER_SIZE - 8  # RIFF does not count its own tag and size field
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         *(b"RIFF", riff_size, b"WAVE"),
@@ -119,7 +132,7 @@ def wav_header(sample_rate: int = SAMPLE_RATE, data_size: int | None = None) -> 
 
 
 def write_wav(path: Path, chunks: Iterable[Chunk]) -> None:
-    """Write a WAV file with exact sizes while the chunks arrive. Raises OSError when the disk refuses."""
+    """Write a WAV file while the chunks arrive, and its exact size at the end. Raises OSError if the disk fails."""
     with path.open("wb") as file:
         file.write(wav_header())
         size = sum(file.write(to_pcm(chunk.samples).tobytes()) for chunk in chunks)
@@ -127,25 +140,33 @@ def write_wav(path: Path, chunks: Iterable[Chunk]) -> None:
         file.write(wav_header(data_size=size))
 
 
-# How far below its loudest 10 ms speech still counts as speech. Measured on six voices: the soft onsets and
-# fricatives ("h", "f", "th") lie up to 40 dB below, breath and noise in the rests 46 dB and more.
+# Level range below the loudest 10 ms frame that still counts as speech. Measured on six voices: soft onsets and
+# fricatives ("h", "f", "th") lie up to 40 dB below the loudest frame, breath and noise in pauses 46 dB and more.
 SPEECH_RANGE = 45.0  # dB
-SILENCE = 1e-3  # RMS; a run that never gets louder says nothing
-_FRAME = SAMPLE_RATE // 100  # 10 ms: a period of the lowest voice
-_FADE = SAMPLE_RATE // 250  # 4 ms: long enough not to click, and shorter than any consonant
+SILENCE = 1e-3  # RMS; a run of the network that is never louder contains no speech
+_FRAME = SAMPLE_RATE // 100  # 10 ms: one period of the lowest voice
+_FADE = SAMPLE_RATE // 250  # 4 ms: long enough to avoid a click, shorter than any consonant
 
 
 def trim(samples: Samples, keep_head: float, keep_tail: float) -> tuple[Samples, float]:
-    """The speech of one run between rests of exactly `keep_head` and `keep_tail` seconds.
+    """Cut or pad the silence at both ends of one run of the network to fixed lengths.
 
-    Returns the samples, and the seconds cut before them: a word that was spoken at t is now spoken at t minus
-    those. They are negative where the run had less rest than wanted, and silence was added. A run without
-    speech comes out as the two rests alone. Raises ValueError for samples that are no numbers: such a run has
-    failed, and must not pass for silence.
+    Args:
+        samples: Mono samples [n].
+        head_pause: Seconds of silence before the speech in the result.
+        tail_pause: Seconds of silence after the speech in the result.
+
+    Returns:
+        The samples, and the seconds cut at the start: a word spoken at t before is spoken at t minus these now.
+        They are negative if silence was added. A run without speech gives the two silences alone.
+
+    Raises:
+        ValueError: If a sample is NaN or infinite: the run failed and must not be sent as silence.
     """
     if not np.isfinite(samples).all():
         raise ValueError("the network made samples that are not finite numbers")
     first, last = _speech_span(samples)
+    # Ends of the wanted range in the input; each may lie outside it, where silence is added.
     start = first - round(keep_head * SAMPLE_RATE)
     end = last + round(keep_tail * SAMPLE_RATE)
     kept = _fade_ends(samples[max(start, 0) : end])
@@ -154,17 +175,19 @@ def trim(samples: Samples, keep_head: float, keep_tail: float) -> tuple[Samples,
 
 
 def _speech_span(samples: Samples) -> tuple[int, int]:
-    """Where speech begins and ends, in samples; the same place twice where there is none."""
+    """Return the sample range [first, last) that contains speech; (0, 0) if there is none."""
     padded = np.pad(samples, (0, -len(samples) % _FRAME))
     levels = np.sqrt(np.mean(np.square(padded.reshape(-1, _FRAME)), axis=1))
     loudest = levels.max(initial=0.0)
     if loudest < SILENCE:
         return 0, 0
+    # Levels are RMS amplitudes, hence dB / 20.
     spoken = np.flatnonzero(levels > loudest * 10 ** (-SPEECH_RANGE / 20))
     return int(spoken[0]) * _FRAME, min((int(spoken[-1]) + 1) * _FRAME, len(samples))
 
 
 def _fade_ends(samples: Samples) -> Samples:
+    """Return a copy with a linear fade-in and fade-out, so that cutting into noise does not click."""
     length = min(_FADE, len(samples) // 2)
     rise = np.linspace(0.0, 1.0, length, dtype=np.float32)
     faded = samples.copy()

@@ -1,4 +1,4 @@
-"""Captions of speech: the words of a sound as WebVTT or SubRip."""
+"""Format timed words as WebVTT or SubRip captions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tts.speech.request import WORD_JOINER
 from tts.speech.sentences import Strength, boundaries
 
 LONGEST_CUE = 84
-"""Characters on the screen at once: two lines of 42, as broadcasters have it."""
+"""Maximum number of characters of a cue: two lines of 42, the usual limit of broadcasters."""
 
 CAPTION_TYPES = {"vtt": "text/vtt", "srt": "application/x-subrip"}
-"""Content types of the two kinds of captions."""
+"""Media types of the two caption formats."""
 
 
 @dataclass(frozen=True)
 class Cue:
-    """A line of captions, shown from `start` to `end` seconds."""
+    """Hold a caption's text and the seconds between which it is shown."""
 
     text: str
     start: float
@@ -26,12 +26,17 @@ class Cue:
 
 
 def cues(text: str, words: Iterable[Word]) -> Iterator[Cue]:
-    """The text as it was sent, cut at its sentences and clauses, each piece shown while its words are spoken."""
+    """Split the text as sent at sentences and clauses into cues, each shown while its words are spoken.
+
+    `words` are ordered, with spans in `text` and times from the start of the audio. Text before the first word of a
+    cue, or without any word, gets no cue of its own.
+    """
     pending: list[Word] = []
     ends = _cue_ends(text)
     end = next(ends, len(text))
     start = 0
     for word in words:
+        # The word is beyond the present cue: emit that, and skip cues without words.
         while word.start >= end:
             if pending:
                 yield _cue(text[start:end], pending)
@@ -42,9 +47,13 @@ def cues(text: str, words: Iterable[Word]) -> Iterator[Cue]:
 
 
 def _cue_ends(text: str) -> Iterator[int]:
-    """Where the cues end: at every sentence, and at the best place before one gets too long."""
+    """Yield the end offsets of the cues: every sentence end, and the best boundary before a cue gets too long.
+
+    The best boundary is the last one of the highest strength since the start of the cue.
+    """
     start, best = 0, None
     for place in boundaries(text):
+        # Too long up to here: end the cue at the best boundary before, if there is one.
         if place.end - start > LONGEST_CUE and best is not None:
             yield best.end
             start, best = best.end, None
@@ -56,15 +65,16 @@ def _cue_ends(text: str) -> Iterator[int]:
 
 
 def _cue(text: str, words: list[Word]) -> Cue:
+    """Make a cue of a piece of text on one line, without word joiners, and the words spoken in it."""
     return Cue(" ".join(text.replace(WORD_JOINER, "").split()), words[0].start_time, words[-1].end_time)
 
 
 def captions(text: str, words: Iterable[Word], kind: str) -> str:
-    """The captions of `text` in `kind`, vtt (W3C WebVTT) or srt (SubRip)."""
+    """Format the captions of `text` as `kind`: `vtt` (W3C WebVTT) or `srt` (SubRip)."""
     comma = "," if kind == "srt" else "."
     lines = ["WEBVTT", ""] if kind == "vtt" else []
     for number, cue in enumerate(cues(text, words), 1):
-        # WebVTT reads & and < as its own marks, and --> parts the times in both
+        # WebVTT reserves & and <; --> separates the times in both formats.
         shown = cue.text.replace("&", "&amp;").replace("<", "&lt;") if kind == "vtt" else cue.text
         times = f"{_clock(cue.start, comma)} --> {_clock(cue.end, comma)}"
         lines += [str(number), times, shown.replace("-->", "→"), ""]
@@ -72,6 +82,7 @@ def captions(text: str, words: Iterable[Word], kind: str) -> str:
 
 
 def _clock(seconds: float, comma: str) -> str:
+    """Format seconds as HH:MM:SS and milliseconds after `decimal_mark`: 3661.5 -> 01:01:01.500."""
     milliseconds = round(seconds * 1000)
     minutes, rest = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)

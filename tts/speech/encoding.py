@@ -1,4 +1,9 @@
-"""Chunks of sound in, bytes of one container out, while the sound is still being made."""
+"""Encode chunks of audio into one container while they are still being synthesized.
+
+`encode_stream` yields bytes chunk by chunk for every format. PCM and WAV are written directly; MP3, Opus, AAC and FLAC
+go through FFmpeg's encoders (PyAV) and a muxer that writes to an unseekable queue. Chunks are resampled first if the
+requested rate differs from SAMPLE_RATE. An encoder belongs to one response and is not thread-safe.
+"""
 
 import io
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -12,15 +17,20 @@ import soxr  # type: ignore[import-untyped]
 
 from tts.speech.audio import FORMATS, PCM_PEAK, SAMPLE_RATE, Chunk, Samples, clip, to_pcm, wav_header
 
-QUIET = 0.01  # -40 dBFS: Kokoro is below -60 dBFS before it speaks
+QUIET = 0.01  # -40 dBFS peak: Kokoro's output is below -60 dBFS before the first word
 NOTHING: Samples = np.zeros(0, np.float32)
 
 
 def encode(chunks: Iterable[Chunk], format: str, sample_rate: int = SAMPLE_RATE) -> Generator[bytes, None, None]:
-    """One container, its bytes leaving chunk by chunk; close it early and the encoder is freed.
+    """Encode chunks as one container, and yield its bytes chunk by chunk; closing the generator frees the encoder.
 
-    The rate (Hz) is the nearest one at or above `sample_rate` that the format can hold.
-    Raises KeyError for a format that is not in FORMATS.
+    Args:
+        chunks: Samples at SAMPLE_RATE; an error that the iterator raises passes through.
+        format: A key of FORMATS.
+        sample_rate: Wanted rate in Hz; `Format.choose_rate` gives the one that is used.
+
+    Raises:
+        KeyError: If the format is unknown.
     """
     rate = FORMATS[format].rate_for(sample_rate)
     blocks = _resample(chunks, rate)
@@ -30,20 +40,21 @@ def encode(chunks: Iterable[Chunk], format: str, sample_rate: int = SAMPLE_RATE)
 
 
 def encode_whole(chunks: Iterable[Chunk], format: str, sample_rate: int = SAMPLE_RATE) -> bytes:
-    """The same container at once, its header telling the true length where that format's header has one."""
+    """Encode chunks as one complete file; unlike `encode_stream`, WAV and FLAC headers hold the true length."""
     rate = FORMATS[format].rate_for(sample_rate)
     if format == "flac":
         return _seekable_flac(_resample(chunks, rate), rate)
+    # The header of a WAV file needs the length of the data, so encode that first.
     sound = b"".join(encode(chunks, "pcm" if format == "wav" else format, sample_rate))
     return wav_header(rate, len(sound)) + sound if format == "wav" else sound
 
 
 def decode_flac(data: bytes) -> Samples:
-    """The samples [n] of a mono FLAC file at SAMPLE_RATE. Raises ValueError when it is none."""
+    """Decode a mono FLAC file at SAMPLE_RATE to float32 samples [n]. Raises ValueError if it is not a FLAC file."""
     try:
         with av.open(io.BytesIO(data), "r") as container:
             blocks = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
-    except (av.FFmpegError, IndexError) as exc:  # the latter where a file of another kind has no sound at all
+    except (av.FFmpegError, IndexError) as exc:  # IndexError: a file of another kind without an audio stream
         raise ValueError(f"{len(data)} bytes are no FLAC file: {exc}") from exc
     return np.concatenate(blocks or [np.zeros(0, np.int16)]).astype(np.float32) / np.float32(PCM_PEAK)
 
@@ -55,22 +66,23 @@ def _write_pcm(blocks: Iterable[Samples], header: bytes) -> Generator[bytes, Non
 
 
 def _resample(chunks: Iterable[Chunk], rate: int) -> Iterator[Samples]:
-    """Samples at `rate`, one block a chunk, filtered across the seams."""
+    """Yield samples at `rate`, one block per chunk; the filter's state carries over from chunk to chunk."""
     if rate == SAMPLE_RATE:
         yield from (chunk.samples for chunk in chunks)
         return
     stream = soxr.ResampleStream(SAMPLE_RATE, rate, num_channels=1, dtype="float32")
     for chunk in chunks:
-        yield stream.resample_chunk(clip(chunk.samples))  # one value that is no number would spoil the rest
+        yield stream.resample_chunk(clip(chunk.samples))  # the filter would spread one NaN over all later samples
     yield stream.resample_chunk(NOTHING, last=True)
 
 
 @dataclass(frozen=True)
 class Codec:
-    """How FFmpeg makes a compressed format.
+    """Configure FFmpeg for a compressed format.
 
-    `run_up` counts the samples that an encoder puts before the sound and its container cannot mark as such
-    (FFmpeg's `initial_padding`); without `needs_sound` a container that holds no frame at all is valid.
+    `bit_rate` is in bits per second, 0 for a lossless codec. `priming_samples` is the number of samples that the
+    encoder puts before the audio and that the container cannot mark as such (FFmpeg's `initial_padding`).
+    `needs_frames` says whether a container without any frame is invalid.
     """
 
     encoder: str
@@ -85,9 +97,9 @@ class Codec:
 
 CODECS: Mapping[str, Codec] = MappingProxyType(
     {
-        # Level 7 of LAME's 0 to 9: half the work of 5 and, at this rate, no farther from the sound.
-        # No Xing frame: it would state the length of the first of two files that a client put in a row.
-        # No bit reservoir: the second of them, and every frame after a cut, must not lean on earlier frames.
+        # Level 7 of LAME's 0 to 9: half the work of 5 and, at this bit rate, no larger error.
+        # No Xing frame: if a client concatenates two files, it would state the length of the first one only.
+        # No bit reservoir: after a concatenation or a cut, frames must not refer to earlier frames.
         "mp3": Codec(
             *("libmp3lame", "mp3", "fltp"),
             bit_rate=96_000,
@@ -95,9 +107,9 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
             encoder_options={"reservoir": "0", "compression_level": "7"},
             container_options={"write_xing": "0", "id3v2_version": "0"},
         ),
-        # A page is held back until the next one is full, so short pages (in microseconds).
+        # The muxer holds a page back until it is full; short pages (in microseconds) keep the latency low.
         "opus": Codec("libopus", "ogg", "flt", bit_rate=64_000, container_options={"page_duration": "60000"}),
-        # A third of the work of "twoloop", FFmpeg's default, and nearer to the sound.
+        # A third of the work of "twoloop", FFmpeg's default, with a smaller error.
         "aac": Codec("aac", "adts", "fltp", bit_rate=96_000, run_up=1_024, encoder_options={"aac_coder": "fast"}),
         "flac": Codec("flac", "flac", "s16", needs_sound=False, container_options={"metadata_header_padding": "0"}),
     }
@@ -105,24 +117,25 @@ CODECS: Mapping[str, Codec] = MappingProxyType(
 
 
 class _Pipe:
-    """What a muxer writes into; it cannot seek, so headers are written once and never returned to."""
+    """Queue the bytes that a muxer writes; it cannot seek, so the muxer never rewrites a header."""
 
     def __init__(self) -> None:
         self._waiting = bytearray()
 
     def write(self, data: bytes) -> int:
+        """Append `data`; called by the muxer."""
         self._waiting += data
         return len(data)
 
     def take(self) -> Iterator[bytes]:
-        """What has come in since the last time, if anything: an empty piece could end a chunked response."""
+        """Yield the bytes written since the last call, if any: an empty piece could end a chunked response."""
         if self._waiting:
             taken, self._waiting = bytes(self._waiting), bytearray()
             yield taken
 
 
 class _Encoder:
-    """FFmpeg's encoder and muxer for one response; `file` holds the whole container once this is closed."""
+    """Run FFmpeg's encoder and muxer for one response; `file` holds the complete container after closing."""
 
     def __init__(self, codec: Codec, rate: int, file: _Pipe | io.BytesIO) -> None:
         self._codec = codec
@@ -140,19 +153,19 @@ class _Encoder:
         self._container.close()
 
     def feed(self, samples: Samples) -> None:
-        """Take samples [n] and write every packet that they complete."""
+        """Encode samples [n] and write every packet that they complete."""
         if not len(samples):
             return
         if not self._fed:
             self._unwanted = self._inaudible_packets(samples)
         values = to_pcm(samples) if self._codec.sample_type == "s16" else clip(samples)
         frame = av.AudioFrame.from_ndarray(values[np.newaxis], self._codec.sample_type, "mono")
-        frame.sample_rate, frame.pts = self._rate, self._fed
+        frame.sample_rate, frame.pts = self._rate, self._fed  # time base: one sample
         self._fed += len(samples)
         self._write(self._stream.encode(frame))
 
     def finish(self) -> None:
-        """Write what the encoder still holds; a container that would be invalid gets a frame of silence."""
+        """Write the encoder's last packets; a file that would be invalid without a frame gets one of silence."""
         if not self._fed and self._codec.needs_sound:
             self.feed(np.zeros(self._stream.frame_size, np.float32))
         self._write(self._stream.encode(None))
@@ -160,18 +173,18 @@ class _Encoder:
     def _open_stream(self) -> av.AudioStream:
         options = dict(self._codec.encoder_options)
         stream = self._container.add_stream(self._codec.encoder, self._rate, options)
-        assert isinstance(stream, av.AudioStream)  # add_stream's type names every kind
+        assert isinstance(stream, av.AudioStream)  # add_stream is typed for every kind of stream
         stream.layout, stream.format = "mono", self._codec.sample_type
         stream.bit_rate = self._codec.bit_rate
         self._container.start_encoding()
         return stream
 
     def _inaudible_packets(self, start: Samples) -> int:
-        """How many packets at the start to leave out, so that the sound comes out as long as it went in.
+        """Return how many packets at the start to drop, so that the output is as long as the input.
 
-        The first packet that is kept then lacks the one that it overlaps: it fades in with a mirror image of
-        itself. Nobody hears that where the speech has not begun; a sound that starts at once, or that is
-        shorter than that, keeps its run-up instead.
+        The dropped packets hold the encoder's priming samples. The first packet that is kept overlaps with a dropped
+        one and so fades in with a mirror image of itself (MDCT aliasing). That is inaudible if `start` is quiet there;
+        otherwise, or if `start` is shorter, nothing is dropped.
         """
         packets = round(self._codec.run_up / self._stream.frame_size)
         covered = packets * self._stream.frame_size
@@ -195,6 +208,7 @@ def _compress(blocks: Iterable[Samples], codec: Codec, rate: int) -> Generator[b
 
 
 def _seekable_flac(blocks: Iterable[Samples], rate: int) -> bytes:
+    # In a seekable file, FFmpeg writes the number of samples and the MD5 into the header at the end.
     file = io.BytesIO()
     with _Encoder(CODECS["flac"], rate, file) as encoder:
         for block in blocks:

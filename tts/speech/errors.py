@@ -1,23 +1,23 @@
-"""Everything that can go wrong with a request, each with its HTTP status and its names on the wire.
+"""Define every error of a request, with its HTTP status and its names in responses.
 
-SpeechError                 500  server's fault unless a subclass says otherwise
-├── BadRequest              400  a field that is missing, of the wrong type or out of range
-│   ├── UnsupportedMedia    415  the body isn't JSON
-│   └── TooLarge            413  the body is over its limit
+SpeechError                 500  a fault of the server unless a subclass says otherwise
+├── BadRequest              400  a field is missing, of the wrong type or out of range
+│   ├── UnsupportedMedia    415  the body is not JSON
+│   └── TooLarge            413  the body exceeds its limit
 ├── Unauthorized            401  the API key is missing or wrong
-├── Forbidden               403  this page may not ask that
-├── NotFound                404  no such thing here
-│   └── ModelNotFound       404  a model that isn't Kokoro
-├── Conflict                409  not possible in the state that the thing is in
-├── Busy                    429  the waiting line is full
-├── SynthesisFailed         500  the engine broke while it spoke
-│   └── WorkerLost          500  its process ended in the midst of it
-├── Unsupported             501  this server's engine can't do that at all
-├── WorkerUnavailable       503  no engine can speak now
-├── StorageUnavailable      503  a folder of the server's can't be used
-├── TimedOut                504  the time limit was hit
+├── Forbidden               403  this web page's origin is not allowed
+├── NotFound                404  the resource does not exist
+│   └── ModelNotFound       404  the model is not Kokoro
+├── Conflict                409  not possible in the resource's present state
+├── Busy                    429  the queue is full
+├── SynthesisFailed         500  the engine failed during synthesis
+│   └── WorkerLost          500  the worker process ended during synthesis
+├── Unsupported             501  this server's engine does not support it
+├── WorkerUnavailable       503  no engine is available now
+├── StorageUnavailable      503  a folder of the server cannot be used
+├── TimedOut                504  the time limit was exceeded
 ├── StorageFull             507  the disk space for books is used up
-└── ClientGone              499  nobody is listening any more (never sent)
+└── ClientGone              499  the client has disconnected (never sent)
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 SHOWN = 80
-"""Characters of a refused value that a message repeats."""
+"""Maximum number of characters of a rejected value that an error repeats."""
 
 
 class SpeechError(Exception):
-    """An error that the client is told; `status`, `title` and `code` are what the wire says."""
+    """Report an error to the client.
+
+    `status` is the HTTP status; `title`, `code` and `kind` go into the response body (`kind` is OpenAI's `type`).
+    `retry_after` is in seconds; `field` names the request's field that caused the error.
+    """
 
     status = 500
     title = "Internal server error"
@@ -44,7 +48,7 @@ class SpeechError(Exception):
 
 
 class BadRequest(SpeechError):
-    """The request can't be spoken as it stands; names the field, its value and what is allowed."""
+    """Reject a request, naming the field, its value (shortened) and the allowed values."""
 
     status = 400
     title = "Invalid request"
@@ -65,16 +69,22 @@ class BadRequest(SpeechError):
 
 
 class UnsupportedMedia(BadRequest):
+    """Reject a body that is not JSON."""
+
     status = 415
     code = "unsupported_media_type"
 
 
 class TooLarge(BadRequest):
+    """Reject a body that exceeds its limit."""
+
     status = 413
     code = "request_too_large"
 
 
 class Unauthorized(SpeechError):
+    """Reject a request whose API key is missing or wrong."""
+
     status = 401
     title = "Unauthorized"
     code = "invalid_api_key"
@@ -82,6 +92,8 @@ class Unauthorized(SpeechError):
 
 
 class Forbidden(SpeechError):
+    """Reject a request of a web page whose origin is not allowed."""
+
     status = 403
     title = "Forbidden"
     code = "origin_not_allowed"
@@ -89,6 +101,8 @@ class Forbidden(SpeechError):
 
 
 class NotFound(SpeechError):
+    """Report that a resource does not exist."""
+
     status = 404
     title = "Not found"
     code = "not_found"
@@ -96,6 +110,8 @@ class NotFound(SpeechError):
 
 
 class ModelNotFound(NotFound):
+    """Reject the name of a model other than Kokoro."""
+
     code = "model_not_found"
 
     def __init__(self, message: str, field: str) -> None:
@@ -104,6 +120,8 @@ class ModelNotFound(NotFound):
 
 
 class Conflict(SpeechError):
+    """Reject a request that the resource's present state does not allow."""
+
     status = 409
     title = "Conflict"
     code = "conflict"
@@ -111,7 +129,7 @@ class Conflict(SpeechError):
 
 
 class Busy(SpeechError):
-    """The waiting line is full; `retry_after` is in seconds."""
+    """Reject a request because the queue is full; `retry_after` is in seconds."""
 
     status = 429
     title = "Too many requests"
@@ -124,22 +142,31 @@ class Busy(SpeechError):
 
 
 class SynthesisFailed(SpeechError):
+    """Report that the engine failed during synthesis."""
+
     status = 500
     title = "TTS synthesis failed"
     code = "synthesis_failed"
 
 
 class WorkerLost(SynthesisFailed):
-    """The worker's process ended, maybe by no fault of the text's: another may be tried where nothing was heard."""
+    """Report that the worker process ended, perhaps not because of the text.
+
+    Another worker may retry the utterance if none of its audio has been sent.
+    """
 
 
 class Unsupported(SpeechError):
+    """Reject a request that the configured engine does not support."""
+
     status = 501
     title = "Not supported"
     code = "not_supported"
 
 
 class WorkerUnavailable(SpeechError):
+    """Report that no engine is available now."""
+
     status = 503
     title = "Service unavailable"
     code = "engine_unavailable"
@@ -147,6 +174,8 @@ class WorkerUnavailable(SpeechError):
 
 
 class StorageUnavailable(SpeechError):
+    """Report that a folder of the server cannot be used."""
+
     status = 503
     title = "Service unavailable"
     code = "storage_unavailable"
@@ -154,25 +183,31 @@ class StorageUnavailable(SpeechError):
 
 
 class StorageFull(SpeechError):
+    """Report that the disk space for audiobooks is used up."""
+
     status = 507
     title = "Insufficient storage"
     code = "storage_full"
 
 
 class TimedOut(SpeechError):
+    """Report that a request exceeded its time limit."""
+
     status = 504
     title = "TTS synthesis timed out"
     code = "timeout"
 
 
 class ClientGone(SpeechError):
+    """Report that the client has disconnected; it is logged, never sent."""
+
     status = 499
     title = "Client closed request"
     code = "client_gone"
 
 
 def shown(value: object) -> object:
-    """A refused value as a message may repeat it: JSON scalars as they are, the rest and long ones shortened."""
+    """Return a rejected value for an error: JSON scalars unchanged, all else as text; both of limited length."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float) and abs(value) < 1e15:

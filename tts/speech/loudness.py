@@ -1,4 +1,10 @@
-"""Speech brought to one loudness while it streams (EBU R 128), its peaks held below full scale."""
+"""Normalize the loudness of streamed speech (EBU R 128) and limit its peaks.
+
+`measure_loudness` implements ITU-R BS.1770-5: K-weight the signal, take the mean square of overlapping 400 ms blocks,
+and average the blocks that pass an absolute and a relative gate. `normalize_loudness` applies this to all chunks so
+far, so it needs no look-ahead: the first chunk that contains speech sets the gain, later chunks change it by at most
+1 dB each. `limit_peaks` then turns the signal down around peaks above -1 dBFS.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -11,24 +17,24 @@ from tts.speech.audio import SAMPLE_RATE, Chunk, Samples
 
 Powers = NDArray[np.floating]
 
-# ITU-R BS.1770-5: blocks of 400 ms every 100 ms, without those below -70 LUFS or 10 LU below the others.
+# ITU-R BS.1770-5: blocks of 400 ms every 100 ms; blocks below -70 LUFS or 10 LU below the mean of the rest are ignored.
 _STEP = SAMPLE_RATE // 10
 _BLOCK = 4 * _STEP
-_OFFSET = -0.691  # dB; makes a full-scale sine of 997 Hz read -3.01 LUFS
+_OFFSET = -0.691  # dB, from BS.1770; makes a full-scale sine of 997 Hz read -3.01 LUFS
 _ABSOLUTE_GATE = -70.0  # LUFS
 _RELATIVE_GATE = -10.0  # LU
 
-_MOST_GAIN = 20.0  # dB; more would lift the noise of a run that whispers
-_MOST_CHANGE = 1.0  # dB from one chunk to the next: a listener does not notice
-_CEILING = 10 ** (-1 / 20)  # -1 dBFS, as R 128 wants, for what a lossy codec adds
+_MOST_GAIN = 20.0  # dB; more would amplify the noise of a whispered run
+_MOST_CHANGE = 1.0  # dB from one chunk to the next: not noticeable
+_CEILING = 10 ** (-1 / 20)  # -1 dBFS, required by R 128: headroom for lossy codecs
 _WINDOW = SAMPLE_RATE // 1_000  # 1 ms
-_LOOK_AROUND = 5  # windows before and after a peak in which the gain comes down and up again
+_LOOK_AROUND = 5  # windows before and after a peak over which the gain falls and recovers
 
 
 def level(chunks: Iterable[Chunk], target: float) -> Iterator[Chunk]:
-    """The chunks at `target` LUFS, by one slow gain: the first chunk sets it, the later ones refine it.
+    """Yield the chunks scaled to `target` LUFS by a slowly varying gain; words and lengths do not change.
 
-    It knows only what it has heard, so that no chunk waits for the next. Words and lengths stay as they are.
+    The gain depends only on the chunks so far, so no chunk waits for the next one.
     """
     heard: Powers = np.zeros(0)
     gain: float | None = None
@@ -40,12 +46,12 @@ def level(chunks: Iterable[Chunk], target: float) -> Iterator[Chunk]:
 
 
 def loudness(samples: Samples) -> float:
-    """Integrated loudness in LUFS of mono samples [n] in -1..1; minus infinity for silence."""
+    """Return the integrated loudness in LUFS of mono samples [n] in -1..1; minus infinity for silence."""
     return _gated(_block_powers(samples))
 
 
 def _next_gain(before: float | None, wanted: float) -> float | None:
-    """The gain in dB to go on with; None until something has been heard."""
+    """Return the next gain in dB, within _MAX_GAIN_STEP of `before`; None until a chunk contained speech."""
     if not np.isfinite(wanted):
         return before
     wanted = float(np.clip(wanted, -_MOST_GAIN, _MOST_GAIN))
@@ -55,13 +61,14 @@ def _next_gain(before: float | None, wanted: float) -> float | None:
 
 
 def _ramp(start: float | None, end: float | None, length: int) -> Samples:
-    """Factors [length] that go evenly from one gain in dB to another."""
+    """Return factors [length] that go linearly in dB from one gain to another; None is 0 dB."""
     decibels = np.linspace(start or 0.0, end or 0.0, length)
     return np.power(10.0, decibels / 20).astype(np.float32)
 
 
 def _block_powers(samples: Samples) -> Powers:
-    """Mean squares of the K-weighted sound, block by block; a sound shorter than a block is a short one."""
+    """Return the mean square of each block of the K-weighted samples; less than a block is one short block."""
+    # Prefix sums: the energy of samples[a:b] is energies[b] - energies[a].
     energies = np.concatenate([[0.0], np.cumsum(np.square(_weighted(samples)))])
     length = min(_BLOCK, len(samples))
     starts = np.arange(0, len(samples) - length + 1, _STEP) if length else np.zeros(0, int)
@@ -70,18 +77,19 @@ def _block_powers(samples: Samples) -> Powers:
 
 
 def _weighted(samples: Samples) -> Powers:
-    """The sound as loud as an ear takes it at each frequency."""
-    length = len(samples) + _BLOCK  # room for the filters to ring, or it would come round to the start
+    """Apply the K-weighting filters of BS.1770 in the frequency domain."""
+    length = len(samples) + _BLOCK  # zero padding: the filters' tail must not wrap round to the start
     response = _k_weighting(np.fft.rfftfreq(length))
     weighted: Powers = np.fft.irfft(np.fft.rfft(samples, length) * response, length)
     return weighted[: len(samples)]
 
 
 def _k_weighting(frequencies: NDArray[np.floating]) -> NDArray[np.complexfloating]:
-    """Response at `frequencies` (cycles a sample) of the two filters of BS.1770, a shelf and a high-pass.
+    """Return the response at `frequencies` (cycles per sample) of the two filters of BS.1770, a shelf and a high-pass.
 
-    The standard lists coefficients for 48 kHz alone. The corner frequencies, Q and gain behind them were
-    derived by Brecht De Man, "Evaluation of implementations of the EBU R128 loudness measurement", 2018.
+    The standard lists coefficients for 48 kHz only. The underlying corner frequencies, Q and gain were derived by
+    Brecht De Man, "Evaluation of implementations of the EBU R128 loudness measurement", 2018. Both filters are second
+    order, by the bilinear transform: s = j tan(pi f) / tan(pi fc / SAMPLE_RATE).
     """
     shelf = 1j * np.tan(np.pi * frequencies) / np.tan(np.pi * 1_681.974450955533 / SAMPLE_RATE)
     top = 10 ** (3.999843853973347 / 20)
@@ -94,7 +102,7 @@ def _k_weighting(frequencies: NDArray[np.floating]) -> NDArray[np.complexfloatin
 
 
 def _gated(powers: Powers) -> float:
-    """LUFS of the blocks that both gates let through."""
+    """Return the loudness in LUFS of the blocks that pass both gates; minus infinity if none does."""
     loud = powers[powers > _power(_ABSOLUTE_GATE)]
     if not len(loud):
         return -np.inf
@@ -103,16 +111,21 @@ def _gated(powers: Powers) -> float:
 
 
 def _power(lufs: float) -> float:
+    """Convert LUFS to the mean square of a block."""
     return float(10 ** ((lufs - _OFFSET) / 10))
 
 
 def limit(samples: Samples) -> Samples:
-    """The samples turned down around each peak above -1 dBFS, smoothly and no further than the peak needs."""
+    """Reduce the gain smoothly around each peak above -1 dBFS, no further than the peak needs.
+
+    Each 1 ms window gets the gain that it needs, then the minimum over its neighbours, then the mean of these minima;
+    the gain of a sample is interpolated between window centres. Without peaks the input itself is returned.
+    """
     peaks = np.abs(np.pad(samples, (0, -len(samples) % _WINDOW))).reshape(-1, _WINDOW).max(axis=1)
     if peaks.max(initial=0.0) <= _CEILING:
         return samples
     needed = _CEILING / np.maximum(peaks, _CEILING)
-    # One window wider than the mean below, so that even between two of its points no peak gets through.
+    # The minimum reaches one window further than the mean below, so that interpolated gains hold for every peak.
     lowest = _sliding(needed, _LOOK_AROUND + 1).min(axis=1)
     smooth = _sliding(lowest, _LOOK_AROUND).mean(axis=1)
     centres = np.arange(len(smooth)) * _WINDOW + _WINDOW / 2
@@ -121,6 +134,6 @@ def limit(samples: Samples) -> Samples:
 
 
 def _sliding(values: NDArray[np.floating], reach: int) -> NDArray[np.floating]:
-    """For each of [n] values its neighbourhood [n, 2 * reach + 1], the ends repeated."""
+    """Return the neighbourhoods [n, 2 * reach + 1] of values [n], with both ends repeated."""
     view: NDArray[np.floating] = sliding_window_view(np.pad(values, reach, mode="edge"), 2 * reach + 1)
     return view

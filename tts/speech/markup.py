@@ -1,7 +1,8 @@
-"""Marks that shape speech: `[pause:1s]`, `[word](/phonemes/)`, `[voice:…]`, `[rate:…]`, and which text lies between.
+"""Parse the inline tags `[pause:1s]`, `[word](/phonemes/)`, `[voice:…]…[/voice]` and `[rate:…]…[/rate]`.
 
-A marked text becomes passages, each a run of text by one voice at one pace, or a pause. Every run knows the
-characters of the text as sent that it stands for, so that word times land on those.
+`parse_inline_tags` scans the text once, from tag to tag. Text between tags collects as spans; a pause, or a tag that
+opens or closes a voice or a rate, ends the segment so far. Open tags form a stack of prosodies, so they must be closed
+in reverse order. Every span keeps its character range in the text as sent, to which word times refer.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from tts.speech.request import MAX_SPEED, MIN_SPEED, Manner, Passage, Run
 from tts.speech.voices import Voice, find_voice
 
 LONGEST_PAUSE = 60.0
-"""Seconds: a longer one is rather a mistake, and costs memory."""
+"""Maximum seconds of one pause; a longer one is probably a mistake, and costs memory."""
 PAUSES, PAUSES_A_CHARACTER = 600.0, 0.1
-"""Seconds of all pauses of a request together, and what each character of its text adds: a page of marks is no reason
-to fill a disk with hours of silence, and the rests of a long text's paragraphs stay well below."""
+"""Maximum seconds of all pauses of a request, and the seconds that each character adds to it: a page of tags must not
+fill a disk with hours of silence, while the pauses between the paragraphs of a long text stay well below."""
 
+# All four kinds of tags in one pattern, so that one scan finds them in order. Lengths are bounded to keep it linear.
 MARK = re.compile(
     r"\[(?P<pause>pause):(?P<length>[^\[\]\n]{0,40})\]"
     r"|\[(?P<open>voice|rate):(?P<value>[^\[\]\n]{0,200})\]"
@@ -28,54 +30,69 @@ MARK = re.compile(
     r"|\[(?P<word>[^\[\]\n]{1,200})\]\(/(?P<phonemes>[^()/\n]{1,400})/\)",
     re.IGNORECASE,
 )
+# "1.5s", "200ms", ".5" or "2"; possessive white space cannot be tried twice.
 _SECONDS = re.compile(r"\s*+(\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})\s*+(ms|s)?\s*+", re.ASCII)
 
 
 def passages(text: str, manner: Manner, voices: Collection[str], field: str = "text") -> list[Passage]:
-    """The passages of a text with `[…]` marks, in order. Raises BadRequest that names a wrong mark and its place."""
+    """Parse a text with inline tags into segments, in order.
+
+    Args:
+        text: The text as sent.
+        prosody: The prosody outside all tags.
+        voices: Names that `[voice:…]` may use.
+        field: The name of the request's field, for error messages.
+
+    Raises:
+        BadRequest: If a tag is wrong or not closed; names the tag and its position.
+    """
     if "[" not in text:
         return [Passage((Run(text, 0, len(text)),), manner)]
     return list(_Reader(text, manner, voices, field).passages())
 
 
 def check_pauses(marked: Collection[Passage], text: str, field: str = "text") -> None:
-    """Raises BadRequest when the pauses of a text's passages are longer together than they may be."""
-    seconds = sum(passage.pause for passage in marked)
-    most = PAUSES + PAUSES_A_CHARACTER * len(text)
-    if seconds > most:
-        expected = f"at most {most:.0f} seconds"
+    """Raise BadRequest if the pauses of a text's segments are too long in total."""
+    seconds = sum(segment.pause for segment in marked)
+    limit = PAUSES + PAUSES_A_CHARACTER * len(text)
+    if seconds > limit:
+        expected = f"at most {limit:.0f} seconds"
         raise BadRequest(
             f"{field} has pauses of {seconds:.0f} seconds together: expected {expected}.", field, None, expected
         )
 
 
 class _Reader:
-    """Walks through a text's marks, with the manners that are open."""
+    """Parse one text; keep the stack of open tags and the spans of the current segment."""
 
     def __init__(self, text: str, manner: Manner, voices: Collection[str], field: str) -> None:
         self._text = text
         self._voices = voices
         self._field = field
+        # (tag name, its position, the prosody inside it); the first item is the text outside all tags.
         self._open: list[tuple[str, int, Manner]] = [("", 0, manner)]
         self._runs: list[Run] = []
 
     def passages(self) -> Iterator[Passage]:
+        """Yield the segments; call once."""
         at = 0
         for mark in MARK.finditer(self._text):
             self._add(at, mark.start())
             at = mark.end()
             if mark["word"] is not None and not are_phonemes(mark["phonemes"]):
-                self._add(*mark.span())  # a link to /2024/, whose word is read as that of any other
+                self._add(*mark.span())  # a Markdown link to /2024/, read as text
             elif mark["word"] is not None:
+                # [word](/phonemes/): the span is the word inside the brackets.
                 self._runs.append(Run(mark["word"], *mark.span("word"), mark["phonemes"].strip()))
             else:
-                manner, pause = self._manner, 0.0
+                manner, pause = self._manner, 0.0  # of the text before the tag
                 if mark["pause"]:
                     pause = self._pause(mark)
                 elif mark["close"]:
                     self._close(mark)
                 else:
                     self._begin(mark)
+                # Text before the tag belongs to the prosody before it.
                 yield from self._flush(manner, pause)
         self._add(at, len(self._text))
         if len(self._open) > 1:
@@ -92,6 +109,7 @@ class _Reader:
             self._runs.append(Run(self._text[start:end], start, end))
 
     def _flush(self, manner: Manner, pause: float) -> Iterator[Passage]:
+        """End the current segment, and yield it unless it has neither text nor a pause."""
         if self._runs or pause:
             yield Passage(tuple(self._runs), manner, pause)
         self._runs = []
@@ -105,6 +123,7 @@ class _Reader:
     def _begin(self, mark: re.Match[str]) -> None:
         name, value = mark["open"].lower(), mark["value"].strip()
         if name == "voice":
+            # The language follows the voice; the rate of an outer tag stays.
             voice = self._voice(mark, value)
             manner = replace(self._manner, voice=voice, language=voice.language)
         else:
@@ -123,6 +142,7 @@ class _Reader:
         raise self._wrong(mark[0], mark.start(), f"[rate:NUMBER] from {MIN_SPEED} to {MAX_SPEED}")
 
     def _close(self, mark: re.Match[str]) -> None:
+        # [voice:a][rate:2]…[/voice] is an error: tags nest.
         if self._open[-1][0] != mark["close"].lower():
             raise self._wrong(mark[0], mark.start(), "the mark that was opened last to be closed first")
         self._open.pop()
@@ -133,12 +153,12 @@ class _Reader:
 
 
 def misplaced(exc: BadRequest, mark: str, place: int, field: str) -> BadRequest:
-    """A fault of what a mark or a tag names, told with the mark and its place."""
+    """Return the error `exc` about the contents of a tag, with the tag and its position added to the message."""
     return BadRequest(f"{field} has {mark[:80]} at position {place}: {exc.message}", field, mark, exc.allowed)
 
 
 def parse_seconds(value: str) -> float | None:
-    """Seconds of `1.5s`, `200ms` or `2`; None for anything else, and for more than LONGEST_PAUSE."""
+    """Return the seconds of `1.5s`, `200ms` or `2`; None for anything else and for more than MAX_PAUSE."""
     found = _SECONDS.fullmatch(value)
     if found is None:
         return None

@@ -1,24 +1,26 @@
-"""The names that clients know speech models by; every one of them means the network that is here."""
+"""Resolve the model names that clients send; all of them stand for the one network of this server."""
 
 from __future__ import annotations
 
 from tts.speech.errors import ModelNotFound
 
 MODELS: tuple[str, ...] = ("kokoro", "tts-1", "tts-1-hd", "gpt-4o-mini-tts")
-"""Kokoro's own name, then OpenAI's: what GET /v1/models lists."""
+"""Model names that GET /v1/models lists: Kokoro's own name, then OpenAI's."""
 CREATED = 1_737_936_000
-"""When Kokoro v1.0 was published, 2025-01-27, in Unix seconds."""
+"""Unix time in seconds of the publication of Kokoro v1.0, 2025-01-27."""
 OWNER = "hexgrad"
+"""Owner that GET /v1/models states."""
 
 _OURS = ("kokoro", "tts")
-"""What a name of ours holds: clients write hexgrad/Kokoro-82M, openai/tts-1, gpt-4o-mini-tts-2025-12-15 and so on."""
+"""Parts of the names that stand for this network, as in hexgrad/Kokoro-82M, openai/tts-1 and
+gpt-4o-mini-tts-2025-12-15."""
 
 
 def find_model(name: str | None) -> str:
-    """The listed model that `name` means, in any case; none, an empty one and "default" are Kokoro.
+    """Return the listed model for `name`, ignoring case; None, "" and "default" give Kokoro.
 
-    Raises ModelNotFound for a name of something else, such as whisper-1: who asks for that would be told nothing by
-    Kokoro's voice.
+    Raises ModelNotFound for any other name, such as whisper-1: a client that asks for another kind of model cannot use
+    this one instead.
     """
     plain = (name or "").strip().lower()
     if plain in MODELS:

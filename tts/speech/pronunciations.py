@@ -1,4 +1,7 @@
-"""Pronunciations: what to say for a written word, from a request or from a file that is read again when it changes."""
+"""Check pronunciations (written word -> phonemes or respelling) of a request, and read them from a file.
+
+The file is read again when its modification time or size changes; if it is broken then, the old entries stay in use.
+"""
 
 from __future__ import annotations
 
@@ -12,66 +15,71 @@ from tts.speech.errors import BadRequest
 log = logging.getLogger(__name__)
 
 Pronunciations = dict[str, str]
+"""Pronunciation by written word: "/fəˈniːmz/" between slashes, or a respelling such as "nyoo york"."""
 
 MAX_ENTRIES = 1_000
-"""Entries of one request; a file may have as many as it likes."""
+"""Maximum number of entries of a request; a file has no such limit."""
 MAX_LENGTH = 200
-"""Characters of a word or of what is said for it."""
+"""Maximum number of characters of a word, and of its pronunciation."""
 ALLOWED = "a word, and a respelling or /phonemes/ for it"
+"""Description of a valid entry, for error messages."""
 
 
 class BadDictionary(Exception):
-    """The file of pronunciations can't be used; the message names the line."""
+    """Report that the pronunciation file cannot be used; the message names the file and the line."""
 
 
 def check_pronunciations(given: Mapping[str, str], field: str = "pronunciations") -> Pronunciations:
-    """The entries themselves when all can be said. Raises BadRequest that names the first bad one."""
+    """Return a copy of the entries if all are valid. Raises BadRequest that names the first invalid one."""
     if len(given) > MAX_ENTRIES:
         raise BadRequest(
             f"{field} has {len(given)} entries: expected at most {MAX_ENTRIES}.", field, len(given), ALLOWED
         )
-    for word, said in given.items():
-        fault = _fault(word, said)
+    for word, pronunciation in given.items():
+        fault = _fault(word, pronunciation)
         if fault:
             raise BadRequest(
-                f"{field} has {word[:40]!r}: {said[:40]!r}, {fault}: expected {ALLOWED}.", field, word, ALLOWED
+                f"{field} has {word[:40]!r}: {pronunciation[:40]!r}, {fault}: expected {ALLOWED}.", field, word, ALLOWED
             )
     return dict(given)
 
 
-def _fault(word: str, said: str) -> str:
-    """What is wrong with an entry, or ''."""
+def _fault(word: str, pronunciation: str) -> str:
+    """Return what is wrong with an entry as a relative clause for an error message, or an empty string."""
     if not any(map(str.isalnum, word)) or word != word.strip():
         return "which is not a word"
-    if max(len(word), len(said)) > MAX_LENGTH:
+    if max(len(word), len(pronunciation)) > MAX_LENGTH:
         return f"which is longer than {MAX_LENGTH} characters"
-    phonemes = said.startswith("/") and said.endswith("/") and len(said) > 1
-    inside = said[1:-1] if phonemes else said
+    is_phonemes = pronunciation.startswith("/") and pronunciation.endswith("/") and len(pronunciation) > 1
+    inside = pronunciation[1:-1] if is_phonemes else pronunciation
     if not any(map(str.isalpha, inside)):
         return "which says nothing"
-    if phonemes and not are_phonemes(inside):
+    if is_phonemes and not are_phonemes(inside):
         return "whose phonemes hold what is not one"
     return ""
 
 
 def are_phonemes(written: str) -> bool:
-    """Whether somebody may have meant phonemes: a letter at least, and nothing that is none in any alphabet."""
+    """Return whether a text can be phonemes: it has a letter, and no digit or sign that no phonetic alphabet uses."""
     no_phonemes = any(symbol.isdigit() or symbol in "/[]{}<>@#$%&*=\\" for symbol in written)
     return any(map(str.isalpha, written)) and not no_phonemes
 
 
 class Dictionary:
-    """A file of `word<TAB>what to say` lines, or the same as `word: what to say` in YAML; # begins a comment."""
+    """Read a pronunciation file, and read it again after it has changed; safe to call from several threads.
+
+    Lines are `word<TAB>pronunciation`, or `word: pronunciation` as in YAML; # starts a comment line.
+    """
 
     def __init__(self, path: Path | None) -> None:
-        """Read the file. Raises BadDictionary."""
+        """Read the file; without a path there are no entries. Raises PronunciationFileError."""
         self._path = path
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
         self._entries = parse_dictionary(path) if path else {}
 
     def entries(self) -> Pronunciations:
-        """What the file says now, or what it said before it was broken, which is logged."""
+        """Return the file's present entries; if it cannot be read, log that and return the last valid ones."""
         if self._path is None:
             return {}
         try:
@@ -79,15 +87,15 @@ class Dictionary:
             stamp = (status.st_mtime_ns, status.st_size)
             with self._lock:
                 if stamp != self._stamp:
-                    self._stamp = stamp
+                    self._stamp = stamp  # before reading, so that a broken file is reported once
                     self._entries = parse_dictionary(self._path)
         except (OSError, BadDictionary) as exc:
-            log.warning("The pronunciations stay as they were: %s", exc)
+            log.warning("Keeping the previous pronunciations: %s", exc)
         return self._entries
 
 
 def parse_dictionary(path: Path) -> Pronunciations:
-    """The entries of a file. Raises BadDictionary."""
+    """Read the entries of a UTF-8 file. Raises PronunciationFileError if it cannot be read or a line is invalid."""
     entries = {}
     try:
         lines = path.read_text("utf-8-sig").splitlines()
@@ -97,15 +105,15 @@ def parse_dictionary(path: Path) -> Pronunciations:
         text = line.strip()
         if not text or text.startswith("#") or text == "---":
             continue
-        word, said = _entry(text)
-        fault = _fault(word, said)
+        word, pronunciation = _entry(text)
+        fault = _fault(word, pronunciation)
         if fault:
             raise BadDictionary(f"{path}, line {number}: {text[:80]!r}, {fault}: expected {ALLOWED}")
-        entries[word] = said
+        entries[word] = pronunciation
     return entries
 
 
 def _entry(line: str) -> tuple[str, str]:
-    """(word, what to say); YAML's quotes are taken off."""
-    word, _, said = line.partition("\t" if "\t" in line else ":")
-    return word.strip().strip("\"'"), said.strip().strip("\"'")
+    """Split a line into (word, pronunciation), without YAML's quotes."""
+    word, _, pronunciation = line.partition("\t" if "\t" in line else ":")
+    return word.strip().strip("\"'"), pronunciation.strip().strip("\"'")

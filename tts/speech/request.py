@@ -1,4 +1,8 @@
-"""What one client wants spoken: a SpeechRequest, checked once and never wrong afterwards."""
+"""Define the validated request for speech and its parts; all objects are frozen.
+
+A SpeechRequest consists of SpeechSegments, one for each stretch of text with the same Prosody; a segment consists of
+TextSpans, which map its text to character ranges of the text as sent.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +13,28 @@ from tts.speech.errors import BadRequest
 from tts.speech.voices import Voice
 
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
-"""OpenAI's range, as a factor of the voice's own pace."""
+"""Range of the speed as a factor of the voice's own pace; the same as in OpenAI's API."""
 
 WORD_JOINER = "\u2060"
+"""Invisible character that fills the places of tags in `SpeechRequest.visible_text`."""
+# Joiners between two word characters: a tag stood there without white space around it.
 _BETWEEN_WORDS = re.compile(rf"(?<=\w){WORD_JOINER}+(?=\w)")
 
 LAST_REST = 0.1
-"""Seconds of rest after the last word of a request."""
+"""Default seconds of silence after the last word of a request."""
 
-# C0 and C1 controls other than tab, line feed, form feed and carriage return, and lone surrogates: no text has a
-# reason to hold them, and some of what lies behind (files, C strings) breaks on them.
+# C0 and C1 controls other than tab, line feed, form feed, carriage return and NEL, lone surrogates, and two
+# noncharacters: no text needs them, and files and C strings break on some of them.
 _UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
 class Run:
-    """Text to be read, for the characters `start:end` of the text as sent: one for one where the lengths are equal,
-    else as a whole. `phonemes` replace its reading."""
+    """Map a text to speak to the half-open character range `start:end` of the text as sent.
+
+    If `text` is as long as the range, character i of it stands for character start + i; otherwise all of it stands for
+    the whole range. Non-empty `phonemes` are spoken instead of `text`.
+    """
 
     text: str
     start: int
@@ -34,17 +43,20 @@ class Run:
 
     @property
     def plain(self) -> bool:
-        """Whether it may be cut: its characters are those of the text as sent."""
+        """Return whether the characters map one to one to the text as sent, so that the span may be split."""
         return not self.phonemes and len(self.text) == self.end - self.start
 
     def moved(self, offset: int) -> Run:
-        """The same run in a longer text that has `offset` characters before it."""
+        """Return the span for a source text that has `offset` more characters before it."""
         return replace(self, start=self.start + offset, end=self.end + offset)
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How a passage is spoken: `rate` is a factor of the request's speed, `gain` one of the samples."""
+    """Say how a segment is spoken.
+
+    `language` is Kokoro's letter; `rate` multiplies the request's speed, `gain` the samples (1.0 changes nothing).
+    """
 
     voice: Voice
     language: str
@@ -54,7 +66,7 @@ class Manner:
 
 @dataclass(frozen=True)
 class Passage:
-    """Runs spoken in one manner, and `pause`, the seconds of rest after them; 0 leaves it to their last mark."""
+    """Hold spans with the same prosody, and the seconds of pause after them; 0 means by the last punctuation mark."""
 
     runs: tuple[Run, ...]
     manner: Manner
@@ -62,14 +74,16 @@ class Passage:
 
     @property
     def text(self) -> str:
-        return "".join(run.text for run in self.runs)
+        """Return the text to speak, without tags."""
+        return "".join(span.text for span in self.runs)
 
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """A text to be spoken and how; `text` is as the client sent it, `language` a Kokoro letter.
+    """Hold a text as the client sent it, and how to speak it.
 
-    `marked` are the passages that its marks make of it; a text without marks needs none.
+    `language` is Kokoro's letter and `speed` a factor between MIN_SPEED and MAX_SPEED. `tagged_segments` is the result
+    of parsing SSML or inline tags; it is empty for a text without tags.
     """
 
     text: str
@@ -77,52 +91,61 @@ class SpeechRequest:
     language: str
     speed: float = 1.0
     normalize: bool = True
-    """Read numbers, dates, abbreviations and marks as a person would, rather than letter by letter."""
+    """Expand numbers, dates, abbreviations and symbols to words before phonemization."""
     emoji: bool = True
-    """Say what emoji are called; without it they are silent."""
+    """Speak the names of emoji; otherwise they are silent."""
     phonemes: bool = False
-    """`text` is phonemes already."""
+    """Take `text` as phonemes."""
     pronunciations: tuple[tuple[str, str], ...] = ()
-    """Written words and what to say for them: /phonemes/ or a respelling."""
+    """Pairs of a written word and its pronunciation: /phonemes/ or a respelling."""
     marked: tuple[Passage, ...] = ()
     rest: float = LAST_REST
-    """Seconds of rest after the last word: more for a text that goes on in another request."""
+    """Seconds of silence after the last word; longer for a text that continues in another request."""
     background: bool = False
-    """Nobody listens while it is made: those who do go first, and no first utterance is short to be heard soon."""
+    """Give interactive requests priority over this one, and do not shorten its first utterance for low latency."""
 
     @property
     def passages(self) -> tuple[Passage, ...]:
+        """Return the segments of the text; a text without tags is one segment."""
+        # One segment for all: its only span is the text itself.
         whole = Passage((Run(self.text, 0, len(self.text)),), Manner(self.voice, self.language))
         return self.marked or (whole,)
 
     @property
     def unmarked(self) -> str:
-        """The text as a reader sees it, each character in its place: word joiners, which show nothing, stand for marks,
-        and a space for one between two words."""
+        """Return the text as a reader sees it, as long as `text` and with each character at its own offset.
+
+        Word joiners, which are invisible, replace the tags; a space replaces the first of those between two words.
+        Example: "a[pause:1s]b" becomes "a", a space, nine word joiners, "b".
+        """
         shown = [WORD_JOINER] * len(self.text)
-        for run in (run for passage in self.passages for run in passage.runs):
-            size = run.end - run.start
-            seen = run.text if len(run.text) <= size else self.text[run.start : run.end]
-            shown[run.start : run.end] = seen.ljust(size, WORD_JOINER)
+        for span in (span for segment in self.passages for span in segment.runs):
+            size = span.end - span.start
+            # A replacement longer than its source (<sub alias>) does not fit: show the source.
+            seen = span.text if len(span.text) <= size else self.text[span.start : span.end]
+            shown[span.start : span.end] = seen.ljust(size, WORD_JOINER)
         return _BETWEEN_WORDS.sub(lambda found: " " + found[0][1:], "".join(shown))
 
 
 @dataclass(frozen=True)
 class Pronunciation:
-    """How a text is read: its phonemes, and the network's ids of them with a 0 at both ends."""
+    """Hold the phonemes of a text, and the network's token ids (1 to 177) of them with a 0 at both ends."""
 
     phonemes: str
     tokens: tuple[int, ...]
 
 
 def printable(text: str) -> str:
-    """`text` without the characters that `check_text` refuses."""
+    """Return `text` without the characters that `check_text` rejects."""
     return _UNSPEAKABLE.sub("", text)
 
 
 def check_text(text: str, longest: int, field: str = "text") -> str:
-    """`text` itself when it can be spoken. Raises BadRequest when it is blank, longer than `longest` characters,
-    or holds control characters or lone surrogates."""
+    """Return `text` unchanged if it can be spoken.
+
+    Raises BadRequest if it is blank, longer than `max_length` characters, or contains control characters or lone
+    surrogates.
+    """
     if not text.strip():
         raise BadRequest(f"{field} is empty: expected something to say.", field, text, f"1 to {longest} characters")
     if len(text) > longest:
@@ -145,7 +168,7 @@ def check_text(text: str, longest: int, field: str = "text") -> str:
 
 
 def check_speed(speed: float, field: str = "speed") -> float:
-    """`speed` itself when it is in range. Raises BadRequest, for NaN too."""
+    """Return `speed` unchanged if it is from MIN_SPEED to MAX_SPEED. Raises BadRequest otherwise, also for NaN."""
     if not MIN_SPEED <= speed <= MAX_SPEED:
         allowed = f"{MIN_SPEED} to {MAX_SPEED}"
         raise BadRequest(f"{field} is {speed}: expected a number from {allowed}.", field, speed, allowed)

@@ -1,4 +1,14 @@
-"""Where a text may be cut, and how well: after a paragraph, sentence, clause, phrase, word or, at worst, letter."""
+"""Find the places where a text may be split, each with a strength from letter to paragraph.
+
+`find_boundaries` works for every language alike, on characters alone and in linear time:
+
+1. Each run of white space is a candidate. Two line ends make a paragraph; one makes a sentence after a heading or
+   before a list item, a clause in verse, and a word where a paragraph is merely wrapped.
+2. Otherwise the punctuation before the gap decides. A full stop ends a sentence unless it belongs to an abbreviation,
+   an initial, a unit or a list number; what the next word is decides the ambiguous ones ("Inc. announced", "Inc. The").
+3. Scripts without spaces are split after their own punctuation, and between letters as a last resort.
+4. Runs of over 80 characters without a boundary (keys, URLs) are split between letters.
+"""
 
 import re
 import unicodedata
@@ -8,7 +18,7 @@ from enum import IntEnum
 
 
 class Strength(IntEnum):
-    """How good a place to cut is; a higher one is the better."""
+    """Rank the places to split at; higher is better."""
 
     LETTER = 0
     WORD = 1
@@ -20,16 +30,16 @@ class Strength(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """A place to cut: the piece before it is `text[:end]`, the white space after it included."""
+    """Mark a place to split at, by the end offset of the text before it, which includes the white space there."""
 
     end: int
     strength: Strength
 
 
-# How far back and ahead of a gap the rules look: longer than any abbreviation, yet bounded.
+# Characters before and after a gap that the rules examine: longer than any abbreviation, yet bounded.
 _BEHIND = 48
 _AHEAD = 32
-# A run without a gap (a key, a URL, a cat on the keyboard) may be cut when it is longer than this.
+# A run without a boundary (a key, a URL, random letters) is split when it is longer than this.
 _LONGEST_RUN = 80
 
 _STOPS = ".!?…‼⁇⁈⁉؟۔।॥。｡！？．"
@@ -45,36 +55,40 @@ def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-# Abbreviations are listed in small letters, without their last full stop.
+# Abbreviations are listed in lower case, without their last full stop.
 _TITLES = _words("""
     rt mr mrs ms mx dr drs prof messrs mme mlle sr sra srta dra profa dña sig sigg dott avv exmo exma ilmo
     ilma egr spett.le gent.ma gent.mo gent.le gral lic arq mgr v.le p.zza dott.ssa prof.ssa sig.ra dr.ssa sres ctra
     डॉ डा श्री प्रो पं कु सु मो नं
 """)
-# Titles that are words too ("one more rep."): only with a capital.
+# Titles that are also words ("one more rep."): titles only with a capital.
 _RANKS = _words(
     "rev hon gen col lt sgt capt cmdr maj adm gov sen rep pres supt cpl pvt pfc insp det fr atty asst amb "
     "ing ste sta sto ud uds vd on mons eng"
 )
+# Abbreviations that never end a sentence.
 _NEVER_LAST = _words("e.g i.e vs v cf cfr viz approx ca incl excl aka av p.ex p.es p.ej कि.मी मि.ली कि.ग्रा से.मी स्व सं")
+# Abbreviations only if a number follows: No. 5, p. 12, chap. IV.
 _BEFORE_NUMBER = _words("""
     no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm apto séc
     num n tel tél ext ed tab rm apt est c approx para paras fl arr dep ver rs rte hwy
 """)
+# Shortened words after which the sentence goes on: max. load
 _SHORT_WORDS = _words(
     "temp avg max min misc govt qty intl natl tel approx mtg mtgs msg msgs mgr mgmt acct qtr pkg svc utd"
 )
-# Units that take a full stop behind a number: 12 in. long.
+# Units that take a full stop after a number: 12 in. long.
 _UNITS = _words("ft in yd lb lbs oz mi sq fl sec secs min mins hr hrs yr yrs gal qt tsp tbsp wk wks mos cu")
+# Abbreviations that may end a sentence; the next word decides: Acme Inc. announced / Acme Inc. The
 _AMBIGUOUS = _words("""
     st mt ft inc ltd co corp jr bros llc dept est ave blvd rd ln hwy pkwy bldg univ assn jan feb mar apr
     jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun al esq ret avda ltda
     cía cia ee uu ss ala ariz ark calif colo conn fla kan mass md mich minn mont neb nev okla ore tenn tex va vt
     wash wis wyo
 """)
-# Of those, the ones that are no words in small letters.
+# Those of them that are abbreviations in lower case too, as no word is spelled like them.
 _AMBIGUOUS_IN_SMALL = _words("st inc ltd corp dept al jr blvd ave")
-# Who must break inside a clause does it before one of these: conjunctions, and prepositions that are no particles.
+# A split inside a clause is best before one of these: conjunctions, and prepositions that are not verb particles.
 _OPENS_PHRASE = _words("""
     and but or because although though while when where which who whose before after behind beside near under across
     outside inside below above along around between among through during until since without within against toward
@@ -84,7 +98,7 @@ _OPENS_PHRASE = _words("""
     ed ma oppure perché mentre quando dove con senza sopra sotto tra fra verso durante
     mas porque enquanto onde com sem até sob
 """)
-# These do end sentences, unless a day, a month or a time zone goes on with the time of day.
+# These often end sentences, unless a day, a month or a time zone follows: 9 a.m. Monday, 5 p.m. EST.
 _OFTEN_LAST = _words("etc a.m p.m ecc a.c d.c b.c a.d j.-c")
 _AFTER_TIME = _words("""
     monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun january
@@ -92,7 +106,7 @@ _AFTER_TIME = _words("""
     jul aug sep sept oct nov dec est edt cst cdt mst mdt pst pdt gmt utc cet bst eastern central
     mountain pacific
 """)
-# Words that open a sentence, and hardly ever follow an abbreviation inside one with a capital.
+# Words that start a sentence and, with a capital, hardly ever follow an abbreviation inside one.
 _STARTERS = _words("""
     The This That These Those There Then Thus They Their He She His Her Hers It Its We Our You Your I
     I'm I'll I've I'd My But And Or So Yet For If In On At As An By To From With When While Where What
@@ -104,10 +118,11 @@ _STARTERS = _words("""
     Ces Mais Et Dans Pour Quand Lo Gli Uno Io Noi Ma Nel Nella Questo Questa Per Con Os Um Uma Ele Ela
     Eles Nós Mas Não Em Na Eu
 """)
-# Words that a letter belongs to, which may end a sentence: Option C. Then
+# Words before a single letter, which may then end a sentence: Option C. Then
 _LETTERED = _words(
     "option part group plan class grade vitamin hepatitis figure table appendix section exhibit team row"
 )
+# Names that end with a mark.
 _NOT_THE_END = frozenset({"Yahoo", "Jeopardy"})
 
 _GAP = re.compile(r"\s+")
@@ -129,7 +144,7 @@ _SPACED_PART = re.compile(r"[A-ZÇm]\.")
 _SHORT_LINE = 50
 
 _WIDE = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0002fa1f"
-# Marks that no space follows, in scripts without spaces; dashes between two words; letters of those scripts.
+# In scripts without spaces: stops, pauses and letters without a space after them. In all: dashes between two words.
 _UNSPACED = re.compile(
     rf"(?P<stop>(?:[{_WIDE_STOPS}][{re.escape(_STOPS)}]{{0,8}}[{re.escape(_CLOSERS)}]{{0,8}}"
     rf"|(?<=[{_WIDE}])[.?!…]{{1,6}}[」』）]?)(?=[^\sA-Za-z0-9]))"
@@ -137,14 +152,15 @@ _UNSPACED = re.compile(
     r"|(?<=\w)(?P<dash>—|--)(?=\w)"
     rf"|(?P<letter>[{_WIDE}])(?=[{_WIDE}])"
 )
+# Small kana, the long-vowel mark and iteration marks: no line begins with one.
 _KINSOKU = frozenset("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮーゝゞヽヾ々〻")
 
 
 def boundaries(text: str) -> list[Boundary]:
-    """List the places where a text may be cut, in order; the last is the end of the text.
+    """Return the places where a text may be split, in order; the last is the end of the text.
 
-    Ends are offsets into `text`, ascending and unlike; cutting at any of them loses nothing.
-    Works on the letters alone, for every language alike, in time linear in the length.
+    Ends are offsets into `text`, strictly ascending; every character, white space too, belongs to one piece. An empty
+    text gives an empty list. The time is linear in the length.
     """
     if not text:
         return []
@@ -155,6 +171,7 @@ def boundaries(text: str) -> list[Boundary]:
 
 
 def _spaced(text: str) -> dict[int, Strength]:
+    """Return the strength by end offset of the boundaries at white space."""
     places = {}
     for gap in _GAP.finditer(text):
         if gap.start() == 0:
@@ -166,7 +183,7 @@ def _spaced(text: str) -> dict[int, Strength]:
 
 
 def _at_gap(text: str, start: int, end: int) -> Strength | None:
-    """Judge the white space `text[start:end]`; None where a mark belongs to the word before or after it."""
+    """Classify the white space `text[start:end]`; None if a mark on one side belongs to the word on the other."""
     behind, ahead = text[max(0, start - _BEHIND) : start], text[end : end + _AHEAD]
     lines = _line_ends(text[start:end])
     if lines > 1:
@@ -177,11 +194,12 @@ def _at_gap(text: str, start: int, end: int) -> Strength | None:
 
 
 def _line_ends(gap: str) -> int:
+    """Count line ends; paragraph separators and form feeds count twice."""
     return gap.count("\n") + 2 * gap.count("\u2029") + gap.count("\u2028") + 2 * gap.count("\f")
 
 
 def _at_line_end(text: str, start: int, ahead: str) -> Strength:
-    """A list's item or a heading ends with its line; a wrapped line does not, and verse pauses."""
+    """Classify a line end: a list item or a heading ends here, a wrapped line continues, and verse pauses."""
     line_start = text.rfind("\n", max(0, start - 200), start) + 1
     line = text[line_start:start]
     if _LINE_ITEM.match(ahead) or _HEADING.search("\n" + line):
@@ -191,8 +209,9 @@ def _at_line_end(text: str, start: int, ahead: str) -> Strength:
 
 
 def _at_marks(behind: str, ahead: str) -> Strength | None:
+    """Classify a gap by the characters around it, ignoring line ends; None if the text must not be split there."""
     if behind[-1].isdigit() and _THOUSANDS_AHEAD.match(ahead):
-        return None  # 10 000
+        return None  # a space between thousands: 10 000
     if behind[-1].isalnum() and ahead[:1].isalnum():
         word = _WORD.match(ahead)
         return Strength.PHRASE if word and word[0].lower() in _OPENS_PHRASE else Strength.WORD
@@ -202,19 +221,20 @@ def _at_marks(behind: str, ahead: str) -> Strength | None:
     if stop:
         return _at_stop(behind[: stop.start()], stop[1], stop[2], ahead)
     if _PAUSE_AT_END.search(behind):
+        # No pause in a date: July 4, 1776.
         date = _DATE_COMMA.search(behind) and _YEAR.match(ahead)
         return Strength.WORD if date else Strength.CLAUSE
     return _at_dash_or_bracket(behind, ahead)
 
 
 def _starts_with_mark(ahead: str) -> bool:
-    """French sets ! ? : ; » off with a space, and a dash between spaces ends the words before it."""
+    """Return whether a mark after the gap belongs to the words before it: French ! ? : ; » after a space, or a dash."""
     first, _, _ = ahead.partition(" ")
     return first.rstrip() in _DASHES or first[:1] in ("!", "?", ":", ";", "»", "›") and not first[1:2].isalnum()
 
 
 def _is_opener(behind: str) -> bool:
-    """A mark that stands alone before a gap and opens what follows: « or a list's dash."""
+    """Return whether the token before a gap opens what follows: a lone « or ¿, or a list's dash at the line start."""
     token = _last_token(behind)
     if token in ("«", "‹", "¿", "¡"):
         return True
@@ -228,7 +248,7 @@ def _at_dash_or_bracket(behind: str, ahead: str) -> Strength:
 
 
 def _at_stop(before: str, mark: str, closers: str, ahead: str) -> Strength:
-    """Judge a gap after full stops, question marks and the like, with the closing quotes that follow them."""
+    """Classify a gap after `mark`, one or more sentence stops, and `closers`, the closing quotes or brackets."""
     opening = ahead.lstrip(_OPENERS)
     word = _next_word(opening)
     if mark[-1] in _WIDE_STOPS:
@@ -243,12 +263,16 @@ def _at_stop(before: str, mark: str, closers: str, ahead: str) -> Strength:
 
 
 def _goes_on(word: str, mark: str) -> bool:
-    """`"Stop!" he said` goes on after the mark, and so does `Well... I think`."""
+    """Return whether the sentence goes on after its stop: `"Stop!" he said`, `Well... I think`."""
     trailing_off = "…" in mark or ".." in mark
     return word[:1].islower() or (trailing_off and word.partition("'")[0] == "I")
 
 
 def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
+    """Classify a gap after one full stop; the first rule that applies to the token before it decides.
+
+    `ahead` is the text after the gap, `word` its first word without opening marks.
+    """
     token = _last_token(before)
     folded = token.casefold()
     if folded == "s" and _CENTURY.match(ahead):
@@ -272,17 +296,17 @@ def _at_full_stop(before: str, ahead: str, word: str) -> Strength:
 
 
 def _is_whole(before: str, token: str) -> bool:
-    """What looks like an initial or a saint, but is Group D or 5th St."""
+    """Return whether a token that looks like an initial or a saint ends the sentence: Group D. / 5th St."""
     ahead = _last_token(before[: -len(token)])
     if token == "St":
         if re.search(r"\b(?:the|a|an|this|his|her|its|our|their|my|your|every|each) \S+ St$", before, re.IGNORECASE):
-            return False  # his 20th St. Patrick's Day
+            return False  # a saint after all: his 20th St. Patrick's Day
         return re.fullmatch(r"\d+(?:st|nd|rd|th)", ahead) is not None
     return len(token) == 1 and token.isupper() and ahead.lower() in _LETTERED
 
 
 def _is_unit(before: str, token: str) -> bool:
-    """A unit behind a number, or a short word such as temp. that the sentence goes on after."""
+    """Return whether a token is a unit after a number (12 in.), or a shortened word such as temp."""
     unit = token.lstrip("0123456789.,-½¼¾⅓⅔")
     ahead = before[: -len(token)].rstrip()
     counted = unit != token or ahead[-1:].isnumeric() or ahead.endswith((" fl.", " sq.", " cu."))
@@ -290,12 +314,13 @@ def _is_unit(before: str, token: str) -> bool:
 
 
 def _is_title(token: str) -> bool:
+    """Return whether a token is a title; those that are also words need a capital."""
     folded = token.casefold()
     return folded in _TITLES or (folded in _RANKS and not token.islower())
 
 
 def _is_abbreviation(token: str) -> bool:
-    """An initial, a dotted one, or a known one; short words in small letters (sat, sun, no) are words."""
+    """Return whether a token is an initial, a dotted or a known abbreviation; lower-case sat, sun and no are words."""
     if len(token) == 1:
         return token.isupper() and token != "I"
     folded = token.casefold()
@@ -305,21 +330,25 @@ def _is_abbreviation(token: str) -> bool:
 
 
 def _is_list_marker(before: str, token: str) -> bool:
+    """Return whether a token numbers a list item: `1.` or `a.` alone at the start of a line."""
     line = before.rpartition("\n")[2]
     return line.strip() == token and len(before) < _BEHIND and (token.isdigit() or len(token) == 1)
 
 
 def _last_token(behind: str) -> str:
+    """Return the last white-space separated token, without opening marks."""
     parts = behind.rsplit(maxsplit=1)
     return parts[-1].lstrip(_OPENERS) or parts[-1] if parts else ""
 
 
 def _next_word(ahead: str) -> str:
+    """Return the first word without closing marks; apostrophes become straight."""
     parts = ahead.split(maxsplit=1)
     return parts[0].rstrip(",;:!?…\"'”’)").replace("’", "'") if parts else ""
 
 
 def _unspaced(text: str) -> dict[int, Strength]:
+    """Return the strength by end offset of the boundaries without white space."""
     places: dict[int, Strength] = {}
     for found in _UNSPACED.finditer(text):
         strength = _at_unspaced(text, found)
@@ -329,9 +358,10 @@ def _unspaced(text: str) -> dict[int, Strength]:
 
 
 def _at_unspaced(text: str, found: re.Match[str]) -> Strength | None:
+    """Classify a match of _UNSPACED by the name of its group and the character that follows it."""
     following = text[found.end()]
     if found.lastgroup == "stop":
-        # 「行く。」と言った: the sentence goes on after the quotation.
+        # 「行く。」と言った: a particle after the quotation continues the sentence.
         quoted = found[0][-1] in "」』" and following in "とってなは"
         trails_off = found[0][0] == "…"
         return Strength.CLAUSE if quoted or trails_off or following in _CLOSERS + _STOPS else Strength.SENTENCE
@@ -341,7 +371,7 @@ def _at_unspaced(text: str, found: re.Match[str]) -> Strength | None:
 
 
 def _between_letters(letter: str, following: str) -> Strength | None:
-    """Japanese words tend to begin where hiragana gives way to others; no line begins with a small kana."""
+    """Classify the place between two letters: a Japanese word tends to begin where hiragana ends."""
     if following in _KINSOKU:
         return None
     new_word = _is_hiragana(letter) and not _is_hiragana(following)
@@ -353,6 +383,7 @@ def _is_hiragana(letter: str) -> bool:
 
 
 def _with_long_runs_cut(text: str, places: list[tuple[int, Strength]]) -> Iterator[Boundary]:
+    """Yield the boundaries, with one after every _MAX_UNBROKEN_RUN characters where there would be none."""
     last = 0
     for end, strength in places:
         while end - last > _LONGEST_RUN:
@@ -364,7 +395,7 @@ def _with_long_runs_cut(text: str, places: list[tuple[int, Strength]]) -> Iterat
 
 
 def _letter_start(text: str, place: int, end: int) -> int:
-    """Step over marks that combine with the letter before them."""
+    """Return the first offset from `place` up to `end` that is not a mark combining with the letter before it."""
     while place < end and (unicodedata.category(text[place])[0] == "M" or text[place] in "\u200d\ufe0f"):
         place += 1
     return place

@@ -1,4 +1,9 @@
-"""SSML: the part of W3C's Speech Synthesis Markup Language 1.1 that Kokoro can follow, as passages."""
+"""Parse the part of W3C's Speech Synthesis Markup Language (SSML) 1.1 that Kokoro supports into segments.
+
+A SAX parser (expat, hardened by defusedxml) reports tags and text with their positions. The handler collects text as
+spans and ends the segment whenever the prosody changes, at the end of `<p>` and `<s>`, and at `<break>`. At the end of
+`<sub>`, `<phoneme>` and `<say-as>` it replaces the spans inside by one that stands for all of their source text.
+"""
 
 from __future__ import annotations
 
@@ -20,25 +25,28 @@ from tts.speech.request import MAX_SPEED, MIN_SPEED, Manner, Passage, Run
 from tts.speech.voices import Voice, find_language, find_voice
 
 MAX_DEPTH = 32
-"""Elements inside each other; no text that a person wrote comes near it."""
+"""Maximum nesting depth of elements; far more than any real text has."""
 
 BREAKS = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
-"""Seconds for `<break strength>`; the standard leaves them to the voice. Without attributes it is medium."""
+"""Seconds of pause for `<break strength>`, which the standard leaves to the voice; `<break/>` is medium."""
 RATES = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.75}
+"""Factors of the speed for `<prosody rate>`."""
 VOLUMES = {"silent": 0.0, "x-soft": 0.25, "soft": 0.5, "medium": 1.0, "default": 1.0, "loud": 1.4, "x-loud": 2.0}
-"""Factors for `<prosody volume>`: about 6 dB a step."""
+"""Factors of the samples for `<prosody volume>`: about 6 dB a step below medium, 3 dB above."""
 SENTENCE_REST, PARAGRAPH_REST = 0.3, 0.6
-"""Least seconds of rest after `<s>` and `<p>`."""
+"""Seconds of pause after `<s>` and `<p>`."""
 LONGEST_SAID = 1_000
-"""Characters that a tag may have said for what it holds: they are read in one go, however many they are."""
+"""Maximum number of characters of a replacement by a tag: it is synthesized without a split, however long it is."""
 SAY_AS = ("cardinal", "ordinal", "characters", "spell-out", "date", "time", "telephone", "currency", "number")
+"""Values of `<say-as interpret-as>`."""
 
 
+# An XML comment of bounded length; it may stand before <speak>.
 _NOTE = r"<!--(?:[^-]|-(?!->)){0,1000}-->"
 
 
 def is_ssml(text: str) -> bool:
-    """Whether the text asks to be read as SSML; one that declares a document type asks as well, and is refused."""
+    """Return whether the text starts like SSML, also with a document type declaration, which `parse_ssml` rejects."""
     return (
         re.match(rf"\s*(<\?xml[^>]{{0,200}}\?>\s*)?({_NOTE}\s*){{0,8}}<(!DOCTYPE\s+)?speak[\s>/\[]", text) is not None
     )
@@ -47,9 +55,18 @@ def is_ssml(text: str) -> bool:
 def ssml_passages(
     text: str, manner: Manner, voices: Collection[str], field: str = "text", ignore_unknown: bool = False
 ) -> list[Passage]:
-    """The passages of an SSML document. Raises BadRequest that names a wrong tag and its place.
+    """Parse an SSML document into segments.
 
-    With `ignore_unknown` the text inside unknown tags is read as if they were not there.
+    Args:
+        text: The document as sent.
+        prosody: The prosody outside all tags.
+        voices: Names that `<voice>` may use.
+        field: The name of the request's field, for error messages.
+        ignore_unknown: Whether to read the text inside unknown tags as if the tags were absent.
+
+    Raises:
+        BadRequest: If the document is not well-formed or declares a DTD or entities, or if a tag is unknown or wrong;
+            names the tag and its position.
     """
     reader = _Reader(text, manner, voices, field, ignore_unknown)
     parser = _Parser(forbid_dtd=True)
@@ -70,15 +87,16 @@ def ssml_passages(
 
 
 class _Parser(DefusedExpatParser):
-    """A parser that tells the place of every piece of text, which one that collects them can't."""
+    """Parse XML without joining adjacent pieces of text, so that each piece is reported with its own position."""
 
     def reset(self) -> None:
+        """Create the expat parser, with its text buffer off."""
         super().reset()
-        self._parser.buffer_text = False  # type: ignore[attr-defined]  # expatreader's own; the stubs leave it out
+        self._parser.buffer_text = False  # type: ignore[attr-defined]  # an attribute of expatreader that the stubs lack
 
 
 class _Reader(ContentHandler):
-    """Collects passages while the parser walks through the document."""
+    """Collect segments while the parser reads the document."""
 
     parser: _Parser
 
@@ -86,76 +104,87 @@ class _Reader(ContentHandler):
         super().__init__()
         self.passages: list[Passage] = []
         self._text = text
+        # Offset of the start of each line: expat reports lines and columns.
         self._lines = [0, *(found.end() for found in re.finditer("\r\n?|\n", text))]
+        # The prosody of each open tag; the first item is the one outside all tags.
         self._manners = [manner]
         self._tags: list[tuple[str, dict[str, str], int]] = []
         self._runs: list[Run] = []
         self._at = 0
-        """Where the tag begins that is being looked at."""
+        """Offset of the current tag, for error messages."""
         self._voices = voices
         self._field = field
         self._ignore_unknown = ignore_unknown
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:
+        """Open a tag; end the segment if the tag changes the prosody or starts a paragraph or sentence."""
         tag = name.rpartition(":")[2]
-        given = dict(attrs.items())
+        attributes = dict(attrs.items())
         self._at = self._place()
         if len(self._tags) >= MAX_DEPTH:
             raise self._wrong(f"<{tag}>", f"at most {MAX_DEPTH} tags inside each other")
         if tag not in _KNOWN and not self._ignore_unknown:
             raise self._wrong(f"<{tag}>", f"one of {', '.join(sorted(_KNOWN))}")
-        self._tags.append((tag, given, self._at))
-        manner = self._manner_for(tag, given)
+        self._tags.append((tag, attributes, self._at))
+        manner = self._manner_for(tag, attributes)
+        # The text so far has another prosody, or belongs to another paragraph or sentence.
         if manner != self._manners[-1] or tag in ("p", "s"):
             self._flush()
         self._manners.append(manner)
 
     def endElement(self, name: str) -> None:
-        tag, given, start = self._tags.pop()
+        """Close a tag: replace the text inside, or end the segment with the tag's pause."""
+        tag, attributes, start = self._tags.pop()
         self._at = start
         if tag in ("sub", "phoneme", "say-as"):
-            self._replace(tag, given, start)
+            self._replace(tag, attributes, start)
         if tag in ("p", "s"):
             self._flush(PARAGRAPH_REST if tag == "p" else SENTENCE_REST)
         if tag == "break":
-            self._flush(self._break(given))
+            self._flush(self._break(attributes))
         manner = self._manners.pop()
         if manner != self._manners[-1]:
             self._flush_as(manner)
 
     def characters(self, content: str) -> None:
+        """Add a span of text; an entity (`&amp;`) is one character for its whole source range."""
         start = self._place()
         if (mark := MARK.search(content)) and mark["word"] is None:
             self._at = start + mark.start()
             raise self._wrong(mark[0], "SSML's own tags in a text of SSML")
+        # expat reports an entity as one piece of text at the position of its "&".
         entity = self._text[start : start + 1] == "&"
         end = self._text.index(";", start) + 1 if entity else start + len(content)
         self._runs.append(Run(content, start, end))
 
     def endDocument(self) -> None:
+        """End the last segment."""
         self._flush()
 
     def _place(self) -> int:
-        """The offset in the text of what the parser has just come to."""
+        """Return the offset in the text of the parser's current event."""
         return self._lines[(self.parser.getLineNumber() or 1) - 1] + (self.parser.getColumnNumber() or 0)
 
     def _flush(self, pause: float = 0.0) -> None:
+        """End the segment with the present prosody."""
         self._flush_as(self._manners[-1], pause)
 
     def _flush_as(self, manner: Manner, pause: float = 0.0) -> None:
+        """End the segment with the given prosody, unless it has neither text nor a pause."""
         if self._runs or pause:
             self.passages.append(Passage(tuple(self._runs), manner, pause))
         self._runs = []
 
-    def _manner_for(self, tag: str, given: dict[str, str]) -> Manner:
+    def _manner_for(self, tag: str, attributes: dict[str, str]) -> Manner:
+        """Return the prosody inside a tag; rates and gains of nested tags multiply."""
         manner = self._manners[-1]
         if tag == "voice":
-            voice = self._voice(self._needed(tag, given, "name"))
+            voice = self._voice(self._needed(tag, attributes, "name"))
             return replace(manner, voice=voice, language=voice.language)
-        if tag in ("lang", "speak") and "xml:lang" in given:
-            return replace(manner, language=self._language(given["xml:lang"], manner))
+        if tag in ("lang", "speak") and "xml:lang" in attributes:
+            return replace(manner, language=self._language(attributes["xml:lang"], manner))
         if tag == "prosody":
-            rate, gain = self._rate(given.get("rate", "default")), self._gain(given.get("volume", "default"))
+            rate, gain = self._rate(attributes.get("rate", "default")), self._gain(attributes.get("volume", "default"))
             return replace(manner, rate=manner.rate * rate, gain=manner.gain * gain)
         return manner
 
@@ -166,7 +195,7 @@ class _Reader(ContentHandler):
             raise misplaced(exc, f'<voice name="{name}">', self._at, self._field) from exc
 
     def _language(self, name: str, manner: Manner) -> str:
-        """Plain `en` is the voice's own English."""
+        """Return the letter of a language; plain `en` is American or British English as the voice is."""
         if name.lower() == "en" and manner.voice.language in "ab":
             return manner.voice.language
         try:
@@ -177,6 +206,7 @@ class _Reader(ContentHandler):
     def _rate(self, value: str) -> float:
         rate = RATES.get(value)
         if rate is None:
+            # "150%" and "1.5" are factors, "+50%" and "-20%" changes of 1.
             found = re.fullmatch(r"([+-]?)(\d{1,4}(?:\.\d{1,4})?)(%?)", value, re.ASCII)
             if found:
                 rate = float(found[2]) / (100 if found[3] else 1)
@@ -191,49 +221,51 @@ class _Reader(ContentHandler):
         found = re.fullmatch(r"([+-]?\d{1,2}(?:\.\d{1,4})?)dB", value, re.ASCII)
         if found is None or abs(float(found[1])) > 40:
             raise self._wrong(f'volume="{value}"', f"{', '.join(VOLUMES)} or decibels such as +6dB")
+        # Decibels of amplitude: +6dB -> 2.0.
         gain: float = 10 ** (float(found[1]) / 20)
         return gain
 
-    def _break(self, given: dict[str, str]) -> float:
-        if "time" in given:
-            seconds = parse_seconds(given["time"])
+    def _break(self, attributes: dict[str, str]) -> float:
+        if "time" in attributes:
+            seconds = parse_seconds(attributes["time"])
             if seconds is None:
-                raise self._wrong(f'<break time="{given["time"]}">', "seconds such as 1.5s or 200ms, up to 60s")
+                raise self._wrong(f'<break time="{attributes["time"]}">', "seconds such as 1.5s or 200ms, up to 60s")
             return seconds
-        strength = given.get("strength", "medium")
+        strength = attributes.get("strength", "medium")
         if strength not in BREAKS:
             raise self._wrong(f'<break strength="{strength}">', ", ".join(BREAKS))
         return BREAKS[strength]
 
-    def _replace(self, tag: str, given: dict[str, str], start: int) -> None:
-        """Have the runs since `start` said as the tag wants."""
-        inside = [run for run in self._runs if run.start >= start]
-        text = "".join(run.text for run in inside)
+    def _replace(self, tag: str, attributes: dict[str, str], start: int) -> None:
+        """Replace the spans since offset `start` by one that is spoken as the tag says and stands for all of them."""
+        # The spans inside the tag are the last ones: they start at or after its opening.
+        inside = [span for span in self._runs if span.start >= start]
+        text = "".join(span.text for span in inside)
         if not text.strip():
             return
         del self._runs[len(self._runs) - len(inside) :]
-        phonemes = self._needed(tag, given, "ph") if tag == "phoneme" else ""
+        phonemes = self._needed(tag, attributes, "ph") if tag == "phoneme" else ""
         if phonemes and not are_phonemes(phonemes):
             raise self._wrong(f'<phoneme ph="{phonemes}">', "phonemes")
-        if phonemes and given.get("alphabet", "ipa") != "ipa":
-            raise self._wrong(f'<phoneme alphabet="{given["alphabet"]}">', "the alphabet ipa")
-        said = self._needed(tag, given, "alias") if tag == "sub" else text
+        if phonemes and attributes.get("alphabet", "ipa") != "ipa":
+            raise self._wrong(f'<phoneme alphabet="{attributes["alphabet"]}">', "the alphabet ipa")
+        spoken = self._needed(tag, attributes, "alias") if tag == "sub" else text
         if tag == "say-as":
-            said = self._said_as(text.strip(), given)
-        if max(len(said), len(phonemes)) > LONGEST_SAID:
-            raise self._wrong(f"<{tag}> with {max(len(said), len(phonemes))} characters", f"up to {LONGEST_SAID}")
-        self._runs.append(Run(said, inside[0].start, inside[-1].end, phonemes))
+            spoken = self._said_as(text.strip(), attributes)
+        if max(len(spoken), len(phonemes)) > LONGEST_SAID:
+            raise self._wrong(f"<{tag}> with {max(len(spoken), len(phonemes))} characters", f"up to {LONGEST_SAID}")
+        self._runs.append(Run(spoken, inside[0].start, inside[-1].end, phonemes))
 
-    def _said_as(self, text: str, given: dict[str, str]) -> str:
-        kind = self._needed("say-as", given, "interpret-as")
+    def _said_as(self, text: str, attributes: dict[str, str]) -> str:
+        kind = self._needed("say-as", attributes, "interpret-as")
         if kind not in SAY_AS:
             raise self._wrong(f'<say-as interpret-as="{kind}">', ", ".join(SAY_AS))
-        return said_as(text, kind, given.get("format", ""), self._manners[-1].language)
+        return said_as(text, kind, attributes.get("format", ""), self._manners[-1].language)
 
-    def _needed(self, tag: str, given: dict[str, str], name: str) -> str:
-        if not given.get(name, "").strip():
+    def _needed(self, tag: str, attributes: dict[str, str], name: str) -> str:
+        if not attributes.get(name, "").strip():
             raise self._wrong(f"<{tag}>", f"its attribute {name}")
-        return given[name].strip()
+        return attributes[name].strip()
 
     def _wrong(self, what: str, expected: str) -> BadRequest:
         message = f"{self._field} has {what[:80]} at position {self._at}: expected {expected}."
@@ -244,14 +276,25 @@ _KNOWN = frozenset({"speak", "break", "p", "s", "say-as", "sub", "phoneme", "voi
 
 
 def said_as(text: str, kind: str, format: str = "", language: str = "a") -> str:
-    """The text written so that the reading of numbers and dates can't take it for anything else."""
+    """Rewrite a text so that normalization reads it as the given kind.
+
+    Examples: `A-1` as characters -> `A, dash, 1`; `1984` as cardinal -> `1,984`; `3` as ordinal -> `3rd`; `3/14/2024`
+    as date with format mdy -> `2024-03-14`. Text that does not fit the kind is returned unchanged.
+
+    Args:
+        text: The text inside the tag, without outer white space.
+        kind: One of SAY_AS_KINDS.
+        format: For dates, the order of `d`, `m` and `y`; empty for the language's usual one.
+        language: Kokoro's letter.
+    """
     if kind in ("characters", "spell-out"):
+        # Commas keep the letters apart: "A1" -> "A, 1". Symbol names are English.
         names = _MARK_NAMES if language in "ab" else {}
         return ", ".join(names.get(character, character) for character in text if not character.isspace())
     if kind == "telephone":
         return " ".join(character for character in text if character.isdigit() or character == "+")
     if kind in ("cardinal", "number") and text.isdecimal() and len(text) < 16 and language in "ab":
-        return f"{int(text):,}"  # 1984 alone would be a year
+        return f"{int(text):,}"  # without the comma, 1984 would be read as a year
     if kind == "ordinal" and text.isdecimal():
         return _ordinal(text, language)
     if kind == "date":
@@ -260,7 +303,7 @@ def said_as(text: str, kind: str, format: str = "", language: str = "a") -> str:
 
 
 _DATE_FORMATS = {"a": "mdy", "j": "ymd", "z": "ymd"}
-"""Order of a date's parts where nobody says: day, month, year in most languages."""
+"""Order of a date's parts without a format, by language; day, month, year in all others."""
 _ORDINALS = {"e": "{}.º", "f": "{}e", "i": "{}º", "p": "{}º", "h": "{}वाँ", "j": "第{}", "z": "第{}"}
 _FIRSTS = {"f": "1er", "h": "1ला"}
 _MARK_NAMES = {
@@ -273,7 +316,7 @@ _MARK_NAMES = {
 
 
 def _ordinal(number: str, language: str) -> str:
-    """3rd, 3.º, 3e, 第3: as the language writes it."""
+    """Write an ordinal number as the language does: 3rd, 3.º, 3e, 第3."""
     if language in _ORDINALS:
         return (
             _FIRSTS.get(language, "") if number == "1" and language in _FIRSTS else _ORDINALS[language].format(number)
@@ -282,14 +325,16 @@ def _ordinal(number: str, language: str) -> str:
 
 
 def _ordinal_ending(number: int) -> str:
+    """Return the English ordinal suffix for the last two digits of a number: 11 -> th, 21 -> st."""
     return "th" if 10 < number < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
 
 
 def _iso_date(text: str, format: str) -> str:
-    """2024-03-14 for 3/14/2024 in format mdy; the text itself where the format doesn't fit."""
+    """Convert a date to ISO 8601, 3/14/2024 in format mdy -> 2024-03-14; return a text that does not fit unchanged."""
     numbers = re.findall(r"\d{1,4}", text)
     if sorted(format) != ["d", "m", "y"] or len(numbers) != 3:
         return text
+    # Year, month and day by the letters of the format: mdy and (3, 14, 2024).
     part = dict(zip(format, map(int, numbers), strict=True))
     try:
         return date(part["y"], part["m"], part["d"]).isoformat()

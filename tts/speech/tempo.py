@@ -1,4 +1,4 @@
-"""Speech made faster or slower at the same pitch, for paces at which the network slurs."""
+"""Change the tempo of speech at constant pitch, for paces at which the network speaks unclearly."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from tts.speech.audio import SAMPLE_RATE
 
 FASTEST, SLOWEST = 2.0, 0.5
-"""What one of FFmpeg's atempo filters does at most; two in a row do more."""
+"""Range of the factor of one atempo filter; larger changes take several filters in series."""
 
 
 def change_tempo(samples: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
-    """Mono samples [n] as about [n / factor] samples of the same pitch (FFmpeg's atempo, overlap-add by likeness)."""
+    """Stretch mono samples [n] to about [n / factor] at constant pitch, by FFmpeg's atempo (WSOLA)."""
     if not len(samples):
         return samples
     graph = av.filter.Graph()
@@ -25,8 +25,9 @@ def change_tempo(samples: NDArray[np.float32], factor: float) -> NDArray[np.floa
     frame = av.AudioFrame.from_ndarray(samples[np.newaxis], "flt", "mono")
     frame.sample_rate, frame.pts = SAMPLE_RATE, 0
     graph.push(frame)
-    graph.push(None)
+    graph.push(None)  # end of input: the filters release what they hold
     parts = []
+    # The sink gives one frame at a time; BlockingIOError or EOFError means that it has no more.
     while True:
         try:
             parts.append(graph.pull().to_ndarray()[0])
@@ -35,7 +36,7 @@ def change_tempo(samples: NDArray[np.float32], factor: float) -> NDArray[np.floa
 
 
 def _steps(factor: float) -> list[float]:
-    """Factors within the filter's range whose product is `factor`."""
+    """Return factors within the range of one filter whose product is `factor`."""
     steps = []
     while factor > FASTEST or factor < SLOWEST:
         step = FASTEST if factor > 1 else SLOWEST

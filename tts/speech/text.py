@@ -1,4 +1,14 @@
-"""Cuts a request's text into utterances: what an engine speaks in one go, the first short, the next growing."""
+"""Plan a request: split its text into utterances, each of which an engine synthesizes in one call.
+
+The first utterance is short, so that audio starts early; each of the next may be `growth` times longer, up to
+`longest`. Within these limits `plan_utterances` splits each segment greedily:
+
+1. List the boundaries that fit within the limit from the start of the utterance.
+2. Take the end of the first paragraph among them. Otherwise take the last of the strongest boundaries, but none in the
+   first quarter of the limit.
+3. If that boundary is inside a clause, and the rest of the segment is one sentence that fits within the next limit in
+   all, take the rest too.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +28,15 @@ RESTS = {
     Strength.WORD: 0.04,
     Strength.LETTER: 0.0,
 }
-"""Seconds of rest after an utterance at speed 1, by what it ends with: what the voices themselves leave inside one."""
+"""Seconds of pause after an utterance at speed 1, by its last boundary: the pauses of the voices inside one."""
 
 DENSITY = {"j": 2.5, "z": 3.5, "h": 1.3}
-"""Phonemes a character beside English: a language that writes more with one gets fewer in an utterance."""
+"""Phonemes per character relative to English (1.0), by language; divides the limits in characters."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How long utterances may be, in characters of English: the first one, and the longest after `growth`."""
+    """Limit the length of utterances in English characters: the first, the longest, and the growth between two."""
 
     first: int = 50
     longest: int = 280
@@ -35,7 +45,11 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Utterance:
-    """What one worker speaks in one go, and `rest`, the seconds of silence after it. Without text it is a pause."""
+    """Hold what a worker synthesizes in one call, and the seconds of pause after it; without spans it is a pause alone.
+
+    `language` is Kokoro's letter, `speed` a factor from MIN_SPEED to MAX_SPEED, `gain` a factor of the samples. The
+    other fields are as in SpeechRequest. It crosses process borders as JSON: `dataclasses.asdict` and `from_json`.
+    """
 
     runs: tuple[Run, ...]
     voice: Voice
@@ -48,58 +62,65 @@ class Utterance:
     phonemes: bool = False
     pronunciations: tuple[tuple[str, str], ...] = ()
     request_id: str = ""
-    """What the log calls the request that it belongs to."""
+    """Id of its request in the log."""
     background: bool = False
 
     @property
     def text(self) -> str:
-        return "".join(run.text for run in self.runs)
+        """Return the text of all spans."""
+        return "".join(span.text for span in self.runs)
 
     @property
     def start(self) -> int:
-        """Its place in the text as sent."""
+        """Return the offset of its first span in the text as sent; 0 for a pause."""
         return self.runs[0].start if self.runs else 0
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Utterance:
-        """The utterance whose `dataclasses.asdict` went through JSON."""
+        """Restore an utterance from `dataclasses.asdict` after a round trip through JSON."""
         return cls(
             **{
                 **fields,
-                "runs": tuple(Run(**run) for run in fields["runs"]),
+                "runs": tuple(Run(**span) for span in fields["runs"]),
                 "voice": Voice(tuple((name, weight) for name, weight in fields["voice"]["parts"])),
-                "pronunciations": tuple((word, said) for word, said in fields["pronunciations"]),
+                "pronunciations": tuple((word, pronunciation) for word, pronunciation in fields["pronunciations"]),
             }
         )
 
 
 def utterances(request: SpeechRequest, sizes: Sizes) -> list[Utterance]:
-    """The request's text in order, nothing dropped, cut at the best boundaries that `sizes` allow."""
+    """Split a request into utterances, in order, at the best boundaries that `sizes` allow.
+
+    Segments of white space alone without a pause are dropped; all other text is kept.
+    """
+    # A background request needs no early audio, so its first utterance may be as long as any.
     limit = float(sizes.longest if request.background else sizes.first)
-    made = []
-    for number, passage in enumerate(request.passages, 1):
-        last = number == len(request.passages)
-        pieces = list(_cuts(passage.text, sizes, limit, DENSITY.get(passage.manner.language, 1.0)))
+    planned = []
+    for number, segment in enumerate(request.passages, 1):
+        is_last = number == len(request.passages)
+        ends = list(_cuts(segment.text, sizes, limit, DENSITY.get(segment.manner.language, 1.0)))
         start = 0
-        for end, strength in pieces:
-            limit = min(sizes.longest, limit * sizes.growth)
-            at_end = end == len(passage.text)
-            rest = RESTS[strength] / request.speed if not at_end else _rest_after(passage, request, last)
-            made.append(_utterance(request, passage, start, end, rest))
+        for end, strength in ends:
+            limit = min(sizes.longest, limit * sizes.growth)  # the next segment goes on with it
+            is_end = end == len(segment.text)
+            rest = RESTS[strength] / request.speed if not is_end else _rest_after(segment, request, is_last)
+            planned.append(_utterance(request, segment, start, end, rest))
             start = end
-        if not pieces and passage.pause:
-            made.append(_utterance(request, passage, 0, 0, passage.pause))
-    return made
+        # A pause without text: an utterance without spans.
+        if not ends and segment.pause:
+            planned.append(_utterance(request, segment, 0, 0, segment.pause))
+    return planned
 
 
-def _utterance(request: SpeechRequest, passage: Passage, start: int, end: int, rest: float) -> Utterance:
+def _utterance(request: SpeechRequest, segment: Passage, start: int, end: int, rest: float) -> Utterance:
+    """Make the utterance of the characters `start:end` of a segment."""
     return Utterance(
-        runs=tuple(_between(passage.runs, start, end)),
-        voice=passage.manner.voice,
-        language=passage.manner.language,
-        speed=min(MAX_SPEED, max(MIN_SPEED, request.speed * passage.manner.rate)),
+        runs=tuple(_between(segment.runs, start, end)),
+        voice=segment.manner.voice,
+        language=segment.manner.language,
+        speed=min(MAX_SPEED, max(MIN_SPEED, request.speed * segment.manner.rate)),
         rest=rest,
-        gain=passage.manner.gain,
+        gain=segment.manner.gain,
         normalize=request.normalize,
         emoji=request.emoji,
         phonemes=request.phonemes,
@@ -109,39 +130,42 @@ def _utterance(request: SpeechRequest, passage: Passage, start: int, end: int, r
 
 
 def _between(runs: Sequence[Run], start: int, end: int) -> Iterator[Run]:
-    """The runs that cover the characters `start:end` of their text; one that may not be cut goes where it begins."""
+    """Yield the parts of spans in `start:end` of their joined text; one that must not be split goes where it begins."""
     at = 0
-    for run in runs:
-        size = len(run.text)
-        first, last = max(0, start - at), min(size, end - at)
-        if run.plain and first < last:
-            yield Run(run.text[first:last], run.start + first, run.start + last)
-        elif not run.plain and start <= at < end:
-            yield run
+    for span in runs:
+        size = len(span.text)
+        first, last = max(0, start - at), min(size, end - at)  # the overlap, relative to the span
+        if span.plain and first < last:
+            yield Run(span.text[first:last], span.start + first, span.start + last)
+        elif not span.plain and start <= at < end:
+            yield span
         at += size
 
 
-def _rest_after(passage: Passage, request: SpeechRequest, last: bool) -> float:
-    """Seconds after a passage: what its mark wants, or what its last sign does."""
-    if passage.pause:
-        return passage.pause
-    if last:
+def _rest_after(segment: Passage, request: SpeechRequest, is_last: bool) -> float:
+    """Return the seconds of pause after a segment: those of its tag, or by its last punctuation mark."""
+    if segment.pause:
+        return segment.pause
+    if is_last:
         return request.rest
-    after = boundaries(passage.text.rstrip() + " A")
+    # A capital word stands for the next segment, so that the boundary before it shows how the segment ends.
+    after = boundaries(segment.text.rstrip() + " A")
     return RESTS[after[-2].strength if len(after) > 1 else Strength.WORD] / request.speed
 
 
 def _cuts(text: str, sizes: Sizes, limit: float, density: float) -> Iterator[tuple[int, Strength]]:
-    """(its end, how good a place that is) of every utterance; white space alone is none."""
+    """Yield (end offset, strength) of every utterance of a segment; none if the segment is white space alone."""
     places = boundaries(text) if text.strip() else []
-    start, at = 0, 0
+    start, at = 0, 0  # start: offset of the utterance; at: index of the first boundary after it
     while at < len(places):
+        # places[at : last + 1] are the boundaries within reach, or the first one if it is beyond.
         reach = start + limit / density
         last = at
         while last + 1 < len(places) and places[last + 1].end <= reach:
             last += 1
         chosen = at + _best(places[at : last + 1], start, limit / density)
         limit = min(sizes.longest, limit * sizes.growth)
+        # A split inside a clause is audible; avoid it if one somewhat longer utterance takes the rest.
         if places[chosen].strength < Strength.CLAUSE and _is_little(places, chosen, start + limit / density):
             chosen = len(places) - 1
         yield places[chosen].end, places[chosen].strength
@@ -149,14 +173,18 @@ def _cuts(text: str, sizes: Sizes, limit: float, density: float) -> Iterator[tup
 
 
 def _is_little(places: list[Boundary], at: int, reach: float) -> bool:
-    """Whether a little more room holds the rest, which then need not be broken inside a clause: one sentence's end."""
+    """Return whether the rest of the segment up to `reach` is the end of one sentence, which need not be split."""
     return places[-1].end <= reach and all(place.strength < Strength.SENTENCE for place in places[at:-1])
 
 
 def _best(places: list[Boundary], start: int, limit: float) -> int:
-    """The index of the place to cut at: the first paragraph's end, else the last of the strongest, unless too early."""
+    """Return the index of the boundary to split at.
+
+    That is the first paragraph's end, else the last of the strongest boundaries after a quarter of the limit.
+    """
     for index, place in enumerate(places):
         if place.strength is Strength.PARAGRAPH:
             return index
+    # A strong boundary right at the start would make a tiny utterance.
     late = [i for i, place in enumerate(places) if place.end - start >= limit / 4] or [len(places) - 1]
     return max(late, key=lambda i: (places[i].strength, places[i].end))

@@ -1,4 +1,4 @@
-"""A voice's table as the .pt file that PyTorch reads, written without PyTorch."""
+"""Write a voice's style table as a PyTorch .pt file, without PyTorch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 
 def to_pt(table: NDArray[np.float32]) -> bytes:
-    """What `torch.save` makes of a tensor [n, 1, 256] with the values of `table` [n, 256]: Kokoro's voices/NAME.pt.
+    """Encode a style table [n, 256] as `torch.save` writes a tensor [n, 1, 256]: Kokoro's voices/NAME.pt.
 
-    The format is PyTorch's zip container (docs "Serialization semantics"): a pickle that names one storage, and the
-    storage's bytes, nothing compressed.
+    The format is PyTorch's zip container (docs "Serialization semantics"): an uncompressed archive of a pickle that
+    refers to one storage, and that storage's bytes.
     """
     rows, width = table.shape
     file = io.BytesIO()
@@ -28,9 +28,13 @@ def to_pt(table: NDArray[np.float32]) -> bytes:
 
 
 def _pickle_of(shape: tuple[int, int, int], strides: tuple[int, int, int]) -> bytes:
-    """A pickle of `_rebuild_tensor_v2(storage "0", 0, shape, strides, requires_grad=False, hooks={})`, opcode by
-    opcode: the pickle module could only write the names of classes that can be imported here."""
+    """Encode the call `_rebuild_tensor_v2(storage "0", 0, shape, strides, requires_grad=False, hooks={})` as a pickle.
+
+    It is written opcode by opcode, as the pickle module can only refer to classes that are installed. Strides are in
+    elements.
+    """
     count = shape[0] * shape[1] * shape[2]
+    # A persistent id tells torch.load which storage to map: its type, key ("voice/data/0"), device and element count.
     storage = _tuple(_text("storage"), _name("torch", "FloatStorage"), _text("0"), _text("cpu"), _number(count))
     hooks = _name("collections", "OrderedDict") + pickle.EMPTY_TUPLE + pickle.REDUCE
     arguments = _tuple(
@@ -42,6 +46,7 @@ def _pickle_of(shape: tuple[int, int, int], strides: tuple[int, int, int]) -> by
         hooks,
     )
     call = _name("torch._utils", "_rebuild_tensor_v2") + arguments + pickle.REDUCE
+    # Protocol 2, as torch.save writes.
     return pickle.PROTO + b"\x02" + call + pickle.STOP
 
 

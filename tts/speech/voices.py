@@ -1,4 +1,4 @@
-"""The voices, their languages, OpenAI's names for them, and blends of several."""
+"""Define the voices, their languages and OpenAI's names for them, and parse names of voices and of blends."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ VOICES: tuple[str, ...] = tuple(
     }.items()
     for name in names.split()
 )
-"""Kokoro v1.0's 54 voices: language letter, f or m, name."""
+"""Names of Kokoro v1.0's 54 voices: language letter, f or m, underscore, name."""
 
 
 @dataclass(frozen=True)
 class Language:
-    """A language that Kokoro speaks; `letter` is what a voice's name begins with."""
+    """Describe a language of Kokoro; its letter starts the names of its voices, `code` is BCP 47 in lower case."""
 
     letter: str
     code: str
@@ -72,37 +72,40 @@ OPENAI_VOICES: dict[str, str] = {
     "shimmer": "af_sky",
     "verse": "am_puck",
 }
-"""OpenAI's 13 voices and the one of ours that comes nearest."""
+"""Nearest voice of Kokoro by the name of each of OpenAI's 13 voices."""
 
 _BY_NAME = {name: language for language in LANGUAGES for name in (language.letter, language.code, *language.aliases)}
 _BY_LETTER = {language.letter: language for language in LANGUAGES}
-# Possessive: white space that two neighbours could share would be tried in every way that it can be shared.
+# Possessive quantifiers: white space that two neighbours can match would be tried in every split, in quadratic time.
 _PART = re.compile(r"\s*+([+-]?)\s*+([^\s()+-]{1,64})\s*+(?:\(\s*+([^()]{0,32})\s*+\))?\s*+")
 MAX_PARTS = 10
-"""Voices in one blend: more can't be told apart, and each one costs a table in memory."""
+"""Maximum number of voices in a blend: more cannot be told apart, and each costs a table in memory."""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """One voice, or a blend: names with weights (no unit) that sum to 1. Hashable, so that blends are cached."""
+    """Identify a voice or a blend by pairs of name and weight; hashable, so that styles can be cached.
+
+    The weights sum to 1; those of a difference that would sum to 0 or less (`a-b`) have absolute values that sum to 1.
+    """
 
     parts: tuple[tuple[str, float], ...]
 
     @property
     def name(self) -> str:
-        """What the client would write: `af_heart`, or `af_bella(0.667)+af_sky(0.333)`."""
+        """Return the name as a client writes it: `af_heart`, or `af_bella(0.6667)+af_sky(0.3333)`."""
         if len(self.parts) == 1:
             return self.parts[0][0]
         return "".join(f"{'-' if w < 0 else '+'}{n}({abs(w):.4g})" for n, w in self.parts).removeprefix("+")
 
     @property
     def language(self) -> str:
-        """The language's letter, by the first voice."""
+        """Return the language's letter, which is that of the first voice."""
         return self.parts[0][0][0]
 
 
 def find_language(name: str, field: str = "language") -> Language:
-    """The language called `name` (letter, code or alias, any case). Raises BadRequest."""
+    """Return the language with this letter, code or alias, ignoring case. Raises BadRequest if there is none."""
     found = _BY_NAME.get(name.strip().lower().replace("_", "-"))
     if found is None:
         codes = [language.code for language in LANGUAGES]
@@ -111,19 +114,29 @@ def find_language(name: str, field: str = "language") -> Language:
 
 
 def language_of(letter: str) -> Language:
-    """The language with this letter."""
+    """Return the language with this letter. Raises KeyError if there is none."""
     return _BY_LETTER[letter]
 
 
 def find_voice(name: str, allowed: Collection[str] = VOICES, field: str = "voice") -> Voice:
-    """The voice or blend that `name` asks for; `a(2)+b(1)` adds, `a-b` leads away from b. Raises BadRequest.
+    """Parse the name of a voice or a blend: `a(2)+b(1)` adds styles, `a-b` subtracts the style of b.
 
-    Weights are normalised to a sum of 1. Where a difference sums to 0 there is no such scale: the weights' sizes
-    are normalised instead, which is what other Kokoro servers do with `a-b`.
+    Weights are scaled to a sum of 1. If they sum to 0 or less, as in `a-b`, their absolute values are scaled to a sum
+    of 1 instead, as other Kokoro servers do.
+
+    Args:
+        name: One of `allowed` or an OpenAI name, ignoring case; or a blend of up to MAX_BLEND_VOICES with weights above
+            0 and up to 100.
+        allowed: Names that may be used.
+        field: The name of the request's field, for error messages.
+
+    Raises:
+        BadRequest: If a name is unknown, the syntax or a weight is wrong, or the voices are of several languages.
     """
     if _known(name, allowed):
         return Voice(((_known(name, allowed), 1.0),))
     parts = [(_one_voice(n, allowed, field, name), _weight(sign, w, field, name)) for sign, n, w in _split(name, field)]
+    # Phonemes come from one language, so voices of several cannot be mixed; the two kinds of English can.
     if len({n[0] for n, _ in parts}) > 1 and not _same_tongue(parts):
         raise BadRequest(
             f"A blend takes voices of one language, but {_quoted(name)} mixes several.",
@@ -135,7 +148,7 @@ def find_voice(name: str, allowed: Collection[str] = VOICES, field: str = "voice
 
 
 def _known(name: str, allowed: Collection[str]) -> str:
-    """The voice's own name for any of its names, or ''."""
+    """Return the name in `allowed` that `name` stands for, or an empty string."""
     plain = name.strip()
     plain = OPENAI_VOICES.get(plain.lower(), plain)
     return plain if plain in allowed else plain.lower() if plain.lower() in allowed else ""
@@ -151,12 +164,13 @@ def _one_voice(name: str, allowed: Collection[str], field: str, whole: str) -> s
 
 
 def _split(name: str, field: str) -> list[tuple[str, str, str | None]]:
-    """(sign, name, weight) of every part of a blend."""
+    """Split a blend into (sign, name, weight) for each part; the first has no sign. Raises BadRequest."""
     if not name.strip():
         raise BadRequest(f"{field} is empty: expected a name from GET /voices.", field, name, "a name from GET /voices")
     parts: list[tuple[str, str, str | None]] = []
     at = 0
     while at < len(name):
+        # Every part but the first needs a sign: "a+b", not "+a" or "a b".
         match = _PART.match(name, at)
         if match is None or bool(match[1]) == (not parts) or len(parts) == MAX_PARTS:
             raise BadRequest(
@@ -186,11 +200,12 @@ def _weight(sign: str, weight: str | None, field: str, whole: str) -> float:
 
 
 def _same_tongue(parts: Sequence[tuple[str, float]]) -> bool:
-    """American and British voices are both English."""
+    """Return whether all voices are English, American or British."""
     return {n[0] for n, _ in parts} <= {"a", "b"}
 
 
 def _normalised(parts: Sequence[tuple[str, float]], field: str, whole: str) -> tuple[tuple[str, float], ...]:
+    # The same voice may come several times: "a+a-b" is "a(2)-b".
     weights: dict[str, float] = {}
     for name, weight in parts:
         weights[name] = weights.get(name, 0.0) + weight
@@ -203,8 +218,9 @@ def _normalised(parts: Sequence[tuple[str, float]], field: str, whole: str) -> t
 
 
 def near_names(name: str, allowed: Collection[str]) -> list[str]:
-    """Up to three allowed names that look like `name`, with or without the family in front."""
+    """Return up to three allowed names that are similar to `name`, with or without the prefix such as `af_`."""
     wanted = name.lower()[:64]
+    # Names without their prefix: "heart" -> "af_heart". Reversed, so that the first voice of a name wins.
     tails = {voice.split("_", 1)[1]: voice for voice in reversed(sorted(allowed))}
     near = difflib.get_close_matches(wanted, sorted(allowed), 3, 0.6)
     near += [tails[tail] for tail in difflib.get_close_matches(wanted, sorted(tails), 2, 0.7)]

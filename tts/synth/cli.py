@@ -1,4 +1,4 @@
-"""A drop-in for hexgrad's `kokoro` command: the same flags and defaults, without torch.
+"""Replace hexgrad's `kokoro` command, with the same flags and defaults, but without torch.
 
 `python -m tts.synth.cli --voice af_heart --text "Hello there." -o hello.wav`
 """
@@ -21,10 +21,11 @@ from tts.synth.assets import AssetsMissing, ensure
 from tts.synth.speaker import Speaker
 
 LONGEST = 10_000_000
-"""Characters: the command is run by the machine's own user, who may read out a library."""
+"""Maximum number of characters: practically none, as the command is run by the machine's own user."""
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command; exit with status 1 and a message if the request or the setup is invalid."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.WARNING)
     try:
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _request(options: argparse.Namespace, emoji: bool) -> SpeechRequest:
-    """What the flags ask for. Raises BadRequest, OSError, UnicodeDecodeError."""
+    """Build the request from the flags. Raises BadRequest, OSError or UnicodeDecodeError."""
     voice = find_voice(options.voice, VOICES, "--voice")
     language = find_language(options.language, "--language").letter if options.language else voice.language
     text = check_text(_text(options), LONGEST, "the text")
@@ -50,6 +51,7 @@ def _request(options: argparse.Namespace, emoji: bool) -> SpeechRequest:
 
 
 def _text(options: argparse.Namespace) -> str:
+    """Return the text of --text, else of the input file, else of stdin."""
     if options.text is not None:
         return str(options.text)
     if options.input_file is not None:

@@ -1,4 +1,14 @@
-"""The path from an utterance to sound: readings, phonemes, tokens, network, and word times on the text as sent."""
+"""Synthesize one utterance: normalize, phonemize, run the network, trim, and time the words.
+
+Offsets pass through three texts, and word times refer to the first:
+
+1. The text as sent. Each TextSpan of the utterance knows its range there.
+2. The normalized text ("$5" -> "five dollars"), joined from Replacements, each with its range in the text as sent.
+3. PhonemeWords with their ranges in the normalized text, split into runs of at most 510 symbols for the network.
+
+The network returns the duration of every token in frames of 25 ms. Their running sum gives the times of each
+PhonemeWord, and mapping its range back through 2 to 1 gives the word of the client's text.
+"""
 
 from __future__ import annotations
 
@@ -28,24 +38,39 @@ from tts.synth.readings import Reading, SpokenText, read, spoken_text, without_e
 __all__ = ["Cancelled", "Speaker"]
 
 FRAME_SECONDS = 600 / SAMPLE_RATE
-"""One duration frame of the network: 600 samples (ISTFTNet's upsampling 10 * 6 * hop 5 * 2)."""
+"""Seconds of one duration frame of the network: 600 samples (ISTFTNet's upsampling 10 * 6, hop 5, times 2)."""
 HEARD_EARLY = 3 * FRAME_SECONDS
-"""Seconds by which a phoneme is heard before its frames: hexgrad's pipeline takes off the same three frames, and the
-onsets after pauses lay 0.04 to 0.08 s before the frames when they were measured."""
+"""Seconds by which a phoneme is audible before its frames: hexgrad's pipeline subtracts the same three frames, and
+measured onsets after pauses lie 0.04 to 0.08 s before the frames."""
 SLOWEST, FASTEST = 0.9, 1.2
-"""Paces that the network speaks clearly at. Fast, it swallows first words ("Baker opens his shop"): at speed 2 a
-listener got 10 of 76 words wrong where the network did 1.5 of it, and 2 where it did 1.2. Slow, it fills the rest
-before the first word with voice ("Eh, nobody told me" at 0.5): from 1 to 5 frames early at 1, up to 7 at 0.9, 9 to 21
-at 0.5. Beyond these paces the sound is stretched, which keeps pitch and words."""
+"""Range of the speeds at which the network speaks clearly; the rest of a request's speed is time stretching, which
+keeps pitch and words. Faster, the network drops first words ("Baker opens his shop"): of 76 words at speed 2, a
+listener got 10 wrong with 1.5 by the network and 2 with 1.2. Slower, it adds voice to the pause before the first word
+("Eh, nobody told me" at 0.5): it starts 1 to 5 frames early at 1, up to 7 at 0.9, and 9 to 21 at 0.5."""
 HEAD = 0.06
-"""Seconds of rest kept before speech: no soft onset is cut, and MP3 and AAC hide their encoders' run-up in it."""
+"""Seconds of silence kept before speech: keeps soft onsets, and hides the priming samples of MP3 and AAC encoders."""
 
 
 class Speaker:
-    """The network with its voices and its reading of text, loaded once; one utterance at a time."""
+    """Hold the loaded network, voices and phonemizer, and synthesize one utterance at a time.
+
+    `description` names the model, device and threads for the log. Only `cancel` may be called from another thread
+    while a call is in progress.
+    """
 
     def __init__(self, assets: Assets, cache: Path, device: str = "cpu", threads: int = 1) -> None:
-        """Load everything, reading and network at the same time. Raises what either raises."""
+        """Load phonemizer and network in parallel.
+
+        Args:
+            assets: The model and the voices.
+            cache: Folder for the prepared model.
+            device: `cpu`, `cpu:KERNELS` or a device of onnxruntime; see `Network`.
+            threads: Maximum number of threads of the network.
+
+        Raises:
+            ValueError: If the device is not available.
+            OSError: If a file cannot be read.
+        """
         self._style = lru_cache(maxsize=16)(assets.style)
         with ThreadPoolExecutor(1) as other:
             phonemizer = other.submit(Phonemizer, "a")
@@ -60,9 +85,17 @@ class Speaker:
         stop: threading.Event | None = None,
         ending: Callable[[], None] = nothing,
     ) -> Iterator[Chunk]:
-        """The utterance's sound, trimmed to short rests, one chunk a run of the network. Raises Cancelled.
+        """Yield the audio of an utterance, one chunk per run of the network, with silence trimmed at both ends.
 
-        `ending` is called when the network's work for the last chunk is done.
+        Args:
+            utterance: The utterance; the last chunk ends with its pause. Its `gain` is not applied.
+            threads: Number of threads of the network for this call.
+            stop: Checked before each run.
+            on_work_done: Called at most once, when the network has nearly done its work for the last chunk.
+
+        Raises:
+            Cancelled: If `stop` is set or `cancel` is called meanwhile.
+            ValueError: If the network's output is not finite.
         """
         script = self._script(utterance)
         runs = pieces(script.spoken)
@@ -70,28 +103,31 @@ class Speaker:
             if stop is not None and stop.is_set():
                 raise Cancelled
             is_last = number == len(runs) - 1
+            # Only the last run of the utterance gets its pause, and a full stop if it needs one.
             rest, close = (utterance.rest, _close(run, utterance)) if is_last else (0.0, "")
             yield self._speak_run(run, script, utterance, rest, threads, close, ending if is_last else nothing)
 
     def phonemes(self, utterance: Utterance) -> str:
-        """What will be spoken, in the network's symbols."""
+        """Return the phonemes of an utterance in the network's symbols."""
         return joined(self._script(utterance).spoken)
 
     def cancel(self) -> None:
-        """Make the network's run under way, if any, raise Cancelled; called from another thread."""
+        """Make the network's present run, if any, raise Cancelled; may be called from any thread."""
         self._network.cancel()
 
     def _script(self, utterance: Utterance) -> Script:
-        readings: list[Reading] = []
+        """Normalize and phonemize an utterance; spans with phonemes of their own keep them."""
+        replacements: list[Reading] = []
         fixed: list[Spoken] = []
-        said = 0
-        for run in utterance.runs:
-            of_run = list(_readings(run, utterance))
-            readings += of_run
-            said += sum(len(reading.spoken) for reading in of_run)
-            if run.phonemes:
-                fixed.append(Spoken(run.phonemes, said - len(run.text), said))
-        text = SpokenText(readings)
+        length = 0  # of the normalized text so far
+        for span in utterance.runs:
+            added = list(_readings(span, utterance))
+            replacements += added
+            length += sum(len(replacement.spoken) for replacement in added)
+            if span.phonemes:
+                # A span with phonemes is one replacement, as written: it is the end of the normalized text so far.
+                fixed.append(Spoken(span.phonemes, length - len(span.text), length))
+        text = SpokenText(replacements)
         if utterance.phonemes:
             return Script(text, [Spoken(text.text, 0, len(text.text))])
         return Script(text, self._phonemizer(text.text, utterance.language, dict(utterance.pronunciations), fixed))
@@ -106,20 +142,22 @@ class Speaker:
         close: str,
         ending: Callable[[], None],
     ) -> Chunk:
+        """Run the network once: [n] symbols to samples, stretched, trimmed and limited, with timed words."""
         ids = tokens(joined(run).rstrip() + close if close else joined(run))
-        if not any(map(str.isalpha, joined(run))):  # of bare punctuation the network makes a burst of noise
+        if not any(map(str.isalpha, joined(run))):  # the network makes noise of punctuation alone
             return Chunk(np.zeros(round(rest * SAMPLE_RATE), np.float32))
-        style = self._style(utterance.voice)[len(ids) - 1]
+        style = self._style(utterance.voice)[len(ids) - 1]  # row n - 1 is the style for n symbols
         pace = float(np.clip(utterance.speed, SLOWEST, FASTEST))
         samples, frames = self._network.speak(ids, style, pace, threads, ending)
         if pace != utterance.speed:
-            from tts.speech.tempo import change_tempo  # PyAV costs a worker 19 MB, which few requests are worth
+            from tts.speech.tempo import change_tempo  # PyAV takes 19 MB, and few requests need it
 
             samples = change_tempo(samples, utterance.speed / pace)
         sound, cut = trim(samples, HEAD, rest)
-        sound = limit(sound)  # some voices go beyond full scale, where every format would clip them
+        sound = limit(sound)  # some voices exceed full scale, where every format would clip them
         if frames is None:
             return Chunk(sound)
+        # Frames are at the network's pace; stretching scales all durations alike.
         return Chunk(
             sound,
             tuple(_words(_timed(run, frames * (pace / utterance.speed), cut, len(sound) / SAMPLE_RATE), script.text)),
@@ -128,87 +166,107 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Script:
-    """What is read for an utterance, with its way back to the text as sent, and how each word of it sounds."""
+    """Hold the normalized text of an utterance, mapped to the text as sent, and its phonemes word by word."""
 
     text: SpokenText
     spoken: list[Spoken]
 
 
-def _readings(run: Run, utterance: Utterance) -> Iterator[Reading]:
-    """What is read for each stretch of a run; what has its own phonemes or pronunciation is left as written."""
-    if run.phonemes or utterance.phonemes or not utterance.normalize:
-        yield from _as_written(run, utterance)
-    elif not run.plain:
-        yield Reading(spoken_text(read(run.text, utterance.language, emoji=utterance.emoji)), run.start, run.end)
+def _readings(span: Run, utterance: Utterance) -> Iterator[Reading]:
+    """Yield the replacements for a span, with offsets in the text as sent.
+
+    Text that has phonemes or a pronunciation of its own stays as written.
+    """
+    if span.phonemes or utterance.phonemes or not utterance.normalize:
+        yield from _as_written(span, utterance)
+    elif not span.plain:
+        yield Reading(spoken_text(read(span.text, utterance.language, emoji=utterance.emoji)), span.start, span.end)
     else:
+        # Normalize the text between the words with a pronunciation; the last item ends the last gap.
         at = 0
-        for start, end in [*_kept(run.text, utterance), (len(run.text), len(run.text))]:
-            for reading in read(run.text[at:start], utterance.language, emoji=utterance.emoji):
-                yield _placed(reading, run, at)
+        for start, end in [*_kept(span.text, utterance), (len(span.text), len(span.text))]:
+            for replacement in read(span.text[at:start], utterance.language, emoji=utterance.emoji):
+                yield _placed(replacement, span, at)
             if end > start:
-                yield Reading(run.text[start:end], run.start + start, run.start + end)
+                yield Reading(span.text[start:end], span.start + start, span.start + end)
             at = end
 
 
-def _as_written(run: Run, utterance: Utterance) -> Iterator[Reading]:
-    """A run whose marks stay as they are; emoji, which the phonemizer would name, may still be silent."""
-    if run.phonemes or utterance.phonemes or utterance.emoji:
-        yield Reading(run.text, run.start, run.end)
-    elif not run.plain:
-        yield Reading(spoken_text(without_emoji(run.text)), run.start, run.end)
+def _as_written(span: Run, utterance: Utterance) -> Iterator[Reading]:
+    """Yield replacements that keep a span as written.
+
+    Emoji are dropped if they are to be silent, as the phonemizer would name them.
+    """
+    if span.phonemes or utterance.phonemes or utterance.emoji:
+        yield Reading(span.text, span.start, span.end)
+    elif not span.plain:
+        yield Reading(spoken_text(without_emoji(span.text)), span.start, span.end)
     else:
-        yield from (_placed(reading, run, 0) for reading in without_emoji(run.text))
+        yield from (_placed(replacement, span, 0) for replacement in without_emoji(span.text))
 
 
-def _placed(reading: Reading, run: Run, at: int) -> Reading:
-    """A reading of the run's text from `at` on, in the text as sent; the letters of "U.S.A" are not words there."""
-    start, end = at + reading.start, at + reading.end
-    whole = reading.spoken.count(" ") > run.text.count(" ", start, end) == 0
-    return Reading(reading.spoken, run.start + start, run.start + end, whole)
+def _placed(replacement: Reading, span: Run, at: int) -> Reading:
+    """Shift a replacement for the span's text from `at` on to offsets in the text as sent.
+
+    If one written word becomes several spoken ones ("U.S.A" -> "U S A"), the replacement stands for it as a whole, even
+    where the lengths happen to be equal.
+    """
+    start, end = at + replacement.start, at + replacement.end
+    whole = replacement.spoken.count(" ") > span.text.count(" ", start, end) == 0
+    return Reading(replacement.spoken, span.start + start, span.start + end, whole)
 
 
 def _kept(text: str, utterance: Utterance) -> Iterator[tuple[int, int]]:
-    """Where the words stand whose pronunciation is given."""
+    """Yield the spans in `text` of the words with a pronunciation in the request; of several matches the longest."""
     words = sorted((word for word, _ in utterance.pronunciations), key=len, reverse=True)
     if words:
+        # Whole words only, in any case; longer entries come first, as alternation takes the first match.
         any_word = rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)"
         yield from (found.span() for found in re.finditer(any_word, text, re.IGNORECASE))
 
 
 def _close(run: Sequence[Spoken], utterance: Utterance) -> str:
-    """A full stop to speak after a text that ends without a mark, since the voices swallow such an end.
+    """Return a full stop to add to text that ends without punctuation, since the voices cut such an end short.
 
-    What was cut within a sentence goes on, and is followed by no more rest than a word is.
+    An utterance that was split inside a sentence gets none; its pause is no longer than that after a word.
     """
-    said = joined(run).rstrip()
-    ends = utterance.rest * utterance.speed > RESTS[Strength.WORD]
-    wanted = ends and not utterance.phonemes and said[-1:] not in KNOWN and len(said) < TOKEN_LIMIT
-    return "." if wanted else ""
+    phonemes = joined(run).rstrip()
+    is_end = utterance.rest * utterance.speed > RESTS[Strength.WORD]
+    needs_stop = is_end and not utterance.phonemes and phonemes[-1:] not in KNOWN and len(phonemes) < TOKEN_LIMIT
+    return "." if needs_stop else ""
 
 
 def _timed(
     run: Sequence[Spoken], frames: NDArray[np.floating | np.int64], cut: float, seconds: float
 ) -> Iterator[tuple[Spoken, float, float]]:
-    """Each word or mark with its first and last second in the trimmed sound; a space belongs half to either side.
+    """Yield each word or mark with its start and end in seconds of the trimmed audio.
 
-    `frames` has one count for each token and for the zeros at both ends; `cut` seconds were trimmed before.
+    Half of the space after a word belongs to the word, the other half to the next one.
+
+    Args:
+        run: The words that the network spoke.
+        frames: Durations [n + 2] of the n tokens and of the zeros at both ends, in frames.
+        cut: Seconds trimmed at the start of the audio.
+        seconds: Duration of the trimmed audio; times are clipped to it.
     """
+    # edges[i] is the start of token i, where token 0 is the zero at the start; edges[i + 1] is its end.
     heard = np.concatenate([[0], np.cumsum(frames)]) * FRAME_SECONDS - HEARD_EARLY - cut
     edges = np.clip(heard, 0.0, seconds).tolist()
     at, start = 1, edges[1]
     for item in run:
         last = at + len(tokens(item.phonemes.rstrip()))
-        at += len(tokens(item.phonemes))
+        at += len(tokens(item.phonemes))  # with the space, if any, between `last` and the new `at`
         end = (edges[last] + edges[at]) / 2
         yield item, start, end
         start = end
 
 
 def _words(timed: Iterable[tuple[Spoken, float, float]], text: SpokenText) -> Iterator[Word]:
-    """The words and when they are spoken; several spoken ones for one that is written are one."""
+    """Map timed words to the text as sent, and merge those that stand for the same written word; drop silent ones."""
     heard = ((text.span(item.start, item.end), item, start, end) for item, start, end in timed)
+    # Words of one replacement ("five dollars" for "$5") have the same span in the text as sent.
     for (start, end), group in groupby(heard, key=lambda each: each[0]):
         parts = list(group)
         if any(any(map(str.isalpha, item.phonemes)) for _, item, _, _ in parts):
-            said = text.text[parts[0][1].start : parts[-1][1].end]
-            yield Word(said, start, end, parts[0][2], parts[-1][3])
+            spoken = text.text[parts[0][1].start : parts[-1][1].end]
+            yield Word(spoken, start, end, parts[0][2], parts[-1][3])

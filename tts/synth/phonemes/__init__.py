@@ -1,4 +1,8 @@
-"""Text to phonemes: `Phonemizer` reads, `pieces` cuts for the network, `tokens` gives it its ids."""
+"""Convert text to phonemes in Kokoro's nine languages.
+
+`Phonemizer` converts text to `PhonemeWord`s, `split_for_model` cuts these into runs that fit the network, and
+`encode_phonemes` turns a run into the network's token ids.
+"""
 
 from tts.synth.phonemes.phonemizer import LANGUAGES, Phonemizer
 from tts.synth.phonemes.spoken import TOKEN_LIMIT, Spoken, joined, pieces

@@ -1,6 +1,9 @@
-"""Numbers that agree with the noun they count: una mesa, duas pessoas, vingt et une heures, un'ora, veintiún euros.
+"""Inflect numbers by the noun they count: una mesa, duas pessoas, vingt et une heures, un'ora, veintiún euros.
 
-espeak says every number in the masculine and for itself; those whose words change before a noun are spelled here.
+espeak reads every number in its masculine citation form. Numbers whose words change before a noun are spelled here:
+num2words spells the number and the locale's patterns for the noun's gender change it; if they change nothing, the
+digits are kept. The gender comes from the locale's word lists and endings (`is_feminine`). Numbers that count nothing
+(page 1, the year 2021, the 1st of a month) are left alone.
 """
 
 import re
@@ -13,11 +16,11 @@ from num2words import num2words  # type: ignore[import-untyped]
 from tts.synth.phonemes.locales import Locale
 
 LARGEST = 999_999
-"""What is counted one by one; more is counted in millions, which are nouns of their own."""
+"""Largest number that is inflected; from a million on, the word for million is the noun."""
 COUNTED = re.compile(
     r"(?<![\w.,/:'’-])(?P<number>\d{1,3}(?:\.\d{3})?|\d{4,6})(?=[ \u00a0\u202f](?P<noun>[^\W\d_]{2,30}))"
 )
-# What stands before a number that counts nothing, in any of the languages.
+# Words of all the languages before a number that is a label and counts nothing: página 1, canal 1.
 _NUMBERED_BEHIND = re.compile(
     r"\b(?:p[áa]gin[ae]|pages?|n[úu]mero|num[ée]ro|n[º°]|cap[íi]tul?o|capitolo|chapitre|grup+o|groupe|canale?|l[íi]nea"
     r"|ligne|linha|fase|phase|tipo|type|n[íi]vel|nivel|livello|niveau|art[íi]c?[uo]lo|article|artigo|sala|salle|room"
@@ -31,8 +34,6 @@ _NUMBERED_BEHIND = re.compile(
     r"|métro|unit[àa])\s$",
     re.IGNORECASE,
 )
-
-
 _DAY_BEHIND = re.compile(r"\b(?:el|al|del|día|o|ao|no|do|dia|il|dal|giorno|le|du|au)\s$", re.IGNORECASE)
 _YEAR_BEHIND = re.compile(r"\b(?:en|em|desde|hacia|año|ano|in|nel|dal)\s$", re.IGNORECASE)
 _WORD_BEHIND = re.compile(r"([^\W\d_]+)\s$")
@@ -45,11 +46,14 @@ _LISTED = """
     depuis plus ajoutez veux faut dure pendant environ est reste ci à il-y contre
 """
 _BEFORE_ONE = frozenset(_LISTED.split())
-"""Words that 1 may stand between and what it counts; behind others it is a name: Canal 1 noche."""
+"""Words that may precede 1 and a noun that it counts; after other words 1 is part of a name: Canal 1 noche."""
 
 
 def is_feminine(locale: Locale, noun: str) -> bool | None:
-    """Whether a noun is feminine, by the locale's lists of words and endings; None where they do not tell."""
+    """Return whether a noun is feminine, by the locale's lists of words and endings; None if they do not decide.
+
+    Words take precedence over endings, and longer endings over shorter ones.
+    """
     noun = noun.lower()
     masculine, feminine = _listed(locale.masculines), _listed(locale.feminines)
     if noun in masculine.words:
@@ -59,33 +63,35 @@ def is_feminine(locale: Locale, noun: str) -> bool | None:
     if noun in locale.no_nouns.split():
         return None
     ends = [(len(end), is_one) for kind, is_one in ((masculine, False), (feminine, True)) for end in kind.ends_of(noun)]
-    return max(ends)[1] if ends else None  # the longer ending tells: -a, but -ista
+    return max(ends)[1] if ends else None  # the longer ending decides: -a, but -ista
 
 
 class _Listed(NamedTuple):
-    """Words, and the endings of others."""
+    """Hold the words and the endings of one gender."""
 
     words: frozenset[str]
     endings: tuple[str, ...]
 
     def ends_of(self, noun: str) -> Iterator[str]:
+        """Return the listed endings that `noun` has."""
         return (ending for ending in self.endings if noun.endswith(ending))
 
 
 @lru_cache
 def _listed(listed: str) -> _Listed:
+    """Parse a list of words, in which an ending starts with a hyphen: "mano -ción"."""
     words = listed.split()
     return _Listed(frozenset(words), tuple(word[1:] for word in words if word[0] == "-"))
 
 
 def counted(locale: Locale, number: int, feminine: bool) -> str:
-    """The number as it stands before a noun of that gender; its digits where espeak says the same."""
+    """Return the number as it is spelled before a noun of that gender; its digits if espeak reads the same."""
     return spelled(locale.numbers, number, locale.feminine_numbers if feminine else locale.masculine_numbers)
 
 
 @lru_cache(maxsize=4096)
 def spelled(language: str, number: int, changes: tuple[tuple[str, str], ...]) -> str:
-    """The number in words with these changes; its digits where they change nothing."""
+    """Return the number in words with `changes` (pattern, replacement) applied; its digits if they change nothing."""
     if not changes or not 0 < number <= LARGEST:
         return str(number)
     words = said = str(num2words(number, lang=language))
@@ -95,28 +101,33 @@ def spelled(language: str, number: int, changes: tuple[tuple[str, str], ...]) ->
 
 
 def agreeing(locale: Locale, found: re.Match[str]) -> str:
-    """What is said for the number of a match of `COUNTED`."""
+    """Return the replacement of the number in a match of `COUNTED_NOUN`; the number as written if nothing changes.
+
+    The number stays as it is for an unknown gender, a year, a noun in the singular, or a verb in -mos, and after a word
+    that makes it a label or a day.
+    """
     written, noun = found["number"], found["noun"]
     number = int(written.replace(".", ""))
     feminine = is_feminine(locale, noun) if noun[0].islower() else None  # Roma 1 Juventus 0
-    behind = found.string[max(0, found.start() - 24) : found.start()]
-    first = 1400 if _YEAR_BEHIND.search(behind) else 1900
+    preceding = found.string[max(0, found.start() - 24) : found.start()]
+    first = 1400 if _YEAR_BEHIND.search(preceding) else 1900  # "en 1492" is a year, "1492 mesas" is not
     is_year = len(written) == 4 and first <= number < 2100
     many = number == 1 or noun.lower().endswith(locale.plural_ends)
     if feminine is None or is_year or not many or noun.endswith("mos"):
         return written
-    if _NUMBERED_BEHIND.search(behind) or _DAY_BEHIND.search(behind):
+    if _NUMBERED_BEHIND.search(preceding) or _DAY_BEHIND.search(preceding):
         return written
-    if number == 1 and (word := _WORD_BEHIND.search(behind)) and word[1].lower() not in _BEFORE_ONE:
+    if number == 1 and (word := _WORD_BEHIND.search(preceding)) and word[1].lower() not in _BEFORE_ONE:
         return written
     said = counted(locale, number, feminine)
+    # un'ora: Italian elides una before a vowel
     if said == "una" and noun[0].lower() in "aeiouàèéìòù" and locale.voice == "it":
         return "un'"
     return written if said.isdecimal() else said
 
 
 def singular(locale: Locale, words: str) -> str:
-    """A unit's name for one of it."""
+    """Return the singular of a unit's name by the locale's patterns: kilómetros cuadrados -> kilómetro cuadrado."""
     for pattern, spelled in locale.singular:
         words = re.sub(pattern, spelled, words)
     return words

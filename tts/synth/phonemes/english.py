@@ -1,4 +1,17 @@
-"""American and British English: misaki's lexicon by part of speech, espeak for the words that it lacks."""
+"""Convert American and British English to phonemes: misaki's lexicon by part of speech, espeak for unknown words.
+
+`EnglishG2P.phonemize` works in these steps:
+
+1. Tokenize: words, numbers, marks and fixed words (`_TOKEN`). Runs of ordinary words in capitals are lowered.
+2. Tag each sentence with parts of speech (HanTa's model, corrected by `correct_tags`).
+3. Phonemize the tokens from right to left, since "a", "the" and "to" depend on the sound that follows. A word is looked
+   up in the lexicon; words that it lacks are split at hyphens, digits or capitals, spelled as acronyms, or converted
+   by espeak's rules.
+4. Append a space to the phonemes of each word that white space follows.
+
+The text normally comes from the normalizer, which has already spelled out numbers and symbols. What is read here
+(`_phonemize_number`, `_SYMBOL_WORDS`) serves requests without normalization, respellings and foreign-script runs.
+"""
 
 import re
 import unicodedata
@@ -17,6 +30,9 @@ from tts.synth.phonemes.spoken import Spoken
 from tts.synth.phonemes.tagger import Tagger
 
 _WORD = r"[^\W_]+(?:['’][^\W\d_]+)*"
+# number: $12.50  $5  1,234  42  3rd  1990s (but not 4x or 4-x, which are words)
+# word:   Mr. before a name; U.S.A. and e.g. with their dots; 'em and 'tis with their apostrophe; mother-in-law
+# mark:   runs of .!?… and of dashes, else one character
 _TOKEN = re.compile(
     rf"""
       (?P<space>\s+)
@@ -33,7 +49,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-# IPA as espeak writes it to Kokoro's symbols, longest first; the table is misaki's for its English fallback.
+# espeak's IPA to Kokoro's symbols, applied longest first; the table is that of misaki's English fallback.
 _SHARED = {
     "ʔˌn\u0329": "ʔn", "ʔn\u0329": "ʔn", "a^ɪ": "I", "a^ʊ": "W", "d^ʒ": "ʤ", "e^ɪ": "A", "e": "A", "t^ʃ": "ʧ",
     "ɔ^ɪ": "Y", "ə^l": "ᵊl", "ʲo": "jo", "ʲə": "jə", "ʲ": "", "ɚ": "əɹ", "r": "ɹ", "x": "k", "ç": "k", "ɐ": "ə",
@@ -52,21 +68,24 @@ _SAID = {
 
 _LETTERS = "US IT LED UPS EST IST COPD AWD LAPD ETH OP HMS"
 _SPELLED = {name: ".".join(name) for name in _LETTERS.split()}
-"""Acronyms by their letters, some of which the tables know as words."""
+"""Acronyms that are spelled, though the lexicon lists some of them as words: US, IT."""
 _SOUNDED = {"JSON": "Jason", "IKEA": "Ikea", "NOAA": "Noah", "CUDA": "Cuda"}
-"""Acronyms that are said as words, by the spelling of one that sounds so."""
+"""Acronyms that are spoken as words, with a spelling that the lexicon pronounces so."""
 _THINGS = """
     shaped shape test tests testing tail tails clamp clamps class curve curves series section ball boy boys girl girls
     day days dopa lysine lactate leucine lactic bar beam box bolt bit base cell cells channel code complex
 """
 _NAMED_BY_LETTER = frozenset(_THINGS.split())
-"""Words before which a letter with a hyphen is a letter: an S-shaped curve is no stutter."""
-_FEW = 8  # tokens; a lone word has no more, its marks included
+"""Words before which a letter with a hyphen is the letter's name and no stutter: S-shaped, T-test."""
+_FEW = 8  # tokens, marks included; a longer text is no lone word
 
 
 @dataclass(frozen=True)
 class _Token:
-    """A written word, number, mark or a word whose phonemes are given; `space` tells whether a space follows."""
+    """Hold a written word, number or mark, or a fixed word with its phonemes.
+
+    `kind` is "word", "number", "mark" or "fixed"; `has_space_after` says whether white space follows.
+    """
 
     kind: str
     text: str
@@ -78,22 +97,29 @@ class _Token:
 
 @cache
 def _tagger() -> Tagger:
+    """Return the tagger that American and British English share."""
     return Tagger()
 
 
 class English:
-    """One English, loaded on construction: about 0.25 s of CPU, most of it once for both."""
+    """Phonemize American or British English.
+
+    Construction loads everything: about 0.25 s of CPU, most of it shared by both.
+    """
 
     def __init__(self, british: bool) -> None:
         self._british = british
         self._lexicon = Lexicon(british)
         self._tagger = _tagger()
-        # A word sounds the same wherever tag and context are the same; sixty thousand take some 15 MB.
+        # The result depends on word, tag and context only; 60,000 cached words take about 15 MB.
         self._word = lru_cache(maxsize=60_000)(self._word_once)
-        self.read("Zyxqy.")  # no word: so espeak is loaded as well
+        self.read("Zyxqy.")  # a word that no lexicon has, so that espeak is loaded as well
 
     def read(self, text: str, fixed: Sequence[Spoken] = ()) -> list[Spoken]:
-        """Words and marks of `text`; those of `fixed` as they are, heeded by their neighbours ("a", "the")."""
+        """Return the words and marks of `text`, with the words of `fixed` as given.
+
+        Fixed words count as context of their neighbours: "a" and "the" depend on the sound that follows.
+        """
         tokens = _unshouted(list(_scan(text, fixed)), self._lexicon)
         tags = self._tags(tokens)
         context = Context()
@@ -102,7 +128,7 @@ class English:
             phonemes = self._phonemes(tokens, at, tags[at], context)
             context = _context(context, phonemes, tokens[at].text)
             out.append(_spoken(tokens[at], phonemes))
-        if _stands_alone(tokens):  # "Why?" is no weak word then
+        if _stands_alone(tokens):  # "Why?" alone is stressed, though it is a weak word in a sentence
             out = [replace(word, phonemes=_stressed(word.phonemes)) for word in out]
         return _spaced(out[::-1], tokens)
 
@@ -113,6 +139,7 @@ class English:
         return tags
 
     def _phonemes(self, tokens: Sequence[_Token], at: int, tag: str, context: Any) -> str:
+        """Return the phonemes of the token at index `at`; `context` describes what follows it."""
         token = tokens[at]
         if token.kind == "fixed":
             return token.phonemes
@@ -121,16 +148,16 @@ class English:
         if token.kind == "mark":
             return self._mark(tokens, at)
         if token.text in ("A", "a") and _is_letter(tokens, at):
-            tag = "NN"
+            tag = "NN"  # the letter's name instead of the article
         written = token.text
         if written in ("IT", "LED") and self._is_shouted(tokens, at):
-            written = ""
+            written = ""  # the words it and led, not the acronyms
         if written in _SPELLED or (written == "WHO" and at and tokens[at - 1].text.lower() == "the"):
             return self._word(_SPELLED.get(written, "W.H.O"), "NNP", context.future_vowel, context.future_to)
         return self._word(self._lookup(tokens, at, tag), tag, context.future_vowel, context.future_to)
 
     def _is_shouted(self, tokens: Sequence[_Token], at: int) -> bool:
-        """GOT IT: beside another ordinary word in capitals."""
+        """Return True beside another ordinary word in capitals: GOT IT."""
         beside = [tokens[near].text for near in (at - 1, at + 1) if 0 <= near < len(tokens)]
         return any(
             len(w) > 1 and w.isupper() and w.lower() in self._lexicon.golds and w not in _SPELLED for w in beside
@@ -138,7 +165,7 @@ class English:
 
     @staticmethod
     def _lookup(tokens: Sequence[_Token], at: int, tag: str) -> str:
-        """The word to look up: for a few, one that is spelt otherwise."""
+        """Return the spelling to look up; for a few words another one than is written."""
         if tokens[at].text in _SOUNDED:
             return _SOUNDED[tokens[at].text]
         if tokens[at].text.lower() not in RESPELLED:
@@ -147,31 +174,32 @@ class English:
         return respelled([token.text for token in tokens[first : at + 6]], at - first, tag)
 
     def _word_once(self, text: str, tag: str, future_vowel: bool | None, future_to: bool) -> str:
+        """Return the phonemes of a word or compound; hashable arguments, so that the result can be cached."""
         context = Context(future_vowel, future_to)
         word = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‐", "-").replace("‑", "-")
         found = None if self._is_beyond_lexicon(word) else self._lexicon.phonemes(word, tag, context)
         if found is None:
             parts = re.findall(r"[^-]+", word)
             found = self._compound(parts, tag, context) if len(parts) > 1 else self._unknown(word, tag, context)
-        return found.replace("ɾ", "T").replace("ʔ", "t")
+        return found.replace("ɾ", "T").replace("ʔ", "t")  # Kokoro writes the flap as T
 
     def _is_beyond_lexicon(self, word: str) -> bool:
-        """Whether the lexicon would mistake the word: digits, and long words in capitals, which it spells."""
+        """Return True for what the lexicon handles wrongly: digits, and long words in capitals, which it spells."""
         if re.search(r"\d", word):
             return True
         lexicon = self._lexicon
         return len(word) > 5 and word.isupper() and word not in lexicon.golds and word.lower() not in lexicon.silvers
 
     def _compound(self, parts: Sequence[str], tag: str, context: Any) -> str:
-        """Words joined by hyphens: one breath, and about half of them give up their stress."""
+        """Phonemize words joined by hyphens: without spaces, about half of them with reduced stress."""
         last = len(parts) - 1
-        said = [self._part(parts, at, tag, context if at == last else Context()) for at in range(len(parts))]
+        sounds = [self._part(parts, at, tag, context if at == last else Context()) for at in range(len(parts))]
         if any(part.isdigit() for part in parts):
-            return " ".join(said)
-        return "".join(_eased(said))
+            return " ".join(sounds)
+        return "".join(_eased(sounds))
 
     def _part(self, parts: Sequence[str], at: int, tag: str, context: Any) -> str:
-        """One word of a compound; of a stutter the sound that it begins with."""
+        """Phonemize one word of a compound; of a stutter (b-but) the first sound and a schwa."""
         part = parts[at]
         following = parts[at + 1] if at + 1 < len(parts) else ""
         stutters = len(part) == 1 and part.lower() not in "aio" and following[:1].lower() == part.lower()
@@ -182,12 +210,16 @@ class English:
         if part.lower() == "re" and following:
             return "ɹˌi"
         if part.lower() == "minute":
-            tag = "NN"  # a ten-minute walk is not a tiny one
+            tag = "NN"  # the noun: a ten-minute walk; as an adjective it would be "tiny"
         part = _SPELLED.get(part, part)
         return self._word_once(part, tag, context.future_vowel, bool(context.future_to))
 
     def _unknown(self, word: str, tag: str, context: Any) -> str:
-        """A word that is not in the lexicon: mixed with digits, an acronym, accented, CamelCase or a rare one."""
+        """Phonemize a word that the lexicon lacks; the first case that applies decides.
+
+        Mixed with digits (a part at a time), acronym (spelled), accented (looked up without accents), elongated,
+        CamelCase (a part at a time), else espeak's rules.
+        """
         if re.search(r"\d", word):
             return " ".join(self._alphanumeric(part) for part in re.findall(r"\d+|\D+", word))
         if word.isascii() and word.isupper():
@@ -203,7 +235,10 @@ class English:
         return self._rules(word)
 
     def _drawn_out(self, word: str, tag: str, context: Any) -> str:
-        """Soooo, goood, shhh: the word behind the letters that go on and on; nothing where there is none."""
+        """Phonemize an elongated word (soooo, goood, shhh) as the word it stands for; "" if there is none.
+
+        Three or more equal letters are tried as two, then as one.
+        """
         if not re.search(r"([A-Za-z])\1\1", word):
             return ""
         if re.fullmatch("[Ss]h+", word):
@@ -218,32 +253,39 @@ class English:
         return self._number(part) if part.isdigit() else self._word_once(part, "NNP", None, False)
 
     def _capitals(self, word: str) -> str:
-        """An acronym by its letters, unless it is so long that it can only be a word in capitals."""
+        """Spell an acronym; over five letters with a vowel it is taken for a word in capitals."""
         if len(word) > 5 and re.search("[AEIOUY]", word):
             return self._rules(word.lower())
         return self._lexicon.get_NNP(word)[0] or self._rules(word)
 
     def _rules(self, word: str) -> str:
-        """espeak's letter-to-sound rules, in the symbols that the network knows English by."""
+        """Convert a word by espeak's letter-to-sound rules, in the symbols that Kokoro uses for English."""
         said = ipa(word, "en" if self._british else "en-us").strip()
         for table in (_SHARED, _BRITISH if self._british else _AMERICAN):
             for sound in sorted(table, key=len, reverse=True):
                 said = said.replace(sound, table[sound])
+        # A syllabic consonant becomes schwa + consonant; the rest of the ties, marks and hyphens are dropped.
         said = re.sub(r"(\S)\u0329", r"ᵊ\1", said).replace("o", "ɔ")
         return re.sub(r"[\^\u0329-]", "", said)
 
     def _number(self, text: str) -> str:
+        """Phonemize a number token: 42, 3rd, 1990s, $12.50 -> twelve point five zero dollars."""
         digits = re.sub(r"[^\d.]", "", text)
         suffix = re.sub(r"[^a-z]", "", text)
         said = self._words(_number_words(digits, suffix))
         if text[0] in _SAID:
             said += " " + self._words(_SAID[text[0]])
+        # The plural of a decade: 1990s; after a sibilant with a vowel.
         return f"{said}{'ᵻ' if said[-1:] in 'szʃʒʧʤ' else ''}z" if suffix == "s" else said
 
     def _words(self, words: str) -> str:
         return " ".join(self._word(word, "NN", False, False) for word in words.replace(",", "").split())
 
     def _mark(self, tokens: Sequence[_Token], at: int) -> str:
+        """Phonemize a mark: its words ("%" -> percent), a pause, or "".
+
+        The neighbours count only if no white space separates them from the mark.
+        """
         mark = tokens[at].text
         before = tokens[at - 1] if at and tokens[at - 1].end == tokens[at].start and not tokens[at - 1].space else None
         after = tokens[at + 1] if at + 1 < len(tokens) and not tokens[at].space else None
@@ -257,7 +299,10 @@ class English:
         return _pause(mark, before, after)
 
     def _joint(self, mark: str, before: _Token | None, after: _Token | None) -> str | None:
-        """A mark inside a written word, as in example.com, and/or, 12:30, snake_case."""
+        """Phonemize a mark inside a written word: example.com -> dot; and/or, 12:30, snake_case -> a space.
+
+        None means that the mark is treated like any other. A dot before a capital (end.Start) is a missing space.
+        """
         assert before is not None and after is not None
         if mark == "." and not (before.text[-1].islower() and after.text[0].isupper()):
             return f" {self._words('dot')} "
@@ -267,6 +312,7 @@ class English:
 
 
 def _scan(text: str, fixed: Sequence[Spoken]) -> Iterator[_Token]:
+    """Yield the tokens of `text`; the spans of `fixed` are one token each."""
     at = 0
     for given in (*fixed, None):
         end = given.start if given else len(text)
@@ -288,6 +334,7 @@ def _scan_plain(text: str, start: int, end: int) -> Iterator[_Token]:
 
 
 def _sentences(tokens: Sequence[_Token]) -> Iterable[Sequence[_Token]]:
+    """Yield the tokens sentence by sentence: up to a mark of .!?… that white space follows."""
     start = 0
     for at, token in enumerate(tokens):
         if token.kind == "mark" and token.text[0] in ".!?…" and token.space:
@@ -298,7 +345,10 @@ def _sentences(tokens: Sequence[_Token]) -> Iterable[Sequence[_Token]]:
 
 
 def _unshouted(tokens: list[_Token], lexicon: Lexicon) -> list[_Token]:
-    """Ordinary words WRITTEN IN CAPITALS in lower case, so that "UP TO US" does not end in two letters."""
+    """Lower ordinary words WRITTEN IN CAPITALS, in place, so that "UP TO US" does not end in two letters.
+
+    Applies to runs of at least three words in capitals of which two thirds are in the lexicon.
+    """
     start = 0
     words = [token.kind == "word" and token.text.isupper() for token in tokens]
     while start < len(tokens):
@@ -307,15 +357,15 @@ def _unshouted(tokens: list[_Token], lexicon: Lexicon) -> list[_Token]:
             end += 1
         run = tokens[start:end]
         ordinary = [t for t in run if t.text.lower() in lexicon.golds and (len(t.text) > 1 or t.text in "AI")]
-        told = any(len(token.text) > 1 for token in ordinary)  # A K A is none
-        if told and len(run) >= 3 and 3 * len(ordinary) >= 2 * len(run):
+        has_long_word = any(len(token.text) > 1 for token in ordinary)  # unlike A K A
+        if has_long_word and len(run) >= 3 and 3 * len(ordinary) >= 2 * len(run):
             tokens[start:end] = [replace(t, text=t.text.lower()) if t in ordinary else t for t in run]
         start = end + 1
     return tokens
 
 
 def _is_letter(tokens: Sequence[_Token], at: int) -> bool:
-    """Whether "A" is the letter ("A.", "plan A is", "vitamin A.") and not the article of a heading."""
+    """Return True if "A" is the letter ("A.", "plan A is", "vitamin A.") and not the article of a title."""
     if _stands_alone(tokens):
         return True
     named = at + 2 < len(tokens) and tokens[at + 2].text.islower() and tokens[at + 1].text not in ("M", "I")
@@ -327,17 +377,20 @@ def _is_letter(tokens: Sequence[_Token], at: int) -> bool:
 
 
 def _is_capital(tokens: Sequence[_Token], at: int) -> bool:
-    """Whether there is another letter of an acronym: A M, A K A."""
+    """Return True if the token at `at` is one capital letter, as in a spaced acronym: A M, A K A."""
     return 0 <= at < len(tokens) and len(tokens[at].text) == 1 and tokens[at].text.isupper()
 
 
 def _stands_alone(tokens: Sequence[_Token]) -> bool:
-    """Whether there is but one word."""
+    """Return True if the text is a single word, with or without marks."""
     return len(tokens) <= _FEW and sum(token.kind != "mark" for token in tokens) == 1
 
 
 def _context(context: Any, phonemes: str, text: str) -> Any:
-    """What the word to the left sees: a vowel, a consonant, or a pause."""
+    """Return the context for the next word to the left: whether a vowel, a consonant or a pause follows it.
+
+    The first symbol of `phonemes` that is one of these decides; without any, the context stays as it was.
+    """
     vowel = context.future_vowel
     for symbol in phonemes:
         if symbol in PAUSES or symbol in VOWELS or symbol in CONSONANTS:
@@ -347,7 +400,7 @@ def _context(context: Any, phonemes: str, text: str) -> Any:
 
 
 def _stressed(phonemes: str) -> str:
-    """A word that has no primary stress with its secondary one raised."""
+    """Raise the first secondary stress to a primary one if the word has none."""
     return phonemes if "ˈ" in phonemes else phonemes.replace("ˌ", "ˈ", 1)
 
 
@@ -356,28 +409,31 @@ def _spoken(token: _Token, phonemes: str) -> Spoken:
 
 
 def _spaced(spoken: list[Spoken], tokens: Sequence[_Token]) -> list[Spoken]:
-    """`spoken`, with the space that follows a silent mark at the end of the word before it."""
-    loud = None
+    """Move the space that follows a silent mark to the end of the word before it, in place."""
+    audible = None
     for at, token in enumerate(tokens):
         if spoken[at].phonemes:
-            loud = at
-        elif token.space and loud is not None and not spoken[loud].phonemes.endswith(" "):
-            spoken[loud] = replace(spoken[loud], phonemes=spoken[loud].phonemes + " ")
+            audible = at
+        elif token.space and audible is not None and not spoken[audible].phonemes.endswith(" "):
+            spoken[audible] = replace(spoken[audible], phonemes=spoken[audible].phonemes + " ")
     return spoken
 
 
 def _eased(said: list[str]) -> list[str]:
-    """The parts of a compound, the lighter half of the stressed ones with secondary stress."""
+    """Reduce the stress of the lighter half of a compound's parts to secondary stress, if most are stressed."""
     ranked = sorted(("ˈ" in part, stress_weight(part), at) for at, part in enumerate(said) if part)
     stressed = sum(primary for primary, _, _ in ranked)
     if len(ranked) < 2 or stressed <= (len(ranked) + 1) // 2:
         return said
-    eased = {at for _, _, at in ranked[: len(ranked) // 2]}
-    return [apply_stress(part, -0.5) if at in eased else part for at, part in enumerate(said)]
+    lighter = {at for _, _, at in ranked[: len(ranked) // 2]}
+    return [apply_stress(part, -0.5) if at in lighter else part for at, part in enumerate(said)]
 
 
 def _number_words(digits: str, suffix: str) -> str:
-    """Digits in words; a number too long to have a name goes digit by digit."""
+    """Spell a number in words, with an ordinal suffix if any; over 15 digits or with a leading zero digit by digit.
+
+    1100 to 2099 are read as years, except 2000 to 2009, which are cardinals.
+    """
     whole, _, fraction = digits.partition(".")
     if len(whole) > 15 or (len(whole) > 1 and whole.startswith("0")):
         return " ".join(str(num2words(int(digit))) for digit in whole + fraction)
@@ -391,7 +447,10 @@ def _number_words(digits: str, suffix: str) -> str:
 
 
 def _name(mark: str) -> str:
-    """The name of a picture or a sign, for want of a better word: "snowman"."""
+    """Return the Unicode name of a pictograph or sign (☃ -> snowman) or the words of a numeral sign (Ⅷ -> eight).
+
+    "" for other characters and for layout marks.
+    """
     if len(mark) != 1 or unicodedata.category(mark) not in ("So", "Sm", "Sc", "No", "Nl"):
         return ""
     if mark.isnumeric() and float(unicodedata.numeric(mark)).is_integer():
@@ -402,6 +461,7 @@ def _name(mark: str) -> str:
 
 
 def _pause(mark: str, before: _Token | None, after: _Token | None) -> str:
+    """Return the network's mark for a written one; a hyphen is a dash only if it stands free."""
     if mark == '"':
         return quote(before.text[-1] if before else "")
     if mark in "-‐‑−":

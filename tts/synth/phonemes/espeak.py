@@ -1,6 +1,7 @@
-"""espeak-ng's letter-to-sound rules through its C interface: text in, IPA out, one call at a time.
+"""Convert text to IPA with espeak-ng's letter-to-sound rules, through its C interface.
 
-The library and its voices come in the wheel of `espeakng-loader`; nothing need be installed on the system.
+The library and its voice data come in the wheel of `espeakng-loader`; nothing has to be installed on the system.
+espeak-ng keeps its state in globals, so a lock admits one call at a time.
 """
 
 import ctypes
@@ -11,27 +12,32 @@ from functools import lru_cache
 import espeakng_loader  # type: ignore[import-untyped]
 
 _SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: no sound device is opened
-_DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: a missing voice is an error to us, not the end of the process
+_DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: report missing data as an error instead of exiting the process
 _UTF8 = 1  # espeakCHARS_UTF8
 _IPA_TIED = 0x82 | ord("^") << 8  # IPA, with ^ between the letters of one sound
-_LONGEST_WORD = 40  # espeak loses what a word has beyond some 160 sounds
-_SWITCH = re.compile(r"\(\^?[a-z^-]+\)")  # "(en)…(fr)" round a word that it read by another language's rules
+_LONGEST_WORD = 40  # characters; espeak drops what a word has beyond about 160 sounds
+_SWITCH = re.compile(r"\(\^?[a-z^-]+\)")  # "(en)…(fr)" around a word that espeak read with another language's rules
 
 _lock = threading.Lock()  # espeak-ng keeps the voice and the text in globals
 
 
 class Espeak:
-    """The library, loaded on first use and then for good: it cannot be loaded twice in one process."""
+    """Hold the espeak-ng library, loaded on first use and kept: it cannot be loaded twice in one process."""
 
     def __init__(self) -> None:
         self._library: ctypes.CDLL | None = None
         self._voice = ""
 
     def ipa(self, text: str, voice: str) -> str:
-        """IPA of `text`: words apart by spaces, the letters of one sound tied by ^.
+        """Return the IPA of `text`: words separated by spaces, the letters of one sound tied by ^. Thread-safe.
 
-        `voice` is a file of espeak's `lang` folder: `fr`, `en-us` (British is `en`). Raises ValueError for a voice that
-        espeak has not got and RuntimeError where its data cannot be read.
+        Args:
+            text: Text of any length; words over 40 characters are split.
+            voice: File name in espeak's `lang` folder: `fr`, `en-us` (British is `en`).
+
+        Raises:
+            ValueError: If espeak has no such voice.
+            RuntimeError: If espeak's data cannot be read.
         """
         with _lock:
             library = self._library or self._load()
@@ -57,6 +63,7 @@ class Espeak:
 
 
 def _translate(library: ctypes.CDLL, text: str) -> str:
+    """Convert `text` clause by clause: each C call consumes one clause and advances the pointer, to NULL at the end."""
     buffer = ctypes.create_string_buffer(text.encode("utf-8", "replace"))
     rest = ctypes.c_char_p(ctypes.addressof(buffer))
     clauses = []
@@ -66,7 +73,7 @@ def _translate(library: ctypes.CDLL, text: str) -> str:
 
 
 def _shortened(text: str) -> str:
-    """`text` with spaces inside words that are longer than espeak can hold."""
+    """Return `text` with spaces inserted into words that are longer than espeak can handle."""
     text = text.replace("\0", " ")
     return re.sub(rf"\S{{{_LONGEST_WORD}}}(?=\S)", r"\g<0> ", text)
 
@@ -76,5 +83,5 @@ _espeak = Espeak()
 
 @lru_cache(maxsize=20_000)
 def ipa(text: str, voice: str) -> str:
-    """See `Espeak.ipa`; remembered, since rare words come again."""
+    """Return the IPA of `text` (see `Espeak.to_ipa`), cached: rare words recur within a text."""
     return _espeak.ipa(text, voice)

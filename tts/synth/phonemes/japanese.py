@@ -1,4 +1,14 @@
-"""Japanese: OpenJTalk's readings (numbers with their counters among them), as Kokoro's phonemes."""
+"""Convert Japanese to phonemes with OpenJTalk, which also reads numbers with their counters.
+
+`JapaneseG2P.phonemize` works in these steps:
+
+1. Normalize (NFKC and `_NORMALIZATION_RULES`): dates, times, units, money, ranges and symbols become Japanese words;
+   plain numbers stay digits, which OpenJTalk reads.
+2. Run OpenJTalk on stretches of up to 300 characters. It returns morphemes with their pronunciation but without
+   positions; `_locate_morphemes` finds them in the text again.
+3. Join morphemes that form one word of misaki's word list.
+4. Convert each word's kana to Kokoro's phonemes, add spaces between words, and map the spans back.
+"""
 
 import importlib.resources
 import logging
@@ -18,10 +28,10 @@ from tts.synth.phonemes.traced import Traced
 
 log = logging.getLogger(__name__)
 
-_STRETCH = re.compile(r"[^。！？!?\n]{0,300}[。！？!?\n]*", re.DOTALL)  # OpenJTalk's buffer holds some thousand bytes
-_LONGEST_WORD = 24  # characters; the word list has none longer
+_STRETCH = re.compile(r"[^。！？!?\n]{0,300}[。！？!?\n]*", re.DOTALL)  # OpenJTalk's buffer holds about 1,000 bytes
+_LONGEST_WORD = 24  # characters; the longest word of the word list
 
-# Kana as the voices were taught them; rows of kana and sound.
+# Pairs of kana and the phonemes that the voices were trained on.
 _ROWS = """
     ぁ a あ a ぃ i い i ぅ ɯ う ɯ ぇ e え e ぉ o お o か ka が ɡa き kʲi ぎ ɡʲi く kɯ ぐ ɡɯ け ke
     げ ɡe こ ko ご ɡo さ sa ざ ʣa し ɕi じ ʥi す sɨ ず zɨ せ se ぜ ʣe そ so ぞ ʣo た ta だ da ち ʨi
@@ -34,7 +44,7 @@ _ROWS = """
     ぐぁ ɡᵝa ぐぃ ɡᵝi ぐぇ ɡᵝe ぐぉ ɡᵝo
 """
 _KANA = dict(zip(_ROWS.split()[::2], _ROWS.split()[1::2], strict=True))
-# きゃ and its like: the consonant of an i-row kana with another vowel.
+# Digraphs such as きゃ: the consonant of an i-row kana with another vowel.
 _KANA |= {
     kana + small: _KANA[kana][:-1] + vowel
     for kana in "きぎしじちぢにひびぴみり"
@@ -68,21 +78,29 @@ _SAID = {
 _KANJI = r"\u3400-\u4dbf\u4e00-\u9fff"
 _SHRINKS = r"\d+/\d+(?:に(?:な|減|縮|削|圧|下|落|抑)|から\d+/\d)"
 _PARTS = "の(?:確率|人|割合|大きさ|模型)|秒|サイズ|スケール|点"
+# Weekdays before から are read by their kana, since OpenJTalk would take 月 and 日 for counters of a number or a date.
 _DAYS = {"月": "げつ", "火": "か", "水": "すい", "木": "もく", "金": "きん", "土": "ど", "日": "にち"}
+# Applied in this order, each to the result of the ones before it.
 _REWRITES = (
+    # 5 月 -> 5月: no space between a number and its counter
     (re.compile(r"(?<=\d) (?=[年月日時分秒人円個回本枚歳])(?! 日本| 本日| 本文| 人称| 回線)"), lambda _: ""),
+    # 〒100-0001: postal code, digit by digit
     (re.compile(r"〒 ?(\d{3})-(\d{4})"), lambda f: f"郵便番号、{_spelled(f[1])}の{_spelled(f[2])}"),
+    # 銀座町1-2-3 -> 1の2の3: block and house number
     (
         re.compile(
             r"(?:(?<=[町区市村番田])|(?<=丁目))([1-9]\d{0,2})-([1-9]\d{0,2})(?:-([1-9]\d{0,2}))?(?=$|[\s、。,)号番])"
         ),
         lambda f: "の".join(filter(None, f.groups())),
     ),
+    # 3-1で勝 -> 3たい1: score
     (re.compile(r"(?<!\d)(\d{1,2})-(\d{1,2})(?=で(?:勝|敗|負|逆|快|引|下|制|破))"), lambda f: f"{f[1]}たい{f[2]}"),
+    # 月-金 -> げつからきん
     (
         re.compile(rf"(?<![\d今毎])([月火水木金土日])[~〜～-]([月火水木金土日])(?![{_KANJI}])"),
         lambda f: f"{_DAYS[f[1]]}から{_DAYS[f[2]]}",
     ),
+    # 3/15(月), 5/1から -> 3月15日: a date, not a fraction
     (
         re.compile(
             rf"(?<![\d/])(?![1-4]/[2-5]に)(?!{_SHRINKS})([1-9]|1[0-2])/([1-9]|[12]\d|3[01])"
@@ -94,17 +112,23 @@ _REWRITES = (
         re.compile(rf"(?<![\d/])(?!{_SHRINKS})([1-9]|1[0-2])/(1|1[3-9]|2\d|3[01])(?![\d/]|{_PARTS})"),
         lambda f: f"{f[1]}月{f[2]}日",
     ),
+    # 5 - 3 = 2: minus; ▲5 in accounts: below zero
     (re.compile(r"(?<=\d) ?[-—] ?(?=\d+ ?=)"), lambda _: "引く"),
     (re.compile(r"▲(?=\d)"), lambda _: "マイナス"),
+    # 2024-03-15 -> 2024年3月15日
     (
         re.compile(r"(?<!\d)(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?!\d)"),
         lambda f: f"{f[1]}年{int(f[2])}月{int(f[3])}日",
     ),
+    # 9:30 -> 9時30分
     (re.compile(r"(?<!\d)(?<!\d:)(\d{1,2}):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
     (re.compile(r"(?<!\d)0時(?!間)"), lambda _: "零時"),
+    # 03-1234-5678: telephone number
     (re.compile(r"(?<![\d-])(0\d{1,4})-(\d{1,4})-(\d{3,4})(?![\d-])"), lambda f: "、".join(map(_spelled, f.groups()))),
     (re.compile(r"No\.? ?(?=\d)"), lambda _: "ナンバー"),
+    # 3/4 -> 4分の3
     (re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"), lambda f: f"{f[2]}分の{f[1]}"),
+    # 10-15 -> 10から15; before a number without anything to its left, the sign is a minus
     (
         re.compile(r"(?<![\d)-])((?:0|[1-9]\d{0,3})(?:%|°C)?)\s?[-–—]\s?(?=\d{1,4}(?![\d-]))"),
         lambda f: f"{f[1]}から",
@@ -112,6 +136,7 @@ _REWRITES = (
     (re.compile(r"(?<=[年月日時分秒円度人個歳])[-–](?=\d)"), lambda _: "から"),
     (re.compile(r"(?<!\d)([-−]?\d{1,20}(?:\.\d{1,20})?)\s?°F"), lambda f: f"華氏{f[1]}度"),
     (re.compile(r"(?<![A-Za-z\d%°)-])[-−](?=\d)"), lambda _: "マイナス"),
+    # 5km2 (NFKC of km²) -> 5平方キロメートル; then currencies and units
     (re.compile(r"(?<=\d)\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _AREAS[f[2]] + _UNITS[f"{f[1]}m"]),
     (re.compile(r"(?<=\d)\s?(USD|EUR|GBP|JPY)(?![A-Za-z])"), lambda f: _CURRENCIES[_CODES[f[1]]]),
     (re.compile(r"([¥￥$€£])\s?(\d+(?:\.\d+)?)"), lambda f: f[2] + _CURRENCIES[f[1]]),
@@ -126,23 +151,26 @@ _DRAWN = dict(
 )
 _AS_OPENJTALK = str.maketrans({"-": "−", '"': "”", "'": "’"})
 _DIGITS = re.compile(r"\d(?:[\d.,]*\d)?")  # the comma after a number is a mark of its own
-_NEAR = 40  # characters; a morpheme is looked for no further ahead
+_NEAR = 40  # characters; how far ahead a morpheme is searched for
 _NUMERALS = "零〇一二三四五六七八九十百千万億兆京点・.．0123456789"
 
 
 def _spelled(digits: str) -> str:
-    """A telephone number's digits, the short ones drawn out."""
+    """Spell digits one by one in the forms of telephone numbers, all two morae long: 2 -> ニー, 5 -> ゴー."""
     return "".join(_DRAWN[digit] for digit in digits)
 
 
 def _clock(hour: str, minute: str) -> str:
+    """Return a time of day: 9:05 -> 9時5分, 9:00 -> 9時."""
     return f"{int(hour)}時{int(minute)}分" if int(minute) else f"{int(hour)}時"
 
 
 @dataclass(frozen=True)
 class _Node:
-    """A morpheme: what is written, its span in the text given to OpenJTalk, its reading in hiragana, and whether it
-    leans on the word before it, as particles and suffixes do."""
+    """Hold a morpheme: what is written, its span in the normalized text, and its pronunciation in hiragana.
+
+    `is_clitic` marks particles and suffixes, which attach to the word before them.
+    """
 
     surface: str
     start: int
@@ -152,16 +180,16 @@ class _Node:
 
 
 class Japanese:
-    """OpenJTalk with its dictionary, loaded on construction, and the words that are spoken without a break inside."""
+    """Phonemize Japanese. Construction loads OpenJTalk's dictionary and misaki's list of words without inner spaces."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         words = (importlib.resources.files("misaki") / "data" / "ja_words.txt").read_text(encoding="utf-8")
         self._words = frozenset(words.split("\n"))
-        self.read("あ")
+        self.read("あ")  # loads the dictionary
 
     def read(self, text: str) -> list[Spoken]:
-        """Words and marks of `text`; a number with its counter may be several words, each digit run is one."""
+        """Return the words and marks of `text`; a digit run is one word, its counter may be another."""
         traced = Traced.of(text).sub(THOUSANDS, lambda _: "").nfkc()
         for pattern, replace in _REWRITES:
             traced = traced.sub(pattern, replace)
@@ -169,6 +197,7 @@ class Japanese:
         return _covered(traced.back(_spaced(self._grouped(nodes))), text)
 
     def _nodes(self, found: re.Match[str]) -> list[_Node]:
+        """Return the morphemes of one stretch of text. The lock serializes OpenJTalk, whose analyser is one object."""
         if not found[0].strip():
             return []
         text = found[0].translate(_AS_OPENJTALK)
@@ -177,7 +206,7 @@ class Japanese:
         return list(_placed(features, text, found.start()))
 
     def _grouped(self, nodes: Sequence[_Node]) -> list[_Node]:
-        """Morphemes that make up one word of the word list (会い-ましょ-う) as one."""
+        """Join the morphemes that form one word of the word list: 会い-ましょ-う."""
         out: list[_Node] = []
         at = 0
         while at < len(nodes):
@@ -189,7 +218,10 @@ class Japanese:
         return out
 
     def _longest(self, nodes: Sequence[_Node], at: int) -> int:
-        """How many morphemes from `at` on make a word; what leans begins none (は-もう is not はもう, a fish)."""
+        """Return how many morphemes from index `at` form a word.
+
+        A clitic never starts one: は-もう is not はもう, a fish.
+        """
         if nodes[at].leans:
             return 1
         best, surface = 1, nodes[at].surface
@@ -200,22 +232,30 @@ class Japanese:
             if surface in self._words:
                 best = count
         if at + best < len(nodes) and nodes[at + best].leans and nodes[at + best].surface == "さ":
-            best += 1  # 美し-さ: what makes a noun of an adjective
+            best += 1  # 美し-さ: the suffix that turns an adjective into a noun
         return best
 
 
 def _features(text: str) -> list[NJDFeature]:
-    """OpenJTalk's morphemes. For kanji that it cannot read it asks sudachidict_core, 190 MB that need not be there."""
+    """Return OpenJTalk's morphemes of `text`.
+
+    For kanji that it cannot read it consults sudachidict_core (190 MB) if that is installed.
+    """
     try:
         return pyopenjtalk.run_frontend(text, use_sudachi_kanji_yomi=False)
     except ModuleNotFoundError:
-        log.warning("some rare kanji stay unread: sudachidict_core is not installed")
+        log.warning("some rare kanji have no pronunciation: sudachidict_core is not installed")
         return pyopenjtalk.run_frontend(text, use_vanilla=True)
 
 
 def _placed(features: Iterable[NJDFeature], text: str, offset: int) -> Iterator[_Node]:
-    """OpenJTalk's morphemes with their places in `text`: all of 千-二-百 stand where it has 1200, 五日 where 5日."""
-    at = said = 0  # all up to `at` is placed; the digits up to `said` are being said
+    """Yield OpenJTalk's morphemes with their positions in `text`, shifted by `offset`.
+
+    OpenJTalk spells numbers, so a morpheme need not occur in the text: the morphemes 千-二-百 all get the span of 1200,
+    and 五日 that of 5日. Two cursors move forward: all text before `at` is located; the morphemes of a number share the
+    span that ends at `number_end`, after which the next ordinary morpheme is searched.
+    """
+    at = number_end = 0
     for feature in features:
         surface = unicodedata.normalize("NFKC", feature["string"]).strip()
         at += len(text[at:]) - len(text[at:].lstrip())
@@ -223,17 +263,20 @@ def _placed(features: Iterable[NJDFeature], text: str, offset: int) -> Iterator[
         counter = _counter(surface, text[number.end() :]) if number and not text.startswith(surface, at) else None
         if number and counter is not None:
             start, end = number.start(), number.end() + len(counter)
-            said = end
+            number_end = end
             at = end if counter else at
         else:
-            start, end = _found(surface, text, max(at, said))
+            start, end = _found(surface, text, max(at, number_end))
             at = end
         leans = feature["pos"] == "助詞" or feature["pos_group1"] == "接尾"
         yield _Node(surface, offset + start, offset + end, _reading(feature, surface), leans)
 
 
 def _counter(surface: str, following: str) -> str | None:
-    """What of a number is written behind its digits: 日 of 五日, 万 of 三万 where it is. None if it is no number."""
+    """Return the part of a number's morpheme that is written after its digits: 日 of 五日; 万 of 三万 if written so.
+
+    "" if nothing of it is, None if `surface` is not a number or its counter does not follow.
+    """
     counter = surface.lstrip(_NUMERALS)
     if counter == surface or not following.startswith(counter):
         return None
@@ -242,7 +285,10 @@ def _counter(surface: str, following: str) -> str | None:
 
 
 def _found(surface: str, text: str, at: int) -> tuple[int, int]:
-    """The span of the next `surface`; of a mark that OpenJTalk wrote another way, the mark that stands there."""
+    """Return the span of the next `surface` from `at` on.
+
+    If OpenJTalk has rewritten it (as it does with marks), return the character at `at`.
+    """
     place = text.find(surface, at, at + _NEAR + len(surface)) if surface else -1
     if place >= 0:
         return place, place + len(surface)
@@ -250,6 +296,7 @@ def _found(surface: str, text: str, at: int) -> tuple[int, int]:
 
 
 def _reading(feature: NJDFeature, surface: str) -> str:
+    """Return a morpheme's pronunciation in hiragana, "" for marks."""
     is_mark = feature["pos"] == "記号" and feature["pos_group1"] != "アルファベット"
     if is_mark or feature["pron"] == "、":
         return ""
@@ -257,7 +304,7 @@ def _reading(feature: NJDFeature, surface: str) -> str:
 
 
 def _sound(kana: str) -> str:
-    """Kokoro's phonemes of a word in hiragana."""
+    """Convert a word in hiragana to Kokoro's phonemes, digraphs (きゃ) before single kana."""
     out, at = "", 0
     while at < len(kana):
         size = 2 if kana[at : at + 2] in _KANA else 1
@@ -267,6 +314,7 @@ def _sound(kana: str) -> str:
 
 
 def _kana_sound(kana: str, following: str) -> str:
+    """Return the phonemes of one kana or digraph; ー lengthens, っ is a glottal stop, ん depends on what follows."""
     if kana == "ー":
         return "ː"
     if kana == "っ":
@@ -277,7 +325,7 @@ def _kana_sound(kana: str, following: str) -> str:
 
 
 def _nasal(following: str) -> str:
-    """ん takes on the place of the consonant after it."""
+    """Return ん assimilated to the place of the consonant that follows: m, ŋ, ɲ, n, else ɴ."""
     first = following[:1]
     for consonants, nasal in (("mpb", "m"), ("kɡ", "ŋ"), ("ɲʨʥ", "ɲ"), ("ntdɾz", "n")):
         if first and first in consonants:
@@ -286,11 +334,13 @@ def _nasal(following: str) -> str:
 
 
 def _spaced(nodes: Sequence[_Node]) -> list[Spoken]:
-    """Words apart by spaces, but none before a closing mark, after an opening one, before a drawl (ー) or beside
-    a stop (っ)."""
+    """Convert morphemes to words separated by spaces.
+
+    No space stands before a closing mark, after an opening one, before a long vowel (ー) or beside a stop (っ).
+    """
     sounds = [_sound(node.kana) or _marks(node.surface) for node in nodes]
-    loud = [n for n, sound in enumerate(sounds) if sound]
-    for this, following in zip(loud, loud[1:], strict=False):
+    audible = [n for n, sound in enumerate(sounds) if sound]
+    for this, following in zip(audible, audible[1:], strict=False):
         first, last = sounds[following][0], sounds[this][-1]
         if first not in CLOSING and first not in "ʔː" and last not in OPENING and last not in "ʔ ":
             sounds[this] += " "
@@ -298,13 +348,13 @@ def _spaced(nodes: Sequence[_Node]) -> list[Spoken]:
 
 
 def _covered(spoken: Sequence[Spoken], text: str) -> list[Spoken]:
-    """`spoken`, with a silent word for letters that OpenJTalk passed over, such as ones it has no code for."""
+    """Return `spoken` with a silent word for each stretch of letters that OpenJTalk skipped, such as unknown kanji."""
     out: list[Spoken] = []
     at = 0
     for word in (*spoken, Spoken("", len(text), len(text))):
-        missed = text[at : word.start]
-        if any(map(str.isalnum, missed)):
-            out.append(Spoken("", word.start - len(missed.lstrip()), at + len(missed.rstrip())))
+        skipped = text[at : word.start]
+        if any(map(str.isalnum, skipped)):
+            out.append(Spoken("", word.start - len(skipped.lstrip()), at + len(skipped.rstrip())))
         out.append(word)
         at = word.end
     return out[:-1]

@@ -1,7 +1,7 @@
-"""misaki's English pronunciations: a hundred and eighty thousand words, and its rules for -s, -ed and -ing.
+"""Load misaki's English lexicon: 180,000 words, and its rules for -s, -ed and -ing.
 
-Only here does anything of misaki's English module come in. That module imports spaCy at its top for a tagger that we
-do not use; an empty module stands in for spaCy while it is imported, so that 400 MB need not be installed.
+This is the only module that imports misaki's English module. That one imports spaCy for a tagger that is not used
+here; an empty module replaces spaCy during the import, so that its 400 MB need not be installed.
 """
 
 import importlib.resources
@@ -20,7 +20,8 @@ finally:
         del sys.modules["spacy"]
 
 Context = _en.TokenContext
-"""What follows a word: `future_vowel` (None before a pause) and `future_to`."""
+"""Context of a word for misaki: `future_vowel`, True if a vowel follows, None before a pause, and `future_to`, True if
+the word "to" follows."""
 
 apply_stress = _en.apply_stress
 stress_weight = _en.stress_weight
@@ -29,9 +30,9 @@ VOWELS: frozenset[str] = _en.VOWELS
 
 
 class Words(dict[str, Any]):
-    """A pronunciation table in which a capitalised word is found under its lower case, and the reverse.
+    """Look up words in either case: a capitalized word finds its lower-case entry and the reverse.
 
-    misaki doubles its tables for that, which takes half a second of every start.
+    misaki doubles its tables for that, which takes 0.5 s of every start.
     """
 
     def __contains__(self, word: object) -> bool:
@@ -41,6 +42,7 @@ class Words(dict[str, Any]):
         return self.get(word)
 
     def get(self, word: Any, default: Any = None) -> Any:
+        """Return the entry of `word`, else the entry of its other case, else `default`."""
         found = dict.get(self, word, default)
         if found is None and len(word) > 1:
             found = dict.get(self, _other_case(word), default)
@@ -55,7 +57,11 @@ def _other_case(word: str) -> str:
 
 
 class Lexicon(_en.Lexicon):  # type: ignore[misc]
-    """misaki's `Lexicon`, loaded without its self-checks."""
+    """Extend misaki's `Lexicon`, loaded without its self-checks.
+
+    misaki's methods read the attributes `british`, `cap_stresses`, `golds` and `silvers`, hence their names: golds are
+    the more reliable pronunciations, silvers the less reliable ones.
+    """
 
     def __init__(self, british: bool) -> None:
         self.british = british
@@ -65,7 +71,10 @@ class Lexicon(_en.Lexicon):  # type: ignore[misc]
         self.silvers = _table(f"{country}_silver.json")
 
     def phonemes(self, word: str, tag: str, context: Any) -> str | None:
-        """The word's phonemes in Kokoro's symbols, or None where the tables and rules do not know it."""
+        """Return the word's phonemes in Kokoro's symbols, or None if neither tables nor rules know it.
+
+        `tag` is the word's Penn tag, `context` a `WordContext`.
+        """
         stress = None if word == word.lower() else self.cap_stresses[word == word.upper()]
         found: str | None = self.get_word(word, tag, stress, context)[0]
         return found

@@ -1,7 +1,7 @@
-"""How dates, money, units and abbreviations are said in the languages that espeak reads: words only, no code.
+"""Define the words for dates, money, units and abbreviations in the languages that espeak reads: tables only, no code.
 
-Digits stay digits: espeak says them. A currency is (singular with its article, plural, hundredths), a pair of words the
-masculine and the feminine one.
+Digits stay digits: espeak reads them. A currency is (singular with its article, plural, hundredths), a pair of words is
+the masculine and the feminine one. Forms such as `date_form` are filled by `str.format`.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,10 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Locale:
-    """One language: espeak's name for its voice, and the words for what is written short."""
+    """Hold the words and patterns of one language; `espeak_voice` is espeak's name for it.
+
+    Lists of words are separated by spaces; patterns are regular expressions, of which `(?!)` never matches.
+    """
 
     voice: str
     months: str
@@ -26,77 +29,78 @@ class Locale:
     units: dict[str, str]
     abbreviations: dict[str, str]
     numbers: str = ""
-    """num2words' name of the language, which knows its ordinals; none where it does not."""
+    """num2words' name of the language; empty if it lacks the language's ordinals (Hindi)."""
     short_months: str = ""
     first_feminine: str = ""
-    """The first in the feminine, where it is more than an -a for an -o."""
+    """Feminine of the first ordinal, if it is irregular (not -a for -o)."""
     ordinal_signs: str = ""
-    """Pattern of what makes an ordinal of the number before it; a group `feminine` says that it is one."""
+    """Pattern of the suffix that makes a number an ordinal; its group `feminine` matches in the feminine."""
     own_ordinals: dict[str, str] = field(default_factory=dict)
-    """Ordinals as they are written and said that num2words does not know."""
+    """Ordinals that num2words lacks or spells differently, by written form or by digits."""
     century: str = ""
-    """The word beside a Roman numeral that is a century."""
+    """Word for century beside a Roman numeral."""
     numbered: str = ""
-    """Words before a Roman numeral that counts parts."""
+    """Words before a Roman numeral that numbers parts: chapter, act."""
     rulers: str = "mixed"
-    """How a ruler's number is said: ordinal, cardinal, or mixed (an ordinal up to ten)."""
+    """Numbers of rulers: "ordinal", "cardinal" (from the second on) or "mixed" (ordinals up to ten)."""
     articles: Pair = ("", "")
-    """Articles before a Roman numeral that is an ordinal before its noun."""
+    """Masculine and feminine articles before a Roman numeral and its noun: la II Guerra."""
     to: str = ""
     minus: str = ""
     about: str = ""
     by: str = ""
     hours: str = ""
     clock_ends: str = ""
-    """What may stand behind a time of day and is not said again."""
+    """Pattern of a suffix of a time of day that is dropped, since the time's form already says it."""
     half: Pair = ("", "")
     one: Pair = ("", "")
     and_half: str = ""
     joint: str = ""
-    """And, between a whole number and a fraction."""
+    """Conjunction between a whole number and a fraction."""
     fractions: dict[str, str] = field(default_factory=dict)
     millions: dict[str, Pair] = field(default_factory=dict)
-    """Millions and the like behind a sum, written short or in full: for one, and for many."""
+    """Magnitudes after a sum, abbreviated or in full, with their singular and plural."""
     of: Pair = ("", "")
-    """What joins millions and a currency, before a consonant and before a vowel."""
+    """Preposition between a magnitude and a currency, before a consonant and before a vowel."""
     counted: dict[str, str] = field(default_factory=dict)
-    """Abbreviations that are one only before a number."""
+    """Abbreviations, in lower case, that are one only before a number."""
     telephones: str = ""
     """Words before a telephone number."""
     own_telephone: str = "(?!)"
-    """Pattern of a telephone number that can be nothing else."""
+    """Pattern of a telephone number in groups that needs no word before it."""
     in_pairs: bool = False
-    """Whether a telephone number is said in pairs of digits."""
+    """True if telephone numbers are read in pairs of digits (French)."""
     web: dict[str, str] = field(default_factory=dict)
-    """How the marks of an address are said."""
+    """Words for the marks of links, mail addresses and telephone numbers, and for www."""
     english_numbers: bool = False
+    """True if commas separate thousands (Hindi)."""
     symbols: dict[str, str] = field(default_factory=dict)
     feminines: str = ""
-    """Feminine nouns in small letters that are often counted, and, behind a hyphen, their endings."""
+    """Feminine nouns in lower case that are often counted, and, after a hyphen, endings of feminine nouns."""
     masculines: str = ""
-    """The same for masculine ones; a word goes before an ending."""
+    """Masculine nouns and endings likewise; a word takes precedence over an ending."""
     no_nouns: str = ""
-    """Words with such an ending that are no nouns."""
+    """Words with such an ending that are not nouns."""
     plural_ends: tuple[str, ...] = ("s",)
     feminine_numbers: tuple[Pair, ...] = ()
-    """What changes in a number's words before a feminine noun: pattern and replacement."""
+    """Changes of a number's words before a feminine noun: pattern and replacement."""
     masculine_numbers: tuple[Pair, ...] = ()
     singular: tuple[Pair, ...] = ((r"s\b", ""),)
-    """What changes in a unit's name when there is but one."""
+    """Changes that turn a unit's plural into its singular: pattern and replacement."""
     before_time: str = "(?!)"
-    """Pattern of what stands before a time of day that is written with a full stop."""
+    """Pattern of the words before a time of day that is written with a full stop (a las 9.30)."""
     before_date: str = "(?!)"
-    """Pattern of what stands before a day and a month that could be a fraction."""
+    """Pattern of the words before a day and month that could be a fraction (el 3/9)."""
     times: str = ""
-    """Times, in 12x."""
+    """Word for the x of a multiplier: 12x."""
     once: str = ""
-    """What 1x is."""
+    """Words for 1x."""
     per: dict[str, str] = field(default_factory=dict)
-    """What is said for a slash and what it counts by."""
+    """Words for a slash and the unit after it: /mes -> al mes."""
     spelled: str = ""
-    """Acronyms that are said by their letters, though they look like words."""
+    """Acronyms that are spelled, though they look like words."""
     block_telephone: str = "(?!)"
-    """Pattern of a telephone number without a gap."""
+    """Pattern of a telephone number without spaces or hyphens."""
 
 
 SPANISH = Locale(

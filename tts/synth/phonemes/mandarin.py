@@ -1,4 +1,13 @@
-"""Mandarin: jieba's words, pypinyin's readings and misaki's pinyin table for Kokoro v1.0."""
+"""Convert Mandarin to phonemes: jieba segments, pypinyin reads, misaki's table maps pinyin to Kokoro's phonemes.
+
+`MandarinG2P.phonemize` works in these steps:
+
+1. Normalize (NFKC and `_NORMALIZATION_RULES`): dates, times, units, money and all numbers become Chinese characters.
+2. Segment the runs of Han characters into words.
+3. Read each word: characters with several readings (得, 地, 长, 为 …) by the neighbouring words, else by pypinyin's
+   phrase dictionary, extended by `_PHRASE_READINGS`.
+4. Add spaces between words and map the spans back.
+"""
 
 import logging
 import re
@@ -14,7 +23,7 @@ from tts.synth.phonemes.spoken import Spoken
 from tts.synth.phonemes.traced import Traced
 
 with warnings.catch_warnings():
-    # jieba's sources hold escapes that newer Pythons warn of, and ask for pkg_resources.
+    # jieba's sources contain invalid escapes and import pkg_resources: both raise warnings in newer Pythons.
     warnings.simplefilter("ignore")
     import cn2an  # type: ignore[import-untyped]
     import jieba  # type: ignore[import-untyped]
@@ -42,11 +51,15 @@ Rewrite = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
 
 def _spelled(digits: str) -> str:
+    """Spell digits one by one: 2024 -> 二零二四."""
     return "".join(_DIGIT[digit] for digit in digits)
 
 
 def _cardinal(number: str) -> str:
-    """A number in characters; one that has more than sixteen digits has no name and is spelled."""
+    """Spell a number in characters: 2500.5 -> 两千五百点五.
+
+    Numbers of more than 16 digits or with a leading zero are spelled digit by digit.
+    """
     whole, _, fraction = number.partition(".")
     if len(whole) > 16 or (len(whole) > 1 and whole.startswith("0")):
         return _spelled(whole + fraction)
@@ -55,11 +68,12 @@ def _cardinal(number: str) -> str:
 
 
 def _counted(number: str) -> str:
-    """A number before a measure word: two is 两 there."""
+    """Spell a number before a measure word, where 2 is 两."""
     return "两" if number == "2" else _cardinal(number)
 
 
 def _clock(hour: str, minute: str) -> str:
+    """Spell a time of day: 9:05 -> 九点零五分, 2:00 -> 两点整."""
     said = _counted(str(int(hour))) + "点"
     if not int(minute):
         return said + "整"
@@ -67,16 +81,17 @@ def _clock(hour: str, minute: str) -> str:
 
 
 def _slash(found: re.Match[str]) -> str:
-    """500公斤/亩 is a rate, 男/女 a choice."""
+    """Return 每 for a slash in a rate (500公斤/亩), a pause in a choice (男/女)."""
     return "每" if re.search(r"\d[^\d/]{1,4}$", found.string[max(0, found.start() - 6) : found.start()]) else "、"
 
 
 def _day(month: str, day: str) -> str:
-    """3/15 and 5/1 are hardly fractions."""
+    """Spell month and day: 3/15 -> 三月十五日."""
     return f"{_cardinal(month)}月{_cardinal(day)}日"
 
 
 def _date(year: str, month: str, day: str) -> str:
+    """Spell a date, the year digit by digit: 2024-03-15 -> 二零二四年三月十五日."""
     return f"{_spelled(year)}年{_cardinal(str(int(month)))}月{_cardinal(str(int(day)))}日"
 
 
@@ -89,9 +104,12 @@ _NOT_COUNTED = r"(?<![\d.第表图])(?<!第\d[、到和-])(?<!步骤)(?<!阶段)
 _NO_MEASURES = "点击|部署|部门|年级|年度|季度|次方|次元|次函数|个人信息|只[需要适能有剩]|位置|把手|对2"
 _BEFORE_CODE = "验证码|密码|代码|编号|热线|拨打|致电|电话|邮编|单号|学号|账号|卡号|房号"
 _WINS = "战胜|获胜|击败|取胜|领先|落败|负于|大胜|战平|逆转|力克|不敌|战绩"
+# Applied in this order, each to the result of the ones before it; most depend on digits that later rules spell out.
 _REWRITES: tuple[Rewrite, ...] = (
+    # 5 个 -> 5个: no space between a number and a character; 05月 -> 5月
     (re.compile(rf"(?<=\d) (?=[{_HAN}])|(?<=第) (?=\d)"), lambda _: ""),
     (re.compile(r"(?<!\d)0([1-9])(?=[月日号])"), lambda f: f[1]),
+    # codes, extensions, service numbers and decades digit by digit: 验证码1234, 305室, 10086, 90后
     (
         re.compile(rf"(?P<behind>(?:{_BEFORE_CODE})(?:是|为|:)? ?)(?P<code>\d{{3,8}})(?![\d.行次个元条台多部人-])"),
         lambda f: f["behind"] + _phone(f["code"]),
@@ -102,7 +120,9 @@ _REWRITES: tuple[Rewrite, ...] = (
     ),
     (re.compile(r"(?<!\d)(?:10086|10010|12306|12315)(?![\d元块人个米步名万次条件])"), lambda f: _phone(f[0])),
     (re.compile(r"(?<![\d满到破至达])[05-9][05](?=后(?!\w?[面来]))"), lambda f: _spelled(f[0])),
+    # 2023-2024赛季: two years
     (re.compile(r"(?<!\d)(\d{4})[-~–—](\d{4})(?=赛季|学年)"), lambda f: f"{_spelled(f[1])}到{_spelled(f[2])}"),
+    # 比分3-1, 3-1战胜 -> 三比一: score
     (
         re.compile(
             rf"(?:(?<=比分)|(?<=以)(?=\d+[-–:]\d+(?:{_WINS}|的比分|$|[，。,.])))(\d{{1,3}})[-–:](\d{{1,3}})"
@@ -111,16 +131,20 @@ _REWRITES: tuple[Rewrite, ...] = (
         lambda f: f"{_cardinal(f[1] or f[3])}比{_cardinal(f[2] or f[4])}",
     ),
     (re.compile(r"(?<=\d) ?[-—] ?(?=\d+ ?=)"), lambda _: "减"),
+    # 3/15, 5/1 -> month and day: the day is 1 or at least 13, and no word of proportion precedes
     (
         re.compile(r"(?<![\d/约占为第度过近率])([1-9]|1[0-2])/(1|1[3-9]|2\d|3[01])(?![\d/的页])"),
         lambda f: _day(f[1], f[2]),
     ),
+    # 50元/m2, 50元/kg, 500公斤/亩 -> 每
     (re.compile(r"(?<=元)/m2"), lambda _: "每平方米"),
     (re.compile(r"(?<=元)/(kg|km|L|m)(?![A-Za-z])"), lambda f: "每" + _UNITS[f[1]]),
     (re.compile(rf"(?<=[{_HAN}])(?<![元度升克米里次])/(?=[{_HAN}])"), lambda f: _slash(f)),
+    # 2024-03-15, 2024年, 9:30
     (re.compile(r"(?<!\d)(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(?!\d)"), lambda f: _date(f[1], f[2], f[3])),
     (re.compile(r"(?<!\d)(\d{4})(?=(?:[-~–—]\d{4})?年)"), lambda f: _spelled(f[1])),
     (re.compile(r"(?<!\d)(?<!\d:)([01]?\d|2[0-4]):([0-5]\d)(?![\d:])"), lambda f: _clock(f[1], f[2])),
+    # mobile 138 1234 5678, landline 010-12345678, service 400-123-4567: digit by digit in groups
     (
         re.compile(r"(?<!\d)(1[3-9]\d)[ -]?(\d{4})[ -]?(\d{4})(?!\d)"),
         lambda f: "，".join(map(_phone, f.groups())),
@@ -132,10 +156,12 @@ _REWRITES: tuple[Rewrite, ...] = (
     ),
     (re.compile(r"No\.? ?(?=\d)"), lambda _: "第"),
     (re.compile(r"(?<!\d)(?<!\d:)(\d{1,3}):(\d{1,3})(?![\d:])"), lambda f: f"{_cardinal(f[1])}比{_cardinal(f[2])}"),
+    # 10-15 -> 到; then -5°C and -5, whose sign has no number to its left
     (re.compile(r"(?:(?<=[\d%])|(?<=°C))\s?(?:[-~–—]\s?(?=\d)|~\s?(?=[-−]\d))"), lambda _: "到"),
     (re.compile(rf"(?<=[{_NAMED}年月日号点分整元度岁])[-~–—](?=[\d{_NAMED}十])"), lambda _: "到"),
     (re.compile(rf"(?<![A-Za-z\d%°-])[-−]({_NUMBER})\s?°C"), lambda f: f"零下{_cardinal(f[1])}摄氏度"),
     (re.compile(r"(?<![A-Za-z\d%°-])[-−](?=\d)"), lambda _: "负"),
+    # 5km2 (NFKC of km²) -> 五平方公里; then currencies, percent and units
     (re.compile(rf"({_NUMBER})\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _area(f)),
     (re.compile(rf"({_NUMBER})\s?(USD|EUR|GBP|JPY|CNY|RMB)(?![A-Za-z])"), lambda f: _counted(f[1]) + _CODES[f[2]]),
     (re.compile(rf"([¥$€£])\s?({_NUMBER})"), lambda f: _counted(f[2]) + _CURRENCIES[f[1]]),
@@ -143,10 +169,12 @@ _REWRITES: tuple[Rewrite, ...] = (
     (re.compile(rf"({_NUMBER})\s?%"), lambda f: "百分之" + _cardinal(f[1])),
     (re.compile(rf"({_NUMBER})\s?‰"), lambda f: "千分之" + _cardinal(f[1])),
     (re.compile(rf"({_NUMBER})\s?(km/h|km|kg|cm|mm|ml|GB|MB|°[CF]|m|g|L)(?![A-Za-z])"), lambda f: _measured(f)),
+    # 3/4 -> 四分之三
     (
         re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"),
         lambda f: f"{_cardinal(f[2])}分之{_cardinal(f[1])}",
     ),
+    # 2个 -> 两个; every number that is left is a cardinal
     (re.compile(rf"{_NOT_COUNTED}2(?!{_NO_MEASURES})(?={_MEASURES})"), lambda _: "两"),
     (re.compile(r"\d+(?:\.\d+)?"), lambda f: _cardinal(f[0])),
     (re.compile(f"[{''.join(_SAID)}]"), lambda f: _SAID[f[0]]),
@@ -154,6 +182,7 @@ _REWRITES: tuple[Rewrite, ...] = (
 
 
 def _phone(digits: str) -> str:
+    """Spell digits one by one with 幺 for 1, as in telephone numbers."""
     return _spelled(digits).replace("一", "幺")
 
 
@@ -166,7 +195,7 @@ def _measured(found: re.Match[str]) -> str:
 
 
 class Mandarin:
-    """jieba's dictionary and pypinyin's, loaded on construction: about a second of CPU."""
+    """Phonemize Mandarin. Construction loads jieba's and pypinyin's dictionaries: about 1 s of CPU."""
 
     def __init__(self) -> None:
         self._cutter = _cutter()
@@ -174,7 +203,7 @@ class Mandarin:
         self._word = lru_cache(maxsize=60_000)(_word)
 
     def read(self, text: str) -> list[Spoken]:
-        """Words (as jieba cuts them) and marks of `text`; a number is one word."""
+        """Return the words (as jieba segments them) and marks of `text`; a number is one word."""
         traced = Traced.of(text).sub(THOUSANDS, lambda _: "").nfkc()
         for pattern, replace in _REWRITES:
             traced = traced.sub(pattern, replace)
@@ -185,14 +214,16 @@ class Mandarin:
             if found.lastgroup == "mark":
                 yield Spoken(known_mark(found[0]), *found.span())
                 continue
-            cut = list(self._cut(found[0]))
-            for at, (word, start, end) in enumerate(cut):
-                behind, ahead = cut[at - 1][0] if at else "", cut[at + 1][0] if at + 1 < len(cut) else ""
-                sound = _syllable(reading) if (reading := _in_place(word, behind, ahead)) else self._word(word)
+            words = list(self._cut(found[0]))
+            for at, (word, start, end) in enumerate(words):
+                preceding = words[at - 1][0] if at else ""
+                following = words[at + 1][0] if at + 1 < len(words) else ""
+                reading = _in_place(word, preceding, following)
+                sound = _syllable(reading) if reading else self._word(word)
                 yield Spoken(sound, found.start() + start, found.start() + end)
 
     def _cut(self, text: str) -> Iterator[tuple[str, int, int]]:
-        """jieba's words; 地 apart from a word that it guessed (高兴-地说)."""
+        """Yield jieba's words with their spans, 地 split from a verb that jieba joined to it (高兴-地说)."""
         for word, start, end in self._cutter.tokenize(text):
             if len(word) == 2 and word[0] == "地" and word[1] in "说走看问笑跑想做写听讲答学玩哭":
                 yield from ((word[0], start, start + 1), (word[1], start + 1, end))
@@ -200,6 +231,7 @@ class Mandarin:
                 yield word, start, end
 
 
+# Tables for `_choose_reading` and `_convert_word`, which disambiguate characters with several readings by neighbours.
 _ENDED = re.compile(f"(?:(?P<long>[米里尺年天])长|(?P<row>[{_NAMED}十每几两])行)$")
 _PERSONS = "我 你 他 她 它 您 我们 你们 他们 她们 咱们 大家 就 也 还 都 总 可 非 又 先 这 那 谁"
 _OTHERS = """
@@ -219,13 +251,13 @@ _NUMERAL = re.compile(f"[{_NAMED}十百两负约]")
 
 
 def _in_place(word: str, behind: str, ahead: str) -> str:
-    """How a word of several readings is said between two others; nothing where it does not depend on them."""
+    """Return the pinyin of a one-character word with several readings, by its neighbours; "" if they do not decide."""
     if word == "得":
         if _GOT.match(ahead):
-            return ""
+            return ""  # obtain
         if not behind or behind in _WHO_MUST:
-            return "dei3"
-        return "de5" if len(behind) == 1 or ahead.startswith(_HOW) else ""
+            return "dei3"  # must
+        return "de5" if len(behind) == 1 or ahead.startswith(_HOW) else ""  # the particle after a verb
     if word == "地":
         noun = behind[-1:] in tuple("块片亩顷处") or ahead[:1] in tuple("上下里方面图势区主暖推垫锁")
         return "de5" if len(behind) > 1 and ahead and not noun else ""
@@ -248,7 +280,7 @@ def _in_place(word: str, behind: str, ahead: str) -> str:
     return ""
 
 
-# Where pypinyin takes the commoner reading of a character for the one it has in these words.
+# Words in which pypinyin would choose the more frequent reading of a character instead of the right one.
 _PHRASES = {
     "华为": "huá wéi", "约为": "yuē wéi", "均为": "jūn wéi", "设为": "shè wéi", "视为": "shì wéi", "价为": "jià wéi",
     "一月": "yī yuè", "长时间": "cháng shí jiān",
@@ -264,7 +296,10 @@ _PHRASES = {
 
 
 def _cutter() -> jieba.Tokenizer:
-    """jieba with its own dictionary, built in memory: its cache file would lie, guessable, in the temp folder."""
+    """Build jieba's segmenter with its own dictionary in memory.
+
+    By default jieba reads a cache file with a predictable name from the temp folder, where other users could plant one.
+    """
     cutter = jieba.Tokenizer()
     cutter.FREQ, cutter.total = cutter.gen_pfdict(cutter.get_dict_file())
     cutter.initialized = True
@@ -272,6 +307,11 @@ def _cutter() -> jieba.Tokenizer:
 
 
 def _word(word: str) -> str:
+    """Convert one word to phonemes.
+
+    Words that pypinyin's phrase dictionary lacks are split at the endings 长 and 行, at the particle 得 (跑得快) and at
+    the particle 地 after a reduplication (慢慢地).
+    """
     if len(word) > 1 and word not in PHRASES_DICT:
         if ended := _ENDED.search(word):
             return _word(word[:-1]) + _syllable("chang2" if ended["long"] else "hang2")
@@ -285,22 +325,23 @@ def _word(word: str) -> str:
 
 
 def _is_doubled(word: str) -> bool:
-    """慢慢, 高高兴兴."""
+    """Return True for a reduplicated word: 慢慢, 高高兴兴."""
     return word[: len(word) // 2] == word[len(word) // 2 :] or word[0::2] == word[1::2]
 
 
 def _syllable(pinyin: str) -> str:
+    """Convert one pinyin syllable with its tone number (de5) to phonemes; "" for one that misaki's table lacks."""
     try:
         return str(ZHG2P.py2ipa(pinyin))
     except ValueError:  # misaki's table lacks a few interjections (呒 is a lone m)
-        log.warning("no sound for the pinyin %s", pinyin)
+        log.warning("no phonemes for the pinyin syllable %s", pinyin)
         return ""
 
 
 def _spaced(spoken: list[Spoken]) -> list[Spoken]:
-    """Words apart by spaces, but none before a closing mark nor after an opening one."""
-    loud = [n for n, word in enumerate(spoken) if word.phonemes]
-    for this, following in zip(loud, loud[1:], strict=False):
+    """Add spaces between words, in place; none before a closing mark nor after an opening one."""
+    audible = [n for n, word in enumerate(spoken) if word.phonemes]
+    for this, following in zip(audible, audible[1:], strict=False):
         word = spoken[this]
         if spoken[following].phonemes[0] not in CLOSING and word.phonemes[-1] not in OPENING:
             spoken[this] = Spoken(word.phonemes + " ", word.start, word.end)

@@ -1,15 +1,19 @@
-"""Punctuation of every script as the marks that the network has learnt to pause or to turn its voice at."""
+"""Map the punctuation of all scripts to the marks that the network was trained to pause or change its pitch at."""
 
 import re
 
 KNOWN = frozenset(';:,.!?—…"()“”')
+"""Punctuation in the network's vocabulary."""
 OPENING = frozenset("“(")
+"""Marks that no space follows."""
 CLOSING = frozenset("”).,?!:;…")
+"""Marks that no space precedes."""
 PAUSES = frozenset(";:,.!?—…")
+"""Marks that the network pauses at."""
 
 DASHES = "-‐‑–—―−"
 THOUSANDS = re.compile(r"(?<=[\d０-９]),(?=\d{3}(?!\d))")
-"""The comma inside a number of Japanese or Mandarin, which is half as wide as that of a list."""
+"""Thousands comma in Japanese or Mandarin: 1,234; always half-width, unlike the comma of a list."""
 
 _AS = (
     ("。．｡।॥۔|", "."),
@@ -29,7 +33,7 @@ _KNOWN_AS = {mark: mark for mark in KNOWN} | {mark: known for marks, known in _A
 
 
 def known_mark(written: str) -> str:
-    """The network's mark for a written one, or for a run of them (`...`, `?!`, `--`); none for marks of layout."""
+    """Return the network's mark for a written one or for a run of them (`...`, `?!`, `--`); "" for layout marks."""
     if len(written) == 1:
         return _KNOWN_AS.get(written, "")
     if all(mark in DASHES for mark in written):
@@ -40,5 +44,5 @@ def known_mark(written: str) -> str:
 
 
 def quote(before: str) -> str:
-    """A straight quotation mark, opening or closing by the character before it."""
+    """Return the curly form of a straight quotation mark: opening or closing, by the character before it."""
     return "“" if not before or before.isspace() or before in "([{“—" else "”"

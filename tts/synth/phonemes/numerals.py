@@ -1,4 +1,8 @@
-"""Ordinals, Roman numerals, fractions, ranges and telephone numbers of one language, by the words of its `Locale`."""
+"""Expand ordinals, Roman numerals, fractions, ranges and telephone numbers for the languages that espeak reads.
+
+Each public `build_…_rules` function compiles the words of a `Locale` to `RewriteRule`s; `build_rewrite_rules` puts them
+in order. A replacement that returns the match unchanged means that the rule does not apply.
+"""
 
 import re
 from collections.abc import Callable
@@ -10,10 +14,11 @@ from num2words import num2words  # type: ignore[import-untyped]  # ships no type
 from tts.synth.phonemes.locales import Locale
 
 BEGIN, END = r"(?<![\w.,/:-])", r"(?![\w/:]|[.,-]\d)"
+"""Patterns of the start and end of a number that is not part of a longer number, word, date or time."""
 
 
 class Rewrite(NamedTuple):
-    """A pattern, and what stands in the place of its match, or of one group of it."""
+    """Replace each match of `pattern`, or one `group` of it, by what `replace` returns for the match."""
 
     pattern: re.Pattern[str]
     replace: Callable[[re.Match[str]], str]
@@ -26,7 +31,7 @@ def _words(listed: str) -> frozenset[str]:
 
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _ROMAN = r"(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
-# Capitals that are more often an abbreviation.
+# Capitals that are more often an abbreviation or a word than a Roman numeral.
 _NO_NUMERALS = _words("CD DC MC MD CV CL DI MI MIX XL LI CC MM CM ID DL LC")
 _RULERS = _words("""
     felipe carlos fernando alfonso isabel juana juan enrique pedro luis jorge eduardo guillermo napoleón papa pío
@@ -38,8 +43,7 @@ _RULERS = _words("""
 _FEMININE_NAMES = _words("isabel beatriz élisabeth elizabeth carmen")
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
 _ENDS_OF_FEMININES = ("a", "ción", "sión", "ção", "são", "tà", "e")
-
-
+# Words before "35º" that make it a temperature or an angle and not an ordinal.
 _HEAT = re.compile(
     r"\b(?:faz|fez|fazia|hace|hizo|hacía|grad\w*|graus|[âá]ngulo|temperatura|gir\w+|m[íi]nim\w+|m[áa]xim\w+|calor|fr[íi]o)\b",
     re.IGNORECASE,
@@ -48,24 +52,27 @@ _COUNT_BEHIND = re.compile(
     r"\b(?:p[áa]g\w*|part\w*|étape|paso|hilo|not[ae]|vot[oe]|valoraci\w+|avalia\w+|episod\w*|foto)\W{0,3}$|:\s$",
     re.IGNORECASE,
 )
-"""What stands before 4/5 that is no part of anything: a mark, or a page of so many."""
+"""Words before 4/5 that make it a count and not a fraction: nota 4/5, pág. 4/5."""
 
 
 def ordinals(locale: Locale) -> tuple[Rewrite, ...]:
-    """1.º, 2ª, 3e, 21°."""
+    """Build the rules for ordinals: 1.º, 2ª, 3e, 21°."""
     pattern = rf"(?<![\w.,/:-])(?P<number>\d{{1,4}})(?:{locale.ordinal_signs})(?!\w)"
     own = "|".join(re.escape(written) for written in sorted(locale.own_ordinals, key=len, reverse=True))
     return (
+        # ordinals that the locale lists, then a number with a suffix or sign
         Rewrite(re.compile(rf"(?<![\w.,/:-])(?:{own or '(?!)'})(?![\w.]\w|\w)"), lambda f: _own(locale, f[0])),
         Rewrite(re.compile(pattern), lambda found: _signed(locale, found)),
     )
 
 
 def _own(locale: Locale, written: str) -> str:
+    """Expand an ordinal that the locale lists as it is written; keys of digits alone are for `spell_ordinal`."""
     return written if written.isdecimal() else locale.own_ordinals[written]
 
 
 def _signed(locale: Locale, found: re.Match[str]) -> str:
+    """Expand a number with an ordinal sign: 2ª -> segunda; 35º after a word of heat is degrees."""
     feminine = any(found.groupdict().get(group) for group in ("feminine", "feminine2"))
     number = int(found["number"])
     if (
@@ -73,8 +80,8 @@ def _signed(locale: Locale, found: re.Match[str]) -> str:
         and number > 12
         and _HEAT.search(found.string[max(0, found.start() - 25) : found.start()])
     ):
-        return f"{number} {locale.symbols['°']}"  # 35º of heat
-    if not locale.numbers:  # espeak says the number, and its ending as a word
+        return f"{number} {locale.symbols['°']}"  # hace 35º
+    if not locale.numbers:  # Hindi: espeak reads the number, and its ending as a word
         return f"{number} {found[0][len(found['number']) :]}"
     return ordinal(locale, number, feminine) if number else found[0]
 
@@ -85,7 +92,7 @@ def _ordinal(language: str, number: int) -> str:
 
 
 def ordinal(locale: Locale, number: int, feminine: bool) -> str:
-    """The number's place in a row, as num2words has it or as the locale knows better."""
+    """Spell an ordinal with num2words, or as the locale overrides it; the feminine has -a for -o."""
     said = locale.own_ordinals.get(str(number)) or _ordinal(locale.numbers, number)
     if not feminine:
         return said
@@ -95,9 +102,10 @@ def ordinal(locale: Locale, number: int, feminine: bool) -> str:
 
 
 def romans(locale: Locale) -> tuple[Rewrite, ...]:
-    """siglo XXI, Felipe II, capítulo IV, la II Guerra; in French XXIe siècle as well."""
+    """Build the rules for Roman numerals: siglo XXI, Felipe II, capítulo IV, la II Guerra; French XXIe siècle."""
     if not locale.numbers:
         return ()
+    # The word before the numeral, or the article before and the noun after it, decides.
     behind = rf"(?P<before>\b[^\W\d_]{{2,30}})\s(?P<numeral>{_ROMAN})(?!\w|[.'’-]\w)"
     ahead = rf"(?P<article>\b[^\W\d_]{{1,6}}['’]?)\s(?P<numeral>{_ROMAN})(?=\s(?P<noun>[^\W\d_]{{3,30}}))"
     found_rewrites = [
@@ -114,30 +122,38 @@ def romans(locale: Locale) -> tuple[Rewrite, ...]:
 
 
 def value(numeral: str) -> int:
-    """The number that a Roman numeral is."""
+    """Convert a Roman numeral in capitals to an integer; a letter before a greater one is subtracted."""
     values = [_VALUES[letter] for letter in numeral]
     return sum(-one if one < other else one for one, other in zip(values, [*values[1:], 0], strict=True))
 
 
 def _before(locale: Locale, found: re.Match[str]) -> str:
+    """Expand a Roman numeral before the word century: XXI secolo -> ventunesimo secolo."""
     return ordinal(locale, value(found["numeral"]), False)
 
 
 def _before_noun(locale: Locale, found: re.Match[str]) -> str:
-    """la II Guerra, il XX congresso: an ordinal of the article's gender."""
+    """Expand a Roman numeral between article and noun to an ordinal of the article's gender: la II Guerra.
+
+    A single letter other than V counts only before guerra.
+    """
     numeral, article = found["numeral"], found["article"].lower()
     masculine, feminine = (articles.split() for articles in locale.articles or ("", ""))
-    war = article in feminine and found["noun"].lower().startswith("guerra")
-    sure = len(numeral) > 1 or numeral == "V" or war
-    if article not in (*masculine, *feminine) or numeral in _NO_NUMERALS or not sure:
+    is_war = article in feminine and found["noun"].lower().startswith("guerra")
+    is_certain = len(numeral) > 1 or numeral == "V" or is_war
+    if article not in (*masculine, *feminine) or numeral in _NO_NUMERALS or not is_certain:
         return numeral
     return ordinal(locale, value(numeral), article in feminine)
 
 
 def _behind(locale: Locale, found: re.Match[str]) -> str:
+    """Expand a Roman numeral after a word: siglo XXI, capítulo IV, Felipe II.
+
+    After a capitalized word that is neither, it must have two letters or follow a known ruler's name.
+    """
     numeral, before = found["numeral"], found["before"].lower()
     if numeral in ("C", "D", "L", "M"):
-        return numeral
+        return numeral  # letters: Plan C
     number = value(numeral)
     century = before.startswith(locale.century) and len(before) < len(locale.century) + 3
     if century or before == "séc":
@@ -153,21 +169,26 @@ def _behind(locale: Locale, found: re.Match[str]) -> str:
 
 
 def _ranked(locale: Locale, number: int, feminine: bool) -> str:
-    """A ruler's or a century's number: French rulers but the first are counted, as are Spanish ones from eleven on."""
+    """Spell the number of a ruler or a century by `locale.ruler_numbers`.
+
+    French rulers after the first and Spanish ones from 11 on have cardinals: Louis quatorze, Alfonso trece.
+    """
     if locale.rulers == "ordinal" or number == 1 or (locale.rulers == "mixed" and number <= 10):
         return ordinal(locale, number, feminine)
     return str(number)
 
 
 def fractions(locale: Locale) -> tuple[Rewrite, ...]:
-    """½, 1½, 3/4 de los votos, 1/2 litro."""
+    """Build the rules for fractions: ½, 1½, 3/4 de los votos, 1/2 litro."""
     listed = "|".join(re.escape(written) for written in ("1/2", *locale.fractions) if " " not in written)
     noun = r"(?=\s(?P<noun>[^\W\d_]+))"
     return (
+        # ½, 1½
         Rewrite(
             re.compile(rf"{BEGIN}(?:(?P<whole>\d{{1,3}})\s?)?(?P<sign>[{''.join(_VULGAR)}])(?:{noun})?"),
             lambda found: _fraction(locale, found, _VULGAR[found["sign"]]),
         ),
+        # 3/4, 1 3/4: the denominators that the locale lists
         Rewrite(
             re.compile(rf"{BEGIN}(?:(?P<whole>\d{{1,3}})\s)?(?P<sign>{listed})(?![\d/])(?:{noun})?(?!\w)"),
             lambda found: _fraction(locale, found, found["sign"]),
@@ -176,6 +197,7 @@ def fractions(locale: Locale) -> tuple[Rewrite, ...]:
 
 
 def _fraction(locale: Locale, found: re.Match[str], written: str) -> str:
+    """Expand a fraction with an optional whole number; half and one agree with the noun that follows."""
     if not found["noun"] and _COUNT_BEHIND.search(found.string[max(0, found.start() - 20) : found.start()]):
         return found[0]
     whole, feminine = found["whole"], _is_feminine(found["noun"] or "")
@@ -197,7 +219,7 @@ def _is_feminine(noun: str) -> bool:
 
 
 def ranges(locale: Locale) -> tuple[Rewrite, ...]:
-    """10-15 minutos, 2010-2015, and -5 that is below zero."""
+    """Build the rules for ranges (10-15 minutos, 2010-2015) and for the minus of a negative number (-5)."""
     number = r"\d{1,4}(?:[.,]\d{1,3})?"
     between = re.compile(rf"{BEGIN}(?P<first>{number})\s?[-–—]\s?(?P<last>{number})(?![\w/-]|[.,:]\d)")
     below = re.compile(r"(?<![\w.,/:)\]%°-])[-−–](?=\d)")
@@ -208,39 +230,47 @@ def ranges(locale: Locale) -> tuple[Rewrite, ...]:
 
 
 def telephones(locale: Locale) -> tuple[Rewrite, ...]:
-    """Digit by digit, or in France by pairs."""
+    """Build the rules that spell telephone numbers digit by digit, in French by pairs.
+
+    A number of 7 to 15 digits counts if it starts with + or (after more than 8 digits) with ( or 0, if it has the
+    locale's own form, or if a word such as "tel." precedes it.
+    """
     groups = r"(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]\d{2,10}){1,6}"
     number = re.compile(rf"(?<![\w.,/-])(?P<number>{groups})(?![\w/-]|[.,:]\d)")
     own = re.compile(rf"{locale.own_telephone}|{locale.block_telephone}")
+    # Digits without spaces: +34612345678, 612345678, (11)98765432
     block = re.compile(r"(?<![\w.,/-])(?P<number>\+?\d{9,13}|\(\d\d\)\d{8,9})(?![\w/-]|[.,:]\d)")
-    said_before = re.compile(rf"\b(?:{'|'.join(locale.telephones.split())})\b[^\d.?!]{{0,12}}\.?:?\s?$", re.IGNORECASE)
+    introduced = re.compile(rf"\b(?:{'|'.join(locale.telephones.split())})\b[^\d.?!]{{0,12}}\.?:?\s?$", re.IGNORECASE)
 
-    def say(found: re.Match[str]) -> str:
+    def expand(found: re.Match[str]) -> str:
         written = found["number"]
         count = sum(map(str.isdecimal, written))
+        # 1500000 and numbers after a currency sign are amounts, not telephone numbers
         amount = written.endswith("00000") or found.string[: found.start()].rstrip()[-1:] in tuple("$€£₹")
         if not 7 <= count <= 15 or _DATE.fullmatch(written) or (amount and written.isdecimal()):
             return written
         marked = written[0] == "+" or (written[0] in "(0" and count > 8)
         if not marked and not own.fullmatch(written):
-            behind = found.string[max(0, found.start() - 40) : found.start()]
-            if not said_before.search(behind):
+            preceding = found.string[max(0, found.start() - 40) : found.start()]
+            if not introduced.search(preceding):
                 return written
         return _spelled(written, locale)
 
-    return (Rewrite(number, say), Rewrite(block, say))
+    return (Rewrite(number, expand), Rewrite(block, expand))
 
 
 _DATE = re.compile(r"(?:19|20)\d\d-(?:19|20)\d\d|\d{1,2}[.-]\d{1,2}[.-]\d{2,4}|\d{4}-\d\d-\d\d")
 
 
 def _spelled(written: str, locale: Locale) -> str:
+    """Spell the groups of a telephone number; a + is spelled by its word."""
     groups = re.findall(r"\+|\d+", written)
     said = [locale.web.get(group) or locale.symbols.get(group) or _group(group, locale.in_pairs) for group in groups]
     return " ".join(said)
 
 
 def _group(digits: str, in_pairs: bool) -> str:
+    """Spell a group digit by digit; a pair stays a number where the locale reads pairs, unless it starts with 0."""
     if not in_pairs or len(digits) > 2 or digits[0] == "0":
         return " ".join(digits)
     return digits

@@ -1,4 +1,16 @@
-"""Text in any of Kokoro's nine languages to phonemes, word by word, with the words' places."""
+"""Convert text in any of Kokoro's nine languages to phonemes, word by word, with each word's position in the text.
+
+`Phonemizer.__call__` works in these steps:
+
+1. Replace characters that no backend accepts, one for one, so that offsets stay valid (`_CHARACTER_MAP`).
+2. Fix the spans whose pronunciation is given: first the caller's `fixed` words, then matches of `overrides`.
+3. Find runs in another script than the language's own (`scripts.find_foreign_runs`), phonemize each with the backend
+   of that script and fix them as well.
+4. Phonemize the rest with the language's backend, which leaves the fixed words as they are.
+5. Reduce phonemes to the network's symbols and log how many characters have no pronunciation.
+
+Backends are imported with the first text of their language, and kept.
+"""
 
 import logging
 import re
@@ -20,9 +32,10 @@ log = logging.getLogger(__name__)
 
 
 class Reader(Protocol):
-    """One language: `fixed` words are taken as they are, the text between them is read."""
+    """Phonemize text of one language."""
 
-    def read(self, text: str, fixed: Sequence[Spoken] = ()) -> list[Spoken]: ...
+    def read(self, text: str, fixed: Sequence[Spoken] = ()) -> list[Spoken]:
+        """Return the words of `text`; keep `fixed` words as given and phonemize the text between them."""
 
 
 def _american() -> Reader:
@@ -53,7 +66,7 @@ def _ruled(locale: Locale) -> Reader:
     return Between(Rules(locale.voice, locale).read, is_spaced=True)
 
 
-# A language's library is imported with its first text: all of them together cost 3 s and 300 MB.
+# Import a language's library with its first text: all of them together cost 3 s and 300 MB.
 _READERS: dict[str, Callable[[], Reader]] = {
     "a": _american,
     "b": _british,
@@ -67,11 +80,13 @@ _READERS: dict[str, Callable[[], Reader]] = {
 }
 
 LANGUAGES = tuple(_READERS)
-"""Kokoro's letters for its languages."""
+"""Kokoro's one-letter language codes: a American and b British English, e Spanish, f French, h Hindi, i Italian,
+j Japanese, p Brazilian Portuguese, z Mandarin."""
 
-# Full-width letters and digits, spaces, and what no library takes, one for one, so that places stay.
+# Full-width letters and digits to ASCII, control characters and wide spaces to a space, lone surrogates to U+FFFD, the
+# soft hyphen to a zero-width space. Each replaces one character by one, so that offsets stay valid.
 _PLAIN = (
-    {0xFF01 + n: 0x21 + n for n in range(94) if chr(0x21 + n) != ","}  # a wide comma is no mark of thousands
+    {0xFF01 + n: 0x21 + n for n in range(94) if chr(0x21 + n) != ","}  # a full-width comma never separates thousands
     | {surrogate: 0xFFFD for surrogate in range(0xD800, 0xE000)}
     | {control: 0x20 for control in (*range(0x20), *range(0x7F, 0xA0), 0x3000, 0xFEFF)}
     | {0x00AD: 0x200B}
@@ -79,7 +94,7 @@ _PLAIN = (
 
 
 class Phonemizer:
-    """Holds the languages that have been asked for; safe to call from several threads."""
+    """Convert text to phonemes and keep the loaded language backends; safe to call from several threads."""
 
     def __init__(self, languages: Iterable[str] = ()) -> None:
         self._readers: dict[str, Reader] = {}
@@ -88,7 +103,10 @@ class Phonemizer:
             self.load(language)
 
     def load(self, language: str) -> None:
-        """Makes the first text in `language` as quick as the next. Raises ValueError for an unknown letter."""
+        """Load the backend of `language` in advance, so that its first text is as fast as later ones.
+
+        Raises ValueError for an unknown language code.
+        """
         self("1.", language)
 
     def __call__(
@@ -98,11 +116,18 @@ class Phonemizer:
         overrides: Mapping[str, str] | None = None,
         fixed: Sequence[Spoken] = (),
     ) -> list[Spoken]:
-        """The words and marks of `text`, in order and not overlapping, in symbols that the network knows.
+        """Return the words and marks of `text` in order, not overlapping, in the network's symbols.
 
-        `overrides` maps written words to /phonemes/ or to a respelling; a lower-case word stands for any case.
-        `fixed` are spans of `text` whose phonemes are given; they win over `overrides`. Raises ValueError for an
-        unknown language, for spans that overlap or lie outside of the text, and for an override without a word.
+        Args:
+            text: Text of any length; characters without a pronunciation are skipped and counted in a warning.
+            language: One of `LANGUAGES`, or the name of an espeak-ng voice (`ru`, `el`).
+            overrides: Pronunciations by written word: /phonemes/ between slashes, or a respelling. A word in lower
+                case matches any case, another one only as it is written.
+            fixed: Spans of `text` with their phonemes; they take precedence over `overrides`.
+
+        Raises:
+            ValueError: If the language is unknown, if spans overlap or lie outside the text, or if an override has an
+                empty word.
         """
         reader = self._reader(language)
         plain = text.translate(_PLAIN)
@@ -139,36 +164,45 @@ class Phonemizer:
         return joined(self(pronunciation, language)).strip()
 
     def _strange(self, text: str, language: str, taken: Sequence[Spoken]) -> list[Spoken]:
-        """What is written in another script, as the language of that script has it."""
+        """Phonemize the runs in a foreign script with the backend of that script."""
         out = []
         for start, end in _gaps(taken, len(text)):
-            for who, first, last in scripts.strangers(text[start:end], language):
-                words = [word for word in self._reader(who).read(text[start + first : start + last]) if word.phonemes]
+            for foreign, first, last in scripts.strangers(text[start:end], language):
+                run = text[start + first : start + last]
+                words = [word for word in self._reader(foreign).read(run) if word.phonemes]
                 out += [_moved(replace(word, phonemes=word.phonemes.strip()), start + first) for word in words]
         return out
 
 
 class _Free:
-    """Which spans, asked for from left to right, touch none of the `taken` ones."""
+    """Test whether spans, queried from left to right, overlap any of the sorted `taken` ones.
+
+    The cursor moves forward only, so all queries together take linear time.
+    """
 
     def __init__(self, taken: Sequence[Spoken]) -> None:
         self._taken = taken
         self._next = 0
 
     def is_free(self, start: int, end: int) -> bool:
+        """Return True if `start:end` overlaps no taken span; `start` must not decrease between calls."""
         while self._next < len(self._taken) and self._taken[self._next].end <= start:
             self._next += 1
         return self._next == len(self._taken) or self._taken[self._next].start >= end
 
 
 class Between:
-    """A reader of plain text, made to leave fixed words alone: it reads what lies between them."""
+    """Add support for fixed words to a backend that phonemizes plain text only: call it for the gaps between them.
+
+    `is_spaced` says whether the language separates words by spaces; Japanese and Mandarin do not.
+    """
 
     def __init__(self, read: Callable[[str], list[Spoken]], is_spaced: bool) -> None:
         self._read = read
         self._is_spaced = is_spaced
 
     def read(self, text: str, fixed: Sequence[Spoken] = ()) -> list[Spoken]:
+        """Return the words of `text`; keep `fixed` words as given and phonemize the text between them."""
         out = list(fixed)
         for start, end in _gaps(fixed, len(text)):
             out += [_moved(word, start) for word in self._read(text[start:end])]
@@ -177,7 +211,7 @@ class Between:
 
 
 def _gaps(words: Sequence[Spoken], length: int) -> Iterator[tuple[int, int]]:
-    """The spans before, between and after `words` that hold anything."""
+    """Return the non-empty spans before, between and after `words` in a text of `length` characters."""
     edges = [0, *(edge for word in words for edge in (word.start, word.end)), length]
     return ((start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end)
 
@@ -187,7 +221,7 @@ def _moved(word: Spoken, by: int) -> Spoken:
 
 
 def _opened(language: str) -> Reader:
-    """The reader of one of Kokoro's letters, or of a voice of espeak's for a script that none of them has."""
+    """Create the backend of a Kokoro language code, or of an espeak voice for a script that no Kokoro language uses."""
     if language in _READERS:
         return _READERS[language]()
     if len(language) < 2:
@@ -196,19 +230,23 @@ def _opened(language: str) -> Reader:
 
 
 def _bridged(spoken: list[Spoken], text: str, is_spaced: bool) -> list[Spoken]:
-    """Words that were read apart, with a space between them where the text, or a script without spaces, wants one."""
-    loud = [n for n, word in enumerate(spoken) if word.phonemes]
-    for this, following in zip(loud, loud[1:], strict=False):
+    """Add the missing spaces between words that were phonemized separately.
+
+    In a spaced language a space is added where the text has one; in the others everywhere except beside closing and
+    opening marks.
+    """
+    audible = [n for n, word in enumerate(spoken) if word.phonemes]
+    for this, following in zip(audible, audible[1:], strict=False):
         word, after = spoken[this], spoken[following]
         gap = text[word.end : after.start]
-        wanted = gap != gap.strip() if is_spaced else after.phonemes[0] not in CLOSING | {"—"}
-        if wanted and word.phonemes[-1] not in OPENING | {" "}:
+        needs_space = gap != gap.strip() if is_spaced else after.phonemes[0] not in CLOSING | {"—"}
+        if needs_space and word.phonemes[-1] not in OPENING | {" "}:
             spoken[this] = replace(word, phonemes=word.phonemes + " ")
     return spoken
 
 
 def _trimmed(word: Spoken, text: str) -> Spoken:
-    """The word in symbols that the network knows, and its place without spaces at either end."""
+    """Reduce the word's phonemes to the network's symbols and its span to the text without outer white space."""
     written = text[word.start : word.end]
     start = word.end - len(written.lstrip())
     end = word.start + len(written.rstrip())
@@ -216,7 +254,7 @@ def _trimmed(word: Spoken, text: str) -> Spoken:
 
 
 def _tell_unsaid(spoken: Sequence[Spoken], text: str, reader: Reader) -> None:
-    """Counts in one warning the letters, digits and signs that nothing is said for. It never names the text."""
+    """Log one warning with the number of characters without a pronunciation and their scripts, never the text."""
     if unsaid := "".join(_unsaid(spoken, text, reader)):
         log.warning(
             "left out %d characters that have no reading: %s", len(unsaid), ", ".join(sorted({*map(_kind, unsaid)}))
@@ -224,27 +262,31 @@ def _tell_unsaid(spoken: Sequence[Spoken], text: str, reader: Reader) -> None:
 
 
 def _unsaid(spoken: Sequence[Spoken], text: str, reader: Reader) -> Iterator[str]:
-    """The characters that no word with phonemes stands for, nor a neighbour that is said together with theirs."""
-    loud = [word for word in spoken if any(map(str.isalpha, word.phonemes))]
-    for start, end in _gaps(loud, len(text)):
+    """Yield the characters that no word with phonemes covers.
+
+    A gap that has phonemes when read alone is not counted: its pronunciation went to a neighbouring word.
+    """
+    audible = [word for word in spoken if any(map(str.isalpha, word.phonemes))]
+    for start, end in _gaps(audible, len(text)):
         for written in text[start:end].split():
             if any(map(_wants_a_sound, written)) and not any(map(str.isalpha, joined(reader.read(written)))):
                 yield from filter(_wants_a_sound, written)
 
 
 def _wants_a_sound(character: str) -> bool:
-    """Letters, numerals, pictures and signs do; marks of layout such as `|`, `~` and the footnote's dagger do not."""
+    """Return True for letters, numerals, pictographs and signs; False for layout marks such as `|`, `~`, `†`."""
     category = unicodedata.category(character)
     return category[0] in "LN" or category in ("So", "Sm", "Sc") and character not in "|~¦" or character == "‰"
 
 
 def _kind(character: str) -> str:
-    """A letter's script or a sign's number."""
+    """Return a letter's script (`CYRILLIC`) or any other character's code point (`U+2603`)."""
     is_letter = unicodedata.category(character)[0] == "L"
     return unicodedata.name(character, "UNNAMED").split()[0] if is_letter else f"U+{ord(character):04X}"
 
 
 def _checked(fixed: Sequence[Spoken], text: str) -> list[Spoken]:
+    """Return `fixed` sorted; raise ValueError for spans that overlap, are empty or lie outside the text."""
     words = sorted(fixed, key=lambda word: word.start)
     for before, word in zip([None, *words], words, strict=False):
         if not 0 <= word.start < word.end <= len(text):
@@ -256,11 +298,12 @@ def _checked(fixed: Sequence[Spoken], text: str) -> list[Spoken]:
 
 @lru_cache(maxsize=64)
 def _words(words: tuple[str, ...]) -> re.Pattern[str]:
-    """Any of `words`, whole. A word in lower case is found in any case, another one only as it is."""
+    """Compile a pattern for any of `words` as whole words; those in lower case match any case."""
     return re.compile("|".join(map(_whole, words)))
 
 
 def _whole(word: str) -> str:
+    """Return the pattern of one whole word; require a boundary only where the word starts or ends with a letter."""
     if not word.strip():
         raise ValueError("a pronunciation needs a word to stand for, not an empty one")
     letter = scripts.WORD_CHARACTER
@@ -271,5 +314,6 @@ def _whole(word: str) -> str:
 
 
 def _in_any_case(overrides: Mapping[str, str], written: str) -> str:
+    """Return the override of a word that is listed in another case or with a straight apostrophe."""
     plain = written.replace("’", "'")
     return overrides.get(plain) or overrides.get(plain.lower()) or overrides[written.lower()]

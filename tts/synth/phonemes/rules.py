@@ -1,4 +1,14 @@
-"""Spanish, French, Hindi, Italian and Brazilian Portuguese (and, for strangers, any language) by espeak's rules."""
+"""Convert Spanish, French, Hindi, Italian and Brazilian Portuguese to phonemes with espeak's rules.
+
+Without a `Locale` it also serves any other espeak language, for foreign-script runs. `EspeakG2P.phonemize` works in
+these steps:
+
+1. Expand dates, money, units and abbreviations by the locale's rules (`build_rewrite_rules`), keeping the spans.
+2. Tokenize into words and marks; espeak receives clauses of up to 40 words at once, since the sound of a word depends
+   on its neighbours (French liaison).
+3. Assign espeak's output to the written words: one to one if the counts agree, by the counts of the words spoken alone
+   if these add up, else by aligning both strings.
+"""
 
 import re
 import unicodedata
@@ -13,8 +23,8 @@ from tts.synth.phonemes.short_forms import rewrites
 from tts.synth.phonemes.spoken import Spoken
 from tts.synth.phonemes.traced import Traced
 
-# IPA of several letters that Kokoro writes as one; the table is misaki's for all languages that espeak reads. espeak's
-# "r." for Hindi's ड़ stays, full stop and all: the voices learnt it so, and with ɽ listeners heard no r at all.
+# IPA of several letters that Kokoro writes as one; the table is misaki's for all languages that use espeak. espeak's
+# "r." for Hindi's ड़ is kept, full stop included: the voices were trained on it, and with ɽ listeners heard no r at all.
 _SOUNDS = {
     "a^ɪ": "I", "a^ʊ": "W", "d^z": "ʣ", "d^ʒ": "ʤ", "e^ɪ": "A", "o^ʊ": "O", "ə^ʊ": "Q", "s^s": "S", "t^s": "ʦ",
     "t^ʃ": "ʧ", "ɔ^ɪ": "Y",
@@ -24,29 +34,33 @@ _SOUND = re.compile("|".join(map(re.escape, _SOUNDS)))
 _MARK = r""".,;:!?…()\[\]{}"“”„«»¿¡—–।॥۔؟،؛|*_#~^`<>\\/"""
 # A word may hold a mark between digits (12,50 12:30 1.234) or a dot between letters (example.com).
 _TOKEN = re.compile(rf"(?P<word>(?:[^\s{_MARK}]|(?<=\d)[.,:/](?=\d)|(?<=\w)\.(?=\w))+)|(?P<mark>[.!?…]+|[^\s])")
-_CLAUSE = 40  # words; espeak is given no more at once
+_CLAUSE = 40  # words; the maximum per call of espeak
 
 
 class Rules:
-    """A language that espeak reads. Holds no more than its tables; espeak itself is loaded on first use."""
+    """Phonemize a language with espeak. Construction compiles the rules only; espeak is loaded on first use.
+
+    `voice` is espeak's name of the language; without a `locale` nothing is expanded.
+    """
 
     def __init__(self, voice: str, locale: Locale | None = None) -> None:
         self._voice = voice
         self._rewrites = rewrites(locale) if locale else ()
 
     def read(self, text: str) -> list[Spoken]:
-        """Words and marks of `text`; a number with its unit or currency is one word."""
+        """Return the words and marks of `text`; a number with its unit or currency is one word."""
         traced = self.spelled_out(text)
         return traced.back(list(self._words(traced.text)))
 
     def spelled_out(self, text: str) -> Traced:
-        """The text with what is written short in words; plain numbers stay digits, which espeak says."""
+        """Expand numbers, units, dates and abbreviations into words; plain numbers stay digits for espeak to read."""
         traced = Traced.of(text)
         for pattern, replace, group in self._rewrites:
             traced = traced.sub(pattern, replace, group)
         return traced
 
     def _words(self, text: str) -> Iterator[Spoken]:
+        """Yield the words and marks of expanded text; a clause ends at a mark or after 40 words."""
         clause: list[re.Match[str]] = []
         for found in _TOKEN.finditer(text):
             is_word = found.lastgroup == "word" and _is_sayable(found[0])
@@ -70,15 +84,16 @@ class Rules:
         yield _spoken(last, words[-1], text)
 
     def _said(self, text: str) -> str:
-        text = text.replace("एँ", "एं")  # of whose vowel espeak makes a j
+        text = text.replace("एँ", "एं")  # espeak turns the vowel of the former into a j
         said = _SOUND.sub(lambda found: _SOUNDS[found[0]], ipa(text, self._voice))
         return " ".join(re.sub(r"[\^-]", "", said).split())
 
     def _shares(self, written: Sequence[str], said: str) -> list[str]:
-        """`said` shared out among the written words: espeak may say one as several, or several as one."""
+        """Distribute `said` over the written words: espeak may return several words for one, or one for several."""
         parts = re.findall(r"\S+ ?", said)
         if len(parts) == len(written):
             return parts
+        # espeak's output for each word alone tells how many words it makes of each.
         alone = [self._said(word) for word in written]
         counts = [len(word.split()) for word in alone]
         if sum(counts) != len(parts):
@@ -88,7 +103,7 @@ class Rules:
 
 
 def _is_sayable(written: str) -> bool:
-    """Whether there is more to a token than hyphens, quotes, and marks that belong on a letter."""
+    """Return True if a token holds more than hyphens, quotes and combining marks."""
     return any(unicodedata.category(c)[0] not in "MCZ" for c in written.strip("-‐‑'’‘"))
 
 
@@ -98,7 +113,11 @@ def _spoken(phonemes: str, found: re.Match[str], text: str) -> Spoken:
 
 
 def _aligned(alone: Sequence[str], said: str) -> list[str]:
-    """`said` cut where it fits best to the words as they sound alone, preferably at its spaces."""
+    """Split `said` where it best matches the words spoken alone, preferably at one of its spaces.
+
+    Matching blocks of both strings give, for each word end in `alone`, the corresponding index in `said`; a space
+    within three symbols of it takes precedence.
+    """
     spelled = " ".join(alone)
     blocks = SequenceMatcher(None, spelled, said, autojunk=False).get_matching_blocks()
     cuts, at = [0], 0
@@ -113,6 +132,7 @@ def _aligned(alone: Sequence[str], said: str) -> list[str]:
 
 
 def _mark(mark: str, before: str) -> str:
+    """Return the network's mark for a written one; a hyphen is a dash only after white space."""
     if mark == '"':
         return quote(before)
     if mark in "-‐‑":

@@ -1,10 +1,10 @@
-"""Which parts of a text are in another script than its language's, and who can read them."""
+"""Find the parts of a text in another script than its language's, with the language that can phonemize each."""
 
 import re
 from collections.abc import Iterator
 from functools import cache
 
-# Reader (a language's letter or espeak's name of a voice) and the letters that are its own.
+# Language (Kokoro's code or an espeak voice) and the character class of its script.
 _LETTERS = {
     "z": r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007\U00020000-\U0003134f",
     "h": r"\u0900-\u0963\u0966-\u097f",
@@ -20,7 +20,7 @@ _KANA = r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff6
 _JAPANESE = _KANA + _LETTERS["z"] + "\u3005\u3006"
 _LATIN = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 
-# "5 km" in Japanese or Mandarin is read by that language, "iPhone" as English.
+# Units after a number ("5 km") are read in Japanese or Mandarin; other Latin runs ("iPhone") as English.
 _UNIT = (
     r"(?:(?<=\d)|(?<=\d\s))(?:km/h|km|kg|cm|mm|ml|GB|MB|m|g|L|USD|EUR|GBP|JPY|CNY|RMB)(?![A-Za-z])"
     r"|(?<=°)[CF](?![A-Za-z])|(?<=km/)h(?![A-Za-z])|No\.? ?(?=\d)"
@@ -28,28 +28,31 @@ _UNIT = (
 _LATIN_RUN = rf"(?<![A-Za-z])(?!{_UNIT})[{_LATIN}][{_LATIN}0-9]*(?:[ '’&.+@/_-][{_LATIN}0-9]+)*(?:\+\+|\#)?"
 
 _OWN = {"h": ("h",), "j": ("j", "z"), "z": ("z",)}
-# Numerals and squared units, which the languages without spaces read by their plain forms.
+# Numeral signs and squared units (①, ㎡), which Japanese and Mandarin read after NFKC.
 _NUMERALS = r"\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209f\u2150-\u218b\u2460-\u24ff\u3200-\u33ff"
 
 
 @cache
 def _strangers(language: str) -> re.Pattern[str]:
-    """Runs of letters that `language` cannot read, each named by its reader."""
+    """Compile a pattern for runs of letters that `language` cannot read; each group is named by the run's language."""
     own = _OWN.get(language, ())
     runs = [] if language == "j" else [rf"(?P<j>[{_LETTERS['z']}]*[{_KANA}][{_JAPANESE}]*)"]
-    runs += [rf"(?P<{who}>[{s}]+(?:[\s'’-]+[{s}]+)*)" for who, s in _LETTERS.items() if who not in own]
+    runs += [rf"(?P<{foreign}>[{s}]+(?:[\s'’-]+[{s}]+)*)" for foreign, s in _LETTERS.items() if foreign not in own]
     if language in "jz":
-        # Their libraries drop what they cannot read; English spells it.
+        # Their libraries drop letters that they cannot read; the English backend spells them.
         others = rf"(?:(?![{_JAPANESE}{_LATIN}{_NUMERALS}])[^\W\d_])+"
         runs.append(rf"(?P<a>{_LATIN_RUN}|{others})")
     return re.compile("|".join(runs))
 
 
 def strangers(text: str, language: str) -> Iterator[tuple[str, int, int]]:
-    """(reader, start, end) of each run in a script that is not `language`'s, in order."""
+    """Yield (language, start, end) of each run in a script that is not `language`'s own, in order.
+
+    The yielded language is a Kokoro code or the name of an espeak voice.
+    """
     for found in _strangers(language).finditer(text):
         yield str(found.lastgroup), found.start(), found.end()
 
 
 WORD_CHARACTER = rf"[^\W{_JAPANESE}]"
-"""A letter or digit that makes one word with its neighbours."""
+"""Pattern of a letter or digit that forms a word with its neighbours: all but kana and Han characters."""

@@ -1,6 +1,9 @@
-"""Which of its senses a heteronym has, where the words beside it tell better than the tagger does.
+"""Choose the pronunciation of homographs (read, lead, live) by the words beside them.
 
-A tag chooses the pronunciation in the lexicon; a few words have only one there, and are said as another spelling.
+The lexicon selects a pronunciation by part of speech, so `correct_tags` replaces the tagger's tag where the neighbours
+are better evidence: first "no" + verb, then words that must be a verb (`_is_verb`), then `_CLUES`, whose first match
+wins. A few words have only one pronunciation in the lexicon; `respell` returns another spelling to look up instead.
+All matching is done on lower-case words, up to 5 on either side.
 """
 
 import re
@@ -12,7 +15,7 @@ def _words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-# Spelt alike and said differently as a verb.
+# Words that are pronounced differently as a verb.
 _VERBS = _words("""
     close read live lead wind tear bow use record present object produce project conduct contract conflict permit
     refuse desert estimate separate graduate duplicate excuse advocate attribute increase decrease insult perfect
@@ -32,11 +35,15 @@ _BEFORE_SUBJECT = _words("""
 """)
 _BE = _words("am is are was were be been being isn't aren't wasn't weren't")
 _PLACE = 5
-"""Words on either side that a clue may look at."""
+"""Number of words on either side that a clue may match."""
 
 
 class _Clue(NamedTuple):
-    """What the words before and after (in small letters) look like when `word` has the sense of `tag`."""
+    """Give `word` the part of speech `tag` if both patterns match its neighbours in lower case.
+
+    `before` is searched in the words before it, each followed by a space; `after` must match at the start of the words
+    after it.
+    """
 
     word: str
     tag: str
@@ -53,7 +60,10 @@ _UP_TO = (
     "|contributing|attributed|addition|response|up|down|back|grew|grown|climbed|surged|jumped|soared|dropped|sank|signed"
     "|sold|played|talked|returned|respect"
 )
-"""What leads to record losses, and records nothing."""
+"""Words before "to record" in which record is a noun: led to record losses."""
+# The first clue that fits wins, so narrow ones stand before broad ones. What the tags select in the lexicon: bass NN
+# the fish, JJ the voice; bow NN bˈO, VB bˈW; minute JJ tiny; read VB ɹˈid, VBN ɹˈɛd; live JJ and lives NNS with the
+# vowel of "five"; wound VBD wrapped around; close JJ near; used JJ or VBD before "to" jˈust.
 _CLUES = (
     _Clue("bow", "VB", r"\b(?:takes?|took|taken|taking) (?:a|another|one last|his|her|their|the|your) $"),
     _Clue("bow", "VB", after=r"(?:and stern\b|of (?:the|a|his|her|their|our|my) (?:ship|boat|vessel|yacht|canoe))"),
@@ -157,6 +167,7 @@ _CLUES = (
     ),
     _Clue("wound", "VBD", r"\b(?:he|she|they|i|we|it|who) $", r"(?:the|up|down|around|through|his|her|it|its|a)\b"),
 )
+# For `respell`: patterns on up to 5 words on either side, with * in place of the word itself.
 _METAL = re.compile(
     r"\b(?:of|such as|covered in|tin and|copper and|zinc and|with|molten|contains?|containing|like) \*"
     r"(?: (?:and|or|in|from|is|was|has|\W)|$)"
@@ -169,18 +180,18 @@ _RESUME = re.compile(
     r"\b(?:a|my|your|his|her|their|the|our|updated) \*(?: (?:and|to|with|is|was|builder|template|by)\b|[.,!?]|$)"
 )
 
-
+# After "bowed": legs, instruments and ribbons have the vowel of "go", everything else that of "cow".
 _RIBBONS = re.compile(r"^(?:legs?|legged|strings?|instruments?|with (?:a )?ribbons?)\b")
 RESPELLED = frozenset({"bowed", "bases", "lead", "number", "polish", "resume", "résumé", "resumé"})
-"""Words that `respelled` may look up under another spelling."""
+"""Words that `respell` may replace by another spelling."""
 
 
 def corrected(words: Sequence[str], tags: list[str]) -> list[str]:
-    """The tags of a sentence's words, with those of its heteronyms mended."""
+    """Correct the tags of a sentence's homographs in place and return them."""
     for at, word in enumerate(words):
         folded = word.lower()
         if at and words[at - 1].lower() == "no" and tags[at] in ("VB", "VBP", "VBD"):
-            tags[at] = "NN"  # "it's no use": the model takes it for a verb
+            tags[at] = "NN"  # "it's no use", which HanTa tags as a verb
         if folded in _VERBS and (at == 0 or not tags[at].startswith("V")) and _is_verb(words, at):
             tags[at] = "VB"
         if folded in _CLUED:
@@ -189,7 +200,7 @@ def corrected(words: Sequence[str], tags: list[str]) -> list[str]:
 
 
 def respelled(words: Sequence[str], at: int, tag: str) -> str:
-    """The word as it is to be looked up: lead, the metal, is said like led."""
+    """Return the spelling to look up for the word at index `at`: lead, the metal -> led."""
     word = words[at]
     folded = word.lower()
     if folded == "polish" and tag.startswith("V"):
@@ -198,7 +209,7 @@ def respelled(words: Sequence[str], at: int, tag: str) -> str:
     if folded == "bowed" and not _RIBBONS.match(" ".join(_folded(words[at + 1 : at + 4]))):
         return "boughed"
     if folded == "bases":
-        return "base's"  # those of soldiers and players, far more often than those of a basis
+        return "base's"  # the plural of base, far more frequent than that of basis
     if folded == "lead" and _METAL.search(near):
         return "Led" if word[0].isupper() else "led"
     if folded == "number" and _NUMB.search(near):
@@ -212,7 +223,7 @@ _CLUED = frozenset(clue.word for clue in _CLUES)
 
 
 def _is_verb(words: Sequence[str], at: int) -> bool:
-    """Whether a word can only be a verb: an order, or one behind a subject or a modal verb."""
+    """Return True if a word can only be a verb: an imperative with an object, or after a subject or a modal verb."""
     if at == 0:
         return len(words) > 1 and words[1].lower() in _OBJECTS
     before = words[at - 1].lower().replace("’", "'")
@@ -220,10 +231,9 @@ def _is_verb(words: Sequence[str], at: int) -> bool:
         return True
     if before not in _SUBJECTS or at == 1:
         return before in _SUBJECTS
-    ahead = words[at - 2].lower()
-    return (
-        ahead in _BEFORE_SUBJECT or not ahead.isalpha() if before == "you" else ahead not in _BE
-    )  # "gave you separate"
+    earlier = words[at - 2].lower()
+    # "you" may be an object ("gave you separate rooms"), so it needs a word that introduces a subject before it.
+    return earlier in _BEFORE_SUBJECT or not earlier.isalpha() if before == "you" else earlier not in _BE
 
 
 def _fits(clue: _Clue, words: Sequence[str], at: int) -> bool:

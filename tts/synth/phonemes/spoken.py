@@ -1,10 +1,16 @@
-"""What one written word sounds like, and how a long run of such words is cut for the network."""
+"""Define the phonemes of one written word, and split long texts into runs that fit the network.
+
+The network takes at most 510 symbols at once. `split_for_model` cuts greedily: as long as more than `limit` symbols
+are left, it aims at an equal share, left / ceil(left / limit), and chooses the word boundary with the lowest cost:
+distance from the share as a fraction of `limit`, plus 0 (after a sentence) to 0.9 (inside a word).
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 TOKEN_LIMIT = 510
-"""The most symbols that the network takes at once: its position table has 512 rows, both ends take one."""
+"""Maximum number of symbols per network call: the position table has 512 rows, of which the zeros at both ends take
+two."""
 
 _SENTENCE_ENDS = frozenset(".!?…")
 _CLAUSE_ENDS = frozenset(",;:—)”")
@@ -12,11 +18,11 @@ _CLAUSE_ENDS = frozenset(",;:—)”")
 
 @dataclass(frozen=True)
 class Spoken:
-    """The phonemes of one written word or mark, and its characters `start:end` in the text.
+    """Hold the phonemes of one written word or mark and its half-open span `start:end` in the text.
 
-    Where a space follows the word, its phonemes end with one. Marks that the network knows (`.,!?` …) are items
-    of their own. What is not spoken (a lone asterisk) has no phonemes but keeps its place. In Japanese and
-    Mandarin a word is what the word list takes for one.
+    Phonemes end with a space where a space follows the word. Marks that the network knows (`.,!?` …) are items of
+    their own. Text that is not spoken (a lone asterisk) has empty phonemes but keeps its position. In Japanese and
+    Mandarin the segmenter's word list decides what a word is.
     """
 
     phonemes: str
@@ -25,10 +31,10 @@ class Spoken:
 
 
 def pieces(spoken: Sequence[Spoken], limit: int = TOKEN_LIMIT) -> list[list[Spoken]]:
-    """`spoken` in order, cut into runs of at most `limit` phonemes of about equal length.
+    """Split `spoken`, in order, into runs of about equal length with at most `limit` symbols each.
 
-    Cuts where a reader would breathe: after a sentence, else a clause, else a word. A single word longer than `limit`
-    is cut inside. Nothing is lost: the runs joined say what `spoken` says.
+    Cuts fall after a sentence if possible, else after a clause, else after a word; a single word longer than `limit`
+    is cut inside. The runs joined equal `spoken` joined. Raises ValueError if `limit` is below 1.
     """
     if limit < 1:
         raise ValueError(f"limit must be at least 1, not {limit}")
@@ -44,7 +50,7 @@ def pieces(spoken: Sequence[Spoken], limit: int = TOKEN_LIMIT) -> list[list[Spok
 
 
 def _within(word: Spoken, limit: int) -> Iterable[Spoken]:
-    """The word itself, or parts of it of at most `limit` phonemes that share out its characters."""
+    """Return the word, or equal parts of at most `limit` symbols, each with its proportional part of the span."""
     size = len(word.phonemes)
     if size <= limit:
         return [word]
@@ -58,7 +64,10 @@ def _within(word: Spoken, limit: int) -> Iterable[Spoken]:
 
 
 def _cut(words: Sequence[Spoken], left: int, limit: int) -> int:
-    """How many of `words` make the next run: the place near an equal share where a pause does least harm."""
+    """Return how many of `words` form the next run; `left` is the number of symbols in all of them.
+
+    The cost of a cut is its distance from the equal share, relative to `limit`, plus `_cut_cost`.
+    """
     if left <= limit:
         return len(words)
     share = left / -(-left // limit)
@@ -74,7 +83,10 @@ def _cut(words: Sequence[Spoken], left: int, limit: int) -> int:
 
 
 def _harm(word: Spoken, following: Spoken | None) -> float:
-    """What a cut after `word` costs: a sentence end is worth half a run's length more than a bare space."""
+    """Return the cost of a cut after `word`, in run lengths.
+
+    0 after a sentence, 0.25 after a clause, 0.5 at a bare space, 0.7 and 0.9 where no space follows.
+    """
     end = word.phonemes.rstrip()[-1:]
     if following is not None and not word.phonemes.endswith(" "):
         return 0.9 if following.phonemes[:1].isalpha() or end.isalpha() else 0.7
@@ -84,5 +96,5 @@ def _harm(word: Spoken, following: Spoken | None) -> float:
 
 
 def joined(spoken: Iterable[Spoken]) -> str:
-    """The whole phoneme string."""
+    """Concatenate the phonemes of all words."""
     return "".join(word.phonemes for word in spoken)

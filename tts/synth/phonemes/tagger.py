@@ -1,4 +1,4 @@
-"""Parts of speech of English words, in Penn Treebank's tags, by HanTa's bundled model."""
+"""Tag English words with Penn Treebank parts of speech, using HanTa's bundled model."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from HanTa.HanoverTagger import HanoverTagger  # type: ignore[import-untyped]
 
 from tts.synth.phonemes.senses import corrected
 
-# HanTa speaks the BNC's C5 tags; the lexicon asks for Penn's. What is missing is a noun.
+# HanTa returns the BNC's C5 tags, the lexicon expects Penn tags. A tag that is missing here counts as a noun (NN).
 _PENN = {
     "VVD": "VBD", "VVI": "VB", "VVB": "VBP", "VVN": "VBN", "VVG": "VBG", "VVZ": "VBZ", "VBB": "VBP", "VBD": "VBD",
     "VBG": "VBG", "VBI": "VB", "VBN": "VBN", "VBZ": "VBZ", "VDB": "VBP", "VDD": "VBD", "VDI": "VB", "VDN": "VBN",
@@ -17,23 +17,25 @@ _PENN = {
     "CJS": "IN", "CJT": "IN", "TO0": "TO", "EX0": "EX", "POS": "POS", "ITJ": "UH", "CRD": "CD",
 }  # fmt: skip
 
-_LONGEST = 24  # the model's work grows with the cube of an unknown word's length, and no known word is longer
-_SENTENCE = 60  # words; a "sentence" without an end is tagged in parts of this size
+_LONGEST = 24  # characters; HanTa's time grows with the cube of an unknown word's length, and no known word is longer
+_SENTENCE = 60  # words; a longer sentence is tagged in parts of this size
 
 
 class Tagger:
-    """HanTa with its English model, which is loaded here: about 0.15 s."""
+    """Tag sentences with HanTa's English model, loaded on construction (about 0.15 s)."""
 
     def __init__(self) -> None:
         self._model = HanoverTagger("morphmodel_en.pgz")
 
     def tags(self, words: Sequence[str]) -> list[str]:
-        """A Penn tag for each word or mark of one sentence."""
+        """Return a Penn tag for each word or mark of one sentence, corrected by `correct_tags`."""
         tags: list[str] = []
         for at in range(0, len(words), _SENTENCE):
             tags += self._tags(words[at : at + _SENTENCE])
         return tags
 
     def _tags(self, words: Sequence[str]) -> list[str]:
+        # An overlong word is tagged as if it were "thing", a plain noun. Both splits drop what may follow the
+        # C5 tag, as in the ambiguity tag AJ0-NN1.
         found = self._model.tag_sent([word if len(word) <= _LONGEST else "thing" for word in words], taglevel=0)
         return corrected(words, [_PENN.get(tag.split("-")[0].split("(")[0], "NN") for tag in found])

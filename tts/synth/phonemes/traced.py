@@ -1,4 +1,10 @@
-"""Text that remembers, through rewriting, which characters of the original every character came from."""
+"""Rewrite text while keeping, for every character, the span of the original text that it stands for.
+
+Text normalization changes lengths ("5 km" becomes "5 kilómetros"), while word times and captions refer to the text as
+sent. Each `sub` therefore carries the spans along: unchanged characters keep theirs, and every character of a
+replacement gets the span of the whole match. After phonemization, `restore_spans` maps words back and merges those
+that come from the same original characters.
+"""
 
 import re
 import unicodedata
@@ -7,23 +13,27 @@ from dataclasses import dataclass
 
 from tts.synth.phonemes.spoken import Spoken
 
-# A character with the marks that belong to it, so that NFKC may join them.
+# A character with its combining marks, so that NFKC can compose them: か + U+3099 -> が.
 _CLUSTER = re.compile(r".[\u0300-\u036f\u3099\u309a\uff9e\uff9f]*", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Traced:
-    """`text`, and for each of its characters the half-open span of the original that it stands for."""
+    """Hold rewritten text and, for each of its characters, the half-open span of the original that it stands for."""
 
     text: str
     spans: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, text: str) -> "Traced":
+        """Wrap an original text: each character stands for itself."""
         return cls(text, tuple((n, n + 1) for n in range(len(text))))
 
     def sub(self, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str], group: str | int = 0) -> "Traced":
-        """Like `pattern.sub(replace, text)`: what replaces a match, or a group of it, stands for all of that."""
+        """Replace every match of `pattern`, or one group of it, by what `replace` returns for the match.
+
+        All characters of a replacement stand for the whole span of the match or group. An empty group is left alone.
+        """
         parts: list[str] = []
         spans: list[tuple[int, int]] = []
         done = 0
@@ -39,11 +49,15 @@ class Traced:
         return Traced("".join(parts) + self.text[done:], (*spans, *self.spans[done:]))
 
     def nfkc(self) -> "Traced":
-        """Full-width, ligature and other compatibility characters as the plain ones that they stand for."""
+        """Normalize to NFKC: full-width, ligature and other compatibility characters become plain ones."""
         return self.sub(_CLUSTER, lambda found: unicodedata.normalize("NFKC", found[0]))
 
     def back(self, spoken: Sequence[Spoken]) -> list[Spoken]:
-        """`spoken` of this text as spoken of the original; words of one original word become one."""
+        """Return `spoken`, whose spans refer to this text, with spans of the original.
+
+        Words whose original spans overlap (the words of one replacement) are merged; words with empty spans are
+        dropped.
+        """
         out: list[Spoken] = []
         for word in spoken:
             if word.start == word.end:

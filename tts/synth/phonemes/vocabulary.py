@@ -1,4 +1,4 @@
-"""The 114 symbols that Kokoro-82M knows, their ids, and what becomes of every other symbol."""
+"""Define the 114 symbols of Kokoro-82M with their ids, and map every other symbol to the nearest of them."""
 
 import logging
 import re
@@ -6,7 +6,7 @@ import unicodedata
 
 log = logging.getLogger(__name__)
 
-# Kokoro v1.0's `config.json` ("vocab"). Gaps in the ids belong to symbols that the released network never learnt.
+# Kokoro v1.0's `config.json` ("vocab"). Missing ids belong to symbols that the released network was not trained on.
 VOCABULARY: dict[str, int] = {
     ";": 1, ":": 2, ",": 3, ".": 4, "!": 5, "?": 6, "—": 9, "…": 10, '"': 11, "(": 12, ")": 13, "“": 14, "”": 15,
     " ": 16, "\u0303": 17, "ʣ": 18, "ʥ": 19, "ʦ": 20, "ʨ": 21, "ᵝ": 22, "\uab67": 23, "A": 24, "I": 25, "O": 31,
@@ -20,7 +20,7 @@ VOCABULARY: dict[str, int] = {
     "ˌ": 157, "ː": 158, "ʰ": 162, "ʲ": 164, "↓": 169, "→": 171, "↗": 172, "↘": 173, "ᵻ": 177,
 }  # fmt: skip
 
-# IPA that espeak or a user may write, as the nearest sound that the network has learnt.
+# IPA symbols that espeak or a user may write, and the nearest sound that the network was trained on.
 _NEAREST = {
     "g": "ɡ", "ɝ": "ɜɹ", "ɫ": "l", "ɬ": "l", "ɭ": "l", "ɮ": "l", "ʟ": "l", "ʐ": "ʒ", "ʑ": "ʒ", "ɵ": "o", "ɘ": "ə",
     "ʉ": "u", "ɱ": "m", "ʍ": "w", "ħ": "h", "ɦ": "h", "ʕ": "ʔ", "ɓ": "b", "ɗ": "d", "ɠ": "ɡ", "ɢ": "ɡ", "ʀ": "ʁ",
@@ -35,15 +35,15 @@ _UNKNOWN = re.compile("[^" + re.escape("".join(VOCABULARY)) + "]")
 
 
 def known(phonemes: str) -> str:
-    """`phonemes` with nothing in it but the network's symbols: others become their nearest sound.
+    """Return `phonemes` in the network's symbols only: other symbols are replaced by their nearest sound.
 
-    What has none is left out and counted in one warning, which names code points but never the text.
+    Symbols without one are dropped and counted in one warning, which names code points but never the text.
     """
     if not _UNKNOWN.search(phonemes):
         return phonemes
     lost: list[str] = []
     clean = _UNKNOWN.sub(lambda found: _nearest(found[0], lost), unicodedata.normalize("NFD", phonemes))
-    clean = clean.replace("c\u0327", "ç")
+    clean = clean.replace("c\u0327", "ç")  # NFD has split the one precomposed letter of the vocabulary
     if lost:
         points = ", ".join(sorted({f"U+{ord(symbol):04X}" for symbol in lost}))
         log.warning("left out %d symbols that the network does not know: %s", len(lost), points)
@@ -60,5 +60,5 @@ def _nearest(symbol: str, lost: list[str]) -> str:
 
 
 def tokens(phonemes: str) -> list[int]:
-    """The network's ids of a phoneme string, without the zero that it wants at both ends."""
+    """Return the network's token ids of a phoneme string, without the zero that the network expects at both ends."""
     return [VOCABULARY[symbol] for symbol in known(phonemes)]

@@ -1,4 +1,4 @@
-"""What is said for what is written: numbers, dates, money, links and marks as a good reader says them."""
+"""Normalize text: replace numbers, dates, money, links and marks by the words they are spoken as."""
 
 from tts.synth.readings.reading import Reading, SpokenText, spoken_text
 from tts.synth.readings.scan import read, without_emoji

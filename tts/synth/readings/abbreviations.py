@@ -1,4 +1,8 @@
-"""English abbreviations said in full, without leaving a false end of a sentence."""
+"""Expand English abbreviations, without leaving a full stop that looks like the end of a sentence.
+
+The full stop of an abbreviation is dropped, except where it ends the sentence too (`TextContext.ends_sentence`). Short
+forms that are also words are expanded only in a context that decides: before a number, before or after a name.
+"""
 
 import re
 
@@ -6,7 +10,7 @@ from tts.synth.readings.counts import STREET
 from tts.synth.readings.passage import Passage, Rule, Said, rule, table, words
 from tts.synth.readings.roman import NUMBERED
 
-# Said so wherever they stand with their full stop.
+# Expanded wherever they stand with a full stop. Keys in small letters; the first letter's case is restored.
 _WITH_STOP = table("""
     mr Mister
     mrs Missus
@@ -78,7 +82,7 @@ _WITH_STOP = table("""
     assoc Associate
     rte Route
 """)
-# Said so with a full stop or without, and in any case: none is a word itself.
+# Expanded with or without a full stop, and in any case: none is a word itself.
 _ALWAYS = table("""
     pls please
     plz please
@@ -119,6 +123,7 @@ _ALWAYS = table("""
     y/y year on year
     m/m month on month
 """)
+# Expanded after a town and a comma, or after a party's letter.
 _STATES = table("""
     Ala Alabama
     Ariz Arizona
@@ -154,6 +159,7 @@ _STATES = table("""
     Wis Wisconsin
     Wyo Wyoming
 """)
+# Patterns named _X_BEFORE are searched in the text that ends at the match, within a fixed distance.
 _PARTY_BEHIND = re.compile(r"\([DRI]-$")
 _TOWN_BEHIND = re.compile(r"[A-Z][\w.'’-]{1,24}, $")
 _DIRECTIONS = {"NW": "Northwest", "NE": "Northeast", "SW": "Southwest", "SE": "Southeast"}
@@ -164,7 +170,7 @@ _STREETS |= {"Ct": "Court", "Pl": "Place", "Sq": "Square", "Ter": "Terrace"}
 _HOUSE_BEHIND = re.compile(r"\d[A-Z]? (?:[NSEW]\.? )?(?:[A-Z][a-z]{1,20} ){1,3}$")
 _RATE_BEHIND = re.compile(r"[\d%]\w{0,3} $")
 _ORDINAL_BEHIND = re.compile(r"\d(?:st|nd|rd|th) $")
-# Only with a capital, because small letters make another word of them; and only before a name.
+# Expanded with a first capital only, because they are other words in small letters, and not at a sentence's end.
 _TITLES = table("""
     Rev Reverend
     Gen General
@@ -187,6 +193,7 @@ _TITLES = table("""
     Co Company
     Rt Right
 """)
+# Expanded before a number or a Roman numeral, with a full stop: p. 5, Vol. II.
 _BEFORE_NUMBER = table("""
     no number
     nos numbers
@@ -219,6 +226,7 @@ _BEFORE_NUMBER = table("""
     tab table
     ex example
 """)
+# Expanded without a full stop. Keys with a first capital only before or after a name: see _CASE_SENSITIVE.
 _WITHOUT_STOP = table("""
     vs versus
     aka A K A
@@ -270,7 +278,7 @@ _WITHOUT_STOP = table("""
     Mt Mount
     Ft Fort
 """)
-# Said so before a number, with a capital or without and with no full stop.
+# Expanded before a number, with a first capital or without one, and without a full stop.
 _COUNTING = table("""
     ch chapter
     pg page
@@ -281,21 +289,25 @@ _COUNTING = table("""
     fig figure
     sec section
 """)
+# Spelled forms; in capitals, the phonemizer spells them anyway.
 _LETTERED = words("idk imo imho omg afaik iirc omw irl afk")
+# (b. 1950), (d. 2001).
 _LIFE = {"b": "born", "d": "died"}
 _FIXED_CASE = {key for key in _WITHOUT_STOP if key.istitle() and key.isalpha()} - {"Approx"}
+# Capitalized words that are no names, so that the form before them is no title: Rev Share, Col Width.
 _NO_NAMES = words("""
     Share Per Up Width Name Index Services Service Contracts Shutdown Award Awards Growth Du Count Type Values Website
     Data
 """)
 _BEHIND_NAMES = {"Jr", "Sr", "Ave", "Blvd"}
-# Acronyms when in capitals, at the end of a sentence perhaps: EST.
+# Acronyms in capitals, which may end a sentence: EST.
 _CAPITALS = words("EST MIN MAX SEN REP GOV TEMP AVG")
+# A number behind the abbreviation: 5, +5, #5, (5, IV; a lone I is rather the pronoun.
 _NUMERAL = re.compile(r"[ \u00a0]{0,2}\(?(?:[+#]?\d|(?!I\b)[IVXLC]{1,6}\b)")
 
 
 def _restore(found: re.Match[str], passage: Passage, spoken: str) -> str:
-    """Put back the full stop where it ends the sentence as well, and the capital of the first word."""
+    """Restore the first letter's case and the full stop that also ends the sentence."""
     stop = "." if found[0].endswith(".") and passage.ends_sentence(found.end()) else ""
     first = found[0][0]
     if first.islower() and not spoken[1:2].isspace():
@@ -306,25 +318,30 @@ def _restore(found: re.Match[str], passage: Passage, spoken: str) -> str:
 
 
 def _with_stop(found: re.Match[str], passage: Passage) -> Said:
+    """Expand an abbreviation with a full stop: titles, nouns before numbers, other forms."""
     written = found["name"]
     key = written.lower()
     before_number = _NUMERAL.match(passage.text, found.end()) is not None
+    # MS. and ms. are a manuscript and milliseconds.
     if key == "ms" and written != "Ms":
         return None
     if key in ("b", "d"):
         return _LIFE[key] if before_number and passage.before(found.start()) == "(" else None
+    # On the 5th fl.
     if key == "fl" and _ORDINAL_BEHIND.search(passage.text, max(0, found.start() - 4), found.start()):
         return _restore(found, passage, _BEFORE_NUMBER[key])
     if key in _BEFORE_NUMBER and before_number:
         return _restore(found, passage, _BEFORE_NUMBER[key])
     if written in ("St", "Dr"):
         return _saint_or_street(found, passage)
+    # Act V. is a numeral.
     if written == "V" and passage.word_before(found.start()).lower() in NUMBERED:
         return None
     if written in _TITLES and not passage.ends_sentence(found.end()):
         return _TITLES[written]
     if written.isupper() and written in _CAPITALS:
         return None
+    # A v. B, but 3 v. good ones.
     if key not in _WITH_STOP or (key == "v" and passage.word_after(found.end()).islower()):
         return None
     if _is_a_word(written, found, passage):
@@ -333,7 +350,7 @@ def _with_stop(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _is_a_word(written: str, found: re.Match[str], passage: Passage) -> bool:
-    """`one more rep.`, `the max.` and `an ave.` in small letters at the end of a sentence are words."""
+    """Return whether a form is a word at the end of a sentence: "one more rep.", "the max.", in small letters."""
     shaky = written.islower() and written in (
         "rep",
         "hon",
@@ -353,10 +370,14 @@ def _is_a_word(written: str, found: re.Match[str], passage: Passage) -> bool:
 
 
 def _saint_or_street(found: re.Match[str], passage: Passage) -> Said:
-    """Saint and Doctor stand before a name, Street and Drive behind one."""
+    """Expand `St.` or `Dr.` by its neighbours.
+
+    Saint and Doctor stand before a name, Street and Drive after one.
+    """
     saint, street = ("Saint", "Street") if found["name"] == "St" else ("Doctor", "Drive")
     before, following = passage.word_before(found.start()), passage.word_after(found.end())
     named = before[:1].isupper() and passage.before(found.start()) == " " and passage.text[found.start() - 2].isalpha()
+    # After an ordinal, too: 42nd St.
     named = named or re.fullmatch(r"\d+(?:st|nd|rd|th)", before) is not None
     ends = passage.ends_sentence(found.end())
     if ends or (named and not following[:1].isupper()):
@@ -365,7 +386,7 @@ def _saint_or_street(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _dotted(found: re.Match[str], passage: Passage) -> Said:
-    """U.S., a.m., B.A.: the letters, with the last full stop only where it ends the sentence."""
+    """Spell an initialism by its letters: U.S., a.m., B.A.; keep the last full stop only if it ends the sentence."""
     if found[0].lower() in ("e.g.", "i.e."):
         return None
     letters = " ".join(letter.upper() for letter in found[0] if letter.isalpha())
@@ -374,7 +395,7 @@ def _dotted(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _always(found: re.Match[str], passage: Passage) -> Said:
-    """In small letters or with a capital: HRS and HRs are something else."""
+    """Expand a form in small letters or with a first capital; HRS and HRs are something else."""
     name = found["name"]
     if name not in (name.lower(), name.capitalize()) and name != "ATTN":
         return None
@@ -382,7 +403,7 @@ def _always(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _state(found: re.Match[str], passage: Passage) -> Said:
-    """Fort Lauderdale, Fla.; Senator Warren (D-Mass.)."""
+    """Expand a state's name: Fort Lauderdale, Fla.; Senator Warren (D-Mass.)."""
     start = found.start()
     party = _PARTY_BEHIND.search(passage.text, max(0, start - 3), start)
     if not party and not _TOWN_BEHIND.search(passage.text, max(0, start - 28), start):
@@ -391,20 +412,20 @@ def _state(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _direction(found: re.Match[str], passage: Passage) -> Said:
-    """Pennsylvania Avenue NW."""
+    """Expand a direction after a street's name: Pennsylvania Avenue NW."""
     start = found.start()
     behind = _STREET_BEHIND.search(passage.text, max(0, start - 12), start)
     return _DIRECTIONS[found[0]] if behind else None
 
 
 def _yearly(found: re.Match[str], passage: Passage) -> Said:
-    """2% p.a., but a P.A. is a person."""
+    """Expand `p.a.` after a rate: 2% p.a.; a P.A. is a person."""
     behind = _RATE_BEHIND.search(passage.text, max(0, found.start() - 5), found.start())
     return _restore(found, passage, "per annum") if behind else None
 
 
 def _street(found: re.Match[str], passage: Passage) -> Said:
-    """10 Downing St, without its full stop."""
+    """Expand a street's suffix after a house number, with or without its full stop: 10 Downing St."""
     behind = _HOUSE_BEHIND.search(passage.text, max(0, found.start() - 70), found.start())
     return _restore(found, passage, _STREETS[found[0].rstrip(".")]) if behind else None
 
@@ -414,8 +435,12 @@ _STREET_NAMES = words("Wall Main High Bond Liverpool Church Oxford Fleet Downing
 
 
 def _plain_street(found: re.Match[str], passage: Passage) -> Said:
-    """He lives on Main St and works on 42nd St, without full stops: Saint stands before a name."""
+    """Expand `St` without a full stop: he lives on Main St and works on 42nd St.
+
+    Saint stands before a name, Street after one.
+    """
     before, following = passage.word_before(found.start()), passage.word_after(found.end())
+    # Main St Station, Wall St closes.
     if following in _ON_STREETS or before in _STREET_NAMES:
         return "Street"
     ordinal = re.fullmatch(r"\d+(?:st|nd|rd|th)", before) is not None
@@ -426,23 +451,27 @@ def _plain_street(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _counting(found: re.Match[str], passage: Passage) -> Said:
+    """Expand a noun before a number: apt 5, Ch 3."""
     if found[0].isupper() or passage.word_before(found.start()).lower() in ("a", "the", "sudo"):
         return None
-    said = _COUNTING[found[0].lower()]
-    return said.capitalize() if found[0][0].isupper() else said
+    spoken = _COUNTING[found[0].lower()]
+    return spoken.capitalize() if found[0][0].isupper() else spoken
 
 
 def _compass(found: re.Match[str], passage: Passage) -> Said:
+    """Expand the initial of a direction before a street's name: 123 N. Main Street."""
     return _DIRECTIONS[found["side"]]
 
 
 def _initial(found: re.Match[str], passage: Passage) -> Said:
+    """Drop the full stop of a person's initial, unless it ends the sentence."""
     if passage.word_before(found.start()).lower() in NUMBERED:
-        return None  # Chapter X. Then
+        return None  # "Chapter X. Then": a numeral
     return None if passage.ends_sentence(found.end()) else found[0][0]
 
 
 def _without_stop(found: re.Match[str], passage: Passage) -> Said:
+    """Expand a form without a full stop, if its neighbours show that it is one."""
     written = found[0].rstrip(".")
     if written.isupper() and written.lower() in _LETTERED:
         return None
@@ -450,6 +479,7 @@ def _without_stop(found: re.Match[str], passage: Passage) -> Said:
         before, following = passage.word_before(found.start()), passage.word_after(found.end())
         spaced = passage.before(found.start()) == " "
         behind = spaced and written in _BEHIND_NAMES and (before[:1].isupper() or before[:1].isdigit())
+        # 10 Ft, 500 Sq Ft.
         if written == "Ft" and (before[:1].isdigit() or before == "Sq"):
             return "feet"
         named = spaced and before[:1].isupper()
@@ -467,27 +497,42 @@ def _without_stop(found: re.Match[str], passage: Passage) -> Said:
     return None
 
 
+# The longest form first, so that `vols.` is not read as `vol`.
 _NAMES = sorted({*_WITH_STOP, *map(str.lower, _TITLES), *_BEFORE_NUMBER, *_LIFE, "st", "dr"}, key=len, reverse=True)
 _OTHERS = sorted((*_WITHOUT_STOP, "N/A", "He/she", "He/She", "And/or", "S/he"), key=len, reverse=True)
 LETTER_RULES: tuple[Rule, ...] = (
+    # the msgs came thx -> the messages came thanks
     rule(rf"(?P<name>{'|'.join(map(re.escape, _ALWAYS))})\b\.?(?![\w'’])", _always, re.IGNORECASE),
+    # in Tampa, Fla. today -> in Tampa, Florida today
     rule(rf"(?P<state>{'|'.join(_STATES)})\.(?!\w)", _state),
+    # at 10 Downing St, London -> at ten Downing Street, London
     rule(r"(?:St|Rd|Ave|Blvd|Dr|Ln)(?=,|\s?$|\n| (?:NW|NE|SW|SE)\b)", _street),
     rule(r"(?:Ct|Pl|Sq|Ter)\.?(?![\w])", _street),
+    # 2% p.a. on it -> two percent per annum on it
     rule(r"p\.a\.(?!\w)", _yearly),
+    # Pennsylvania Avenue NW is -> Pennsylvania Avenue Northwest is
     rule(r"(?:NW|NE|SW|SE|[NSEW])(?![\w.'’-])", _direction),
     rule(rf"(?P<side>[NSEW])\.(?= (?:(?:[A-Z][a-z]{{1,20}} ){{1,3}}|\d{{1,3}}(?:st|nd|rd|th) ){STREET})", _compass),
+    # on Main St and -> on Main Street and
     rule(r"St(?![\w.'’-])", _plain_street),
+    # in apt 5 now -> in apartment five now
     rule(rf"(?:{'|'.join(_COUNTING)})(?= #?\d)", _counting, re.IGNORECASE),
-    rule(r"TL;DR(?!\w)", lambda found, passage: "T L D R"),
+    rule(r"TL;DR(?!\w)", lambda match, context: "T L D R"),
+    # Dr. Lee, p. 5, etc. -> Doctor Lee, page five, et cetera
     rule(rf"(?P<name>{'|'.join(map(re.escape, _NAMES))})\.(?![\w])", _with_stop, re.IGNORECASE),
+    # the U.S. team -> the U S team
     rule(r"(?:[A-Za-z]\.){2,8}(?![\w])|(?:[A-Z]\.){1,7}[A-Z](?![\w.])", _dotted),
+    # vitamin D. helps me -> vitamin D helps me
     rule(r"[A-HJ-Z]\.(?= [a-z]{4,20}(?![\w]))", _initial),
+    # John F. Kennedy -> John F Kennedy
     rule(r"[A-HJ-Z]\.(?=\s?[A-Z])(?![A-Z]{2})", _initial),
-    rule(r"No(?= \d{1,3}(?: [A-Z]|[.,;)]| (?:in|seed|spot|ranked)\b))", lambda found, passage: "Number"),
+    # ranked No 5 in -> ranked Number five in
+    rule(r"No(?= \d{1,3}(?: [A-Z]|[.,;)]| (?:in|seed|spot|ranked)\b))", lambda match, context: "Number"),
+    # Dr Lee w/o me -> Doctor Lee without me
     rule(rf"(?:{'|'.join(map(re.escape, _OTHERS))})(?![\w/'’-])", _without_stop, re.IGNORECASE),
 )
-# Words in small letters that the rules above must see although they look like any other word.
+# Words that look like any other word, and that scan must nevertheless show to the rules above: every rule whose first
+# word has a vowel and small letters needs its word here.
 WATCHED = words(
     "tl rte hwy pg apt vol fig sec ch ave rev capt prof col maj gov sen utd idk imo imho omg afaik iirc omw irl afk no "
     "vs aka eg ie approx w b s n and he she his him yes either e i"

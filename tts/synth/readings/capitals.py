@@ -1,4 +1,8 @@
-"""Shouting: words in capitals that are words are read as words, so that US is us in `UP TO US`."""
+"""Lower words that are shouted in capitals, so that US is "us" in `UP TO US`.
+
+A run of words in capitals is a shout if at least two of its words are no acronyms and they are at least half of the
+run. Acronyms in a shout stay as they are, unless they are common words too.
+"""
 
 import re
 
@@ -14,10 +18,11 @@ _ACRONYMS = words("""
     KPI HR PR QA TBD TBA NYC LA DC NY MIT UCLA USC AWS GCP IP TCP UDP DNS SSH FTP VPN LAN WAN IOS OS
     BIOS AC DJ MC EP LP ADHD PTSD LGBT NGO POW MIA RIP CSI JFK
 """)
-# Acronyms that are common words as well: words when somebody shouts.
+# Acronyms that are common words too: they are lowered inside a shout.
 _WORDS_TOO = words("US IT WHO AM OK AIDS PIN RAM ID LA AD RIP ROM")
 _VOWEL = re.compile(r"[AEIOUY]")
 _WORD = re.compile(r"[A-Z]+(?:['’][A-Z]+)*")
+# At least two words in capitals, with blanks, hyphens or marks between; 61 words at most.
 _RUN = (
     r"[A-Z]{1,64}(?:['’][A-Z]{1,64}){0,3}"
     r"(?:[,;!?]{0,3}[ -][A-Z]{1,64}(?:['’][A-Z]{1,64}){0,3}(?![A-Za-z\d@/_]|\.[A-Za-z\d])){1,60}(?![a-z\d@/_])"
@@ -25,8 +30,10 @@ _RUN = (
 
 
 def _shout(found: re.Match[str], passage: Passage) -> Said:
+    """Lower the words of a run in capitals if the run is a shout."""
     written = [(word[0], word.start(), word.end()) for word in _WORD.finditer(passage.text, *found.span())]
     said_as_words = [word for word, _, _ in written if len(word) > 1 and not _is_acronym(word)]
+    # US, IT or I count as words only beside at least two words that are certain.
     doubtful = sum(word in _WORDS_TOO or word == "I" for word, _, _ in written)
     count = len(said_as_words) + (doubtful if len(said_as_words) > 1 else 0)
     if count < 2 or (count == 2 and not _stands_alone(found, passage)) or 2 * count < len(written):
@@ -35,7 +42,7 @@ def _shout(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _stands_alone(found: re.Match[str], passage: Passage) -> bool:
-    """Two words in capitals are a shout when they are the whole sentence, and perhaps a name inside one."""
+    """Return whether a run is a whole sentence; two words in capitals inside one may be a name."""
     before = passage.text[max(0, found.start() - 3) : found.start()].rstrip(" \"'“‘")
     return before[-1:] in ("", ".", "!", "?", "\n") and passage.after(found.end()) in '.!?\n"”'
 
@@ -51,4 +58,5 @@ def _lower(word: str) -> str:
     return word if _is_acronym(word) and word not in _WORDS_TOO else word.lower()
 
 
+# WE WANT US TO WIN -> we want us to win
 LETTER_RULES: tuple[Rule, ...] = (rule(_RUN, _shout),)

@@ -1,10 +1,14 @@
-"""Typographic Unicode made plain, with the way back: ligatures, full-width letters, hidden characters."""
+"""Replace typographic Unicode by plain characters, and keep the way back.
+
+Covers ligatures, full-width letters, mathematical alphabets, invisible characters and stacked accents. The rules are
+written for plain characters only. Marks that the rules read themselves (½ ² ™ …) stay as they are.
+"""
 
 import re
 import unicodedata
 from dataclasses import dataclass
 
-# Letters and digits of other shapes, but not the marks that are read for what they are (½ ² ™ …).
+# Letters and digits of other shapes, spaces, invisible and control characters; not the marks that have rules (½ ² ™ …).
 _ODD = re.compile(
     "[\u00a0\u00ad\u0300-\u036f\u061c\u180e"
     "\u2000-\u200f\u2010\u2011\u2028-\u202f\u205f-\u206f\u2100-\u214f\u2160-\u217f"
@@ -29,37 +33,49 @@ _KEPT = frozenset("™℠\u200d\ufe0f\ufe0e℮℗")
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """Text made plain; character i of it comes from the written ones `starts[i]` up to `starts[i + 1]`."""
+    """Hold the plain text and the source offset of each of its characters.
+
+    Character i of `text` comes from the source characters `starts[i]` up to `starts[i + 1]`. `starts` has one item more
+    than `text` has characters, and is None if the text is unchanged.
+    """
 
     text: str
     starts: list[int] | None
 
     def written(self, start: int, end: int) -> tuple[int, int]:
-        """Find the written characters behind the plain ones `start` to `end`."""
+        """Return the source span of the plain characters from `start` up to `end`."""
         return (start, end) if self.starts is None else (self.starts[start], self.starts[end])
 
 
 def clean(text: str, wide: bool) -> Clean:
-    """Make a text plain. `wide` scripts (Japanese, Chinese) keep their full-width marks."""
+    """Replace the typographic characters of a text by plain ones.
+
+    Args:
+        text: The source text.
+        wide: Whether to keep full-width marks and spaces, as Japanese and Chinese text needs.
+    """
+    # Nearly every text takes this way: nothing to replace, and offsets stay as they are.
     if text.isascii() and text.isprintable() or not _ODD.search(text):
         return Clean(text, None)
     plain: list[str] = []
     starts: list[int] = []
     for start, cluster in _clusters(text):
-        becomes = _plain(cluster, wide)
-        if not becomes and not plain:
+        replacement = _plain(cluster, wide)
+        # Dropped characters at the start belong to the first character that stays: see starts[0] = 0.
+        if not replacement and not plain:
             continue
-        plain.append(becomes)
-        starts += [start] * len(becomes)
+        plain.append(replacement)
+        starts += [start] * len(replacement)
     if starts:
         starts[0] = 0
     return Clean("".join(plain), [*starts, len(text)])
 
 
 def _clusters(text: str) -> list[tuple[int, str]]:
-    """Cut a text into characters, each with the accents that combine with it."""
+    """Split a text into characters with their combining accents, each with its offset."""
     clusters: list[tuple[int, str]] = []
     for place, letter in enumerate(text):
+        # Eight characters at most, so that stacked accents cost no more than their length.
         if "\u0300" <= letter <= "\u036f" and clusters and len(clusters[-1][1]) < 8:
             clusters[-1] = (clusters[-1][0], clusters[-1][1] + letter)
         else:
@@ -79,5 +95,5 @@ def _plain(cluster: str, wide: bool) -> str:
     if wide and "\uff01" <= cluster <= "\uff0f" or not _ODD.search(cluster):
         return cluster
     composed = unicodedata.normalize("NFKC", cluster)
-    # Zalgo: what does not melt into its letter is dropped.
+    # Accents that do not compose with their letter are dropped, as in stacked ("zalgo") text.
     return "".join(letter for letter in composed if not "\u0300" <= letter <= "\u036f") or ""

@@ -1,4 +1,4 @@
-"""LaTeX, as chatbots write it: the delimiters are not read, and its commands are words."""
+"""Normalize LaTeX as chatbots write it: drop the delimiters and name the commands."""
 
 import re
 
@@ -41,33 +41,36 @@ _NAMED = """
     Theta Lambda Pi Sigma Phi Psi Omega sin cos tan log ln lim max min exp
 """
 _COMMANDS |= {name: name.lower() for name in _NAMED.split()}
+# Commands that change the layout only.
 _SILENT = "left right text mathrm mathbf mathit mathbb mathcal operatorname displaystyle quad qquad boxed begin end"
 _FRACTION = re.compile(r"\\[dtc]?frac\{[^{}\n]{1,80}(?:\{[^{}\n]{0,80}\}[^{}\n]{0,80}){0,3}$")
 _OPENED = re.compile(r"(?<![\w$\\])\$(?=[^\s$\d])(?:[^$\n]|\\\$){0,200}$")
 
 
 def _command(found: re.Match[str], passage: Passage) -> Said:
-    said = _COMMANDS.get(found["name"], "")
-    if not said:
+    """Name a command, set apart from the words that touch it; drop one that only changes the layout."""
+    spoken = _COMMANDS.get(found["name"], "")
+    if not spoken:
         return ""
     before = " " if passage.before(found.start()).isalnum() else ""
-    return f"{before}{said}{' ' if passage.after(found.end()) in '{(' or passage.after(found.end()).isalnum() else ''}"
+    following = passage.after(found.end())
+    return f"{before}{spoken}{' ' if following in '{(' or following.isalnum() else ''}"
 
 
 def _over(found: re.Match[str], passage: Passage) -> Said:
-    """Between the two parts of a fraction."""
+    """Say `over` between the two parts of a fraction."""
     behind = passage.text[max(0, found.start() - 200) : found.start()]
     return " over " if _FRACTION.search(behind) else None
 
 
 def _closing(found: re.Match[str], passage: Passage) -> Said:
-    """The second of two dollar signs around a formula."""
+    """Drop the second of two dollar signs around a formula."""
     behind = passage.text[max(0, found.start() - 200) : found.start()]
     return "" if not behind[-1:].isspace() and _OPENED.search(behind.rpartition("\n")[2]) else None
 
 
 def _display(found: re.Match[str], passage: Passage) -> Said:
-    """One of two pairs of dollar signs, which may stand lines apart; `$$` alone is a price."""
+    """Drop one of two pairs of dollar signs, which may stand lines apart; `$$` alone is a price."""
     text, near = passage.text, 400
     paired = (
         "$$" in text[found.end() : found.end() + near] or "$$" in text[max(0, found.start() - near) : found.start()]
@@ -75,16 +78,21 @@ def _display(found: re.Match[str], passage: Passage) -> Said:
     return "" if paired else None
 
 
+# The longest name first, so that \leq is not read as \le.
 _NAMES = "|".join(sorted([*_COMMANDS, *_SILENT.split()], key=len, reverse=True))
 DOLLAR_RULES: tuple[Rule, ...] = (
+    # $$ around a formula in a line of its own, then $ before and after one within a line.
     rule(r"(?<!\$)\$\$(?!\$)", _display),
     rule(r"\$(?=[^\s$\d][^$\n]{0,200}(?<=[^\s\\])\$(?![\d\w]))|\$(?=[^\s$\d]\$(?![\d\w]))", nothing),
     rule(r"\$(?![\d\w])", _closing),
 )
 RULES: tuple[Rule, ...] = (
+    # \frac{1}{2} -> one over two
     rule(r"\\[dtc]?frac(?=\{)", nothing),
     rule(rf"(?<![:\\])\\(?P<name>{_NAMES})(?![A-Za-z])", _command),
+    # The brace between a fraction's parts, and a brace inside the first part.
     rule(r"\}(?=\{)", _over),
     rule(r"\}(?=\}{1,3}\{)", nothing),
+    # Spacing \, \; \: , delimiters \( \) \[ \] and the line break \\.
     rule(r"\\[,;:()\[\]](?!\w{2,})|\\\\(?=\s|$)", nothing),
 )

@@ -1,4 +1,8 @@
-"""Quantities with a unit: 5 km, 60 mph, 20°C, 5'10", 100 Mbps, 5 ft², 50%."""
+"""Expand quantities with a unit: 5 km, 60 mph, 20°C, 5'10", 100 Mbps, 5 ft², 50%.
+
+A unit's name is singular for 1, after a hyphen and as an attribute (a 10 ft pole), else plural. British English writes
+litre and metre. Units that are words or names of other things have conditions of their own: see _expand_quantity.
+"""
 
 import re
 
@@ -7,7 +11,7 @@ from tts.synth.readings.numbers import INTEGER, NUMBER, amount, cardinal, fracti
 from tts.synth.readings.passage import Passage, Rule, Said, rule, words
 from tts.synth.readings.reading import Reading
 
-# unit: its name for one, and for many unless that only takes an s
+# Unit to its singular, or to singular|plural if the plural takes more than an s.
 _LENGTHS = {"km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "µm": "micrometer"}
 _LENGTHS |= {
     "nm": "nanometer",
@@ -142,30 +146,36 @@ _TIMES |= {"wk": "week", "wks": "week", "mo": "month", "mos": "month"}
 _SCREEN = {"px": "pixel", "dpi": "D P I|D P I", "ppi": "P P I|P P I"}
 _UNITS: dict[str, str] = _LENGTHS | _WEIGHTS | _VOLUMES | _SPEEDS | _BYTES | _RATES | _BITS_ALONE | _ELECTRIC
 _UNITS |= _PHYSICAL | _TIMES | _SCREEN
+# The micro sign U+00B5 and the Greek letter U+03BC look alike, and texts have either.
 _UNITS |= {unit.replace("µ", "μ"): name for unit, name in _UNITS.items() if "µ" in unit}  # the sign and the letter
 
-# Words or names of other things when a space stands between: question 5 A, in 5 in every 10.
+# Units only without a space before them, else words or labels: question 5 A, 5 in every 10.
 _ATTACHED_ONLY = frozenset({"A", "N", "J", "F", "in", "pt", "t", "l", "ha", "mo", "cc", "MP"})
-# Abbreviations that take a full stop of their own.
+# Units that may be written with a full stop, which is dropped unless it ends the sentence.
 _DOTTED = words("ft in yd lb lbs oz mi sec secs min mins hr hrs yr yrs gal pt qt tsp tbsp wk wks mo mos sq")
+# Nouns that a quantity describes without an article, so that its unit is singular: 5 km run.
 _HOLDERS = words("""
     bag bottle jar box tank can bar drive disk run race walk hike radius lens note bill jug pack roll wind winds gust
     gusts limit zone
 """)
+# Patterns named _X_BEFORE are searched in the text that ends at the match, within a fixed distance.
 _FRACTION_BEHIND = re.compile(r"(?P<whole>\d[ -])?(?:\d/\d{1,2}) $|(?P<whole2>\d)?[½⅓⅔¼¾⅛⅜⅝⅞] ?$")
 _NAME_BEHIND = re.compile(r"[A-Z]-$")
 _BEFORE_PLURALS = words(
     "the all these those two three four five six seven eight nine ten many some mid your my their our"
 )
 _SERIES = words("Boeing Airbus HTTP Porsche BMW Levi's Levis GE")
+# Nouns before which 30s is a duration, not a plural.
 _TIMED = words("""
     timer timeout timeouts delay delays rule wait video clip clips countdown lap laps limit interval window pause break
 """)
+# Nouns before which 5m is five million, unless a word of _BEFORE_LENGTH precedes.
 _COUNTED_IN_MILLIONS = words("""
     people users jobs subscribers followers views viewers homes households customers downloads copies visitors workers
     barrels tonnes tons children voters Americans residents members players passengers
 """)
 _BEFORE_LENGTH = words("keep within after under every a radius of at stay")
+# Words that make a temperature of a number and F or C, up to 50 characters before it and 30 after it.
 _HEAT_NEAR = re.compile(
     r"\b(?:hot|cold|cool|warm|temps?|temperatures?|heat|heated|oven|degrees|below|above|outside|out|today|freez\w+"
     r"|weather|highs?|lows?|preheat\w*|bake\w*|thermostat|fever|boil\w*|water)\b",
@@ -175,15 +185,18 @@ _HOT_NAMES = words("""
     Highs High Lows Low Heat Preheat Bake Roast Cook At To From About Around It's Over Under Above Below The Nearly
     Almost Only Between And Temperatures Store Boil
 """)
+# Nouns after which a number and a letter are a label: Figure 3C.
 _FIGURES = words("""
     figure figures fig figs table section annex schedule exhibit rule iphone class level grade row rows seats panel part
     lot form model
 """)
 _SIZED = words("pan baking rug rugs room bed sheet sheets photo photos print prints screen box frame paper tile tiles")
+# Words before which `in` is a length: 5 in tall.
 _SIZES = words("tall long wide high deep thick across")
 _SPACED_ONLY = frozenset({"K"})
 _ADJECTIVES = {"²": "square", "^2": "square", "2": "square", "³": "cubic", "^3": "cubic", "3": "cubic"}
 
+# The longest unit first, so that `mm` is not read as `m`.
 _UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _TO = rf"(?:(?P<dash> ?[-–—] ?)(?P<to>{NUMBER}))?"
 _QUANTITY = rf"(?P<number>{NUMBER}){_TO}(?P<gap>[ \u00a0-]?)"
@@ -194,20 +207,23 @@ _SIDES = {"N": "north", "S": "south", "E": "east", "W": "west"}
 
 
 def _name(unit: str, many: bool, british: bool) -> str:
+    """Return a unit's name, singular or plural, in American or British spelling."""
     one, _, others = _UNITS[unit].partition("|")
     name = (others or one + "s") if many else one
     if british:
+        # Kilometre, litre.
         name = re.sub(r"(met|lit)er", r"\1re", name)
     return name
 
 
 def _count(found: re.Match[str], british: bool) -> str:
+    """Spell the number of a quantity, or its range."""
     first = amount(found["number"], british)
     return f"{first} to {amount(found['to'], british)}" if found["to"] else first
 
 
 def _is_many(found: re.Match[str], passage: Passage) -> bool:
-    """One kilometer, a five-kilometer run, a ten foot pole, but 0 to 1 kilometers."""
+    """Return whether a unit is plural: 0 to 1 kilometers, but one kilometer, a five-kilometer run, a ten foot pole."""
     held = passage.word_after(found.end()) in _HOLDERS
     if found["gap"] == "-" or held or passage.is_attribute(found.start(), found.end()):
         return False
@@ -215,6 +231,7 @@ def _is_many(found: re.Match[str], passage: Passage) -> bool:
 
 
 def _unit_words(found: re.Match[str], passage: Passage) -> str:
+    """Return the words for a unit with its power and what it is per."""
     name = _name(found["unit"], _is_many(found, passage), passage.british)
     power = _ADJECTIVES.get(found["power"] or "")
     spoken = f"{power} {name}" if power else name
@@ -224,7 +241,7 @@ def _unit_words(found: re.Match[str], passage: Passage) -> str:
 
 
 def _per_words(found: re.Match[str], passage: Passage) -> str:
-    """Per hour, per square meter, per second squared."""
+    """Return the words for what a quantity is per: hour, square meter, second squared."""
     unit, power = found["per"], _ADJECTIVES.get(found["per_power"] or "")
     name = _name(unit, False, passage.british) if unit in _UNITS else unit
     if not power:
@@ -233,7 +250,7 @@ def _per_words(found: re.Match[str], passage: Passage) -> str:
 
 
 def _fraction_of(found: re.Match[str], passage: Passage) -> Said:
-    """A unit after a fraction: 3/4 tsp., 2½ hrs."""
+    """Expand a unit after a fraction: 3/4 tsp., 2½ hrs."""
     before = _FRACTION_BEHIND.search(passage.text, max(0, found.start() - 12), found.start())
     if before is None:
         return None
@@ -242,6 +259,7 @@ def _fraction_of(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _quantity(found: re.Match[str], passage: Passage) -> Said:
+    """Expand a number with a unit, unless the unit is rather a word, a name or a label."""
     unit, gap = found["unit"], found["gap"]
     dot = found["dot"] or ""
     if unit in _SIDES and gap and dot and (unit == "N" or passage.after(found.end() + 1).isdecimal()):
@@ -250,23 +268,28 @@ def _quantity(found: re.Match[str], passage: Passage) -> Said:
         return None  # F-35A
     if unit == "s" and not gap and _is_plural(found, passage):
         return plural(short(found["number"], passage.british))
+    # 5m people -> five million people
     crowd = unit == "m" and not gap and passage.word_after(found.end()) in _COUNTED_IN_MILLIONS
     if crowd and passage.word_before(found.start()).lower() not in _BEFORE_LENGTH:
         return f"{_count(found, passage.british)} million"
     sized = unit == "in" and passage.word_after(found.end()) in _SIZES
     if not gap and len(unit) == 1 and is_named(found, passage):
         return None
+    # A farad otherwise.
     if unit == "F" and not gap and not found["per"]:
         return _heat(found, passage)
     if unit in _ATTACHED_ONLY and gap and not (dot or found["power"] or found["per"] or sized):
         return None
+    # Fewer than 1000 bps are basis points, more are bits per second.
     if unit == "bps" and found["number"].isdecimal() and int(found["number"]) < 1000:
         return f"{_count(found, passage.british)} basis point{'s' if _is_many(found, passage) else ''}"
     if (not gap or gap == "-") and unit in _SPACED_ONLY:
         return None
+    # A hyphen that goes on: 5-m-long is left to other rules.
     if gap == "-" and not (passage.after(found.end()).isspace() or passage.after(found.end()) in "),"):
         return None
     spoken = _unit_words(found, passage)
+    # A unit that takes no full stop itself ends its sentence with it.
     keeps_stop = dot and (unit.split()[-1] not in _DOTTED or passage.ends_sentence(found.end()))
     spoken += "." if keeps_stop else ""
     count = _count(found, passage.british)
@@ -279,7 +302,7 @@ def _quantity(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _is_plural(found: re.Match[str], passage: Passage) -> bool:
-    """The 1s and 0s, two 6s, Boeing 747s: no seconds."""
+    """Return whether an s makes a plural instead of seconds: the 1s and 0s, two 6s, Boeing 747s."""
     before = passage.word_before(found.start())
     series = before == "and" and re.search(r"\ds and $", passage.text[max(0, found.start() - 7) : found.start()])
     named = before in _SERIES and len(found["number"]) > 2
@@ -289,12 +312,13 @@ def _is_plural(found: re.Match[str], passage: Passage) -> bool:
 
 
 def _heat(found: re.Match[str], passage: Passage) -> Said:
-    """350F in an oven, 25C outside; 14F is a person, 24C a seat, and 47C a part."""
+    """Expand a temperature without a degree sign: 350F, 25C outside; 14F is a person, 24C a seat, 47C a part."""
     before = passage.word_before(found.start())
     if before[:1].isupper() and before not in _HOT_NAMES or before.lower() in _FIGURES:
         return None
     if passage.before(found.start()) in "-−–" and passage.before(found.start() - 1).isalnum():
         return None  # 767-300F, seats 10-12F
+    # Three digits or a minus need no word nearby: 350F, -5C.
     hot = len(found["number"].partition(".")[0]) == 3 or passage.before(found.start()) in "-−"
     if not hot and not _HEAT_NEAR.search(passage.text[max(0, found.start() - 50) : found.end() + 30]):
         return None
@@ -302,7 +326,7 @@ def _heat(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _celsius(found: re.Match[str], passage: Passage) -> Said:
-    """25C outside, Preheat to 180 C."""
+    """Expand degrees Celsius with a space or without: 25C outside, Preheat to 180 C."""
     return None if is_named(found, passage) else _heat(found, passage)
 
 
@@ -318,6 +342,7 @@ def _degrees(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _position(found: re.Match[str], passage: Passage) -> Said:
+    """Expand a coordinate: 40° 26' 46" N."""
     parts = [
         f"{amount(found[part].lstrip('0') or '0', passage.british)} {part}"
         for part in ("degrees", "minutes", "seconds")
@@ -331,22 +356,24 @@ def _percent(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _duration(found: re.Match[str], passage: Passage) -> Said:
-    """2h 15m, 5m 30s."""
+    """Expand a duration: 2h 15m, 5m 30s."""
     units = {"h": "hour", "m": "minute", "s": "second"}
-    said = []
+    replacements = []
     for number in _DURATION_PART.finditer(found[0]):
         name = units[number[2]] + ("" if number[1] == "1" else "s")
         start = found.start() + number.start()
-        said.append(Reading(f"{amount(number[1], passage.british)} {name}", start, start + len(number[0])))
-    return said
+        replacements.append(Reading(f"{amount(number[1], passage.british)} {name}", start, start + len(number[0])))
+    return replacements
 
 
 def _height(found: re.Match[str], passage: Passage) -> Said:
+    """Expand a person's height: 5'10."""
     return f"{amount(found['feet'], passage.british)} foot {amount(found['inches'], passage.british)}"
 
 
 def _inches(found: re.Match[str], passage: Passage) -> Said:
-    """A double quote after a number means inches, unless it closes a quotation."""
+    """Expand inches or feet after a number, unless the quote closes a quotation."""
+    # An odd number of quotes within 300 characters before: the quote closes a quotation.
     opened = passage.text.count('"', max(0, found.start() - 300), found.start()) % 2
     if opened and found["mark"] == '"':
         return None
@@ -361,37 +388,40 @@ def _inches(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _by_inches(found: re.Match[str], passage: Passage) -> Said:
-    """A 9"x13" pan."""
+    """Expand a size in inches: a 9"x13" pan."""
     return _sized(found, passage, "inch", "inches")
 
 
 def _by_feet(found: re.Match[str], passage: Passage) -> Said:
-    """A 10'x12' rug."""
+    """Expand a size in feet: a 10'x12' rug."""
     return _sized(found, passage, "foot", "feet")
 
 
 def _sized(found: re.Match[str], passage: Passage, one: str, many: str) -> str:
+    """Spell two sides and their unit."""
     sides = f"{amount(found['number'], passage.british)} by {amount(found['to'], passage.british)}"
     attribute = passage.is_attribute(*found.span()) or passage.word_after(found.end()) in _SIZED
     return f"{sides} {one if attribute else many}"
 
 
 def _part_of_inch(found: re.Match[str], passage: Passage) -> Said:
-    """A 3/8" drill bit."""
+    """Expand a fraction of an inch: a 3/8" drill bit."""
     return f"{fraction(int(found['above']), int(found['below']), passage.british)} inch"
 
 
 def _is_screen(found: re.Match[str]) -> bool:
+    """Return whether both sides have three digits or more, as a screen's in pixels."""
     return all(len(found[group]) > 2 and found[group].isdecimal() for group in ("number", "to"))
 
 
 def _dimensions(found: re.Match[str], passage: Passage) -> Said:
+    """Expand two or three sides, with a unit or without; 6 x 330ml cans are a pack."""
     british = passage.british
+    # 6 x 330ml cans -> six three hundred thirty milliliter cans
     packs = found["glued"] and not found["third"] and re.match(r"\d{1,2} x ", found[0])
     if packs and passage.word_after(found.end()).islower():
-        return (
-            f"{amount(found['number'], british)} {amount(found['to'], british)} {_name(found['glued'], False, british)}"
-        )
+        count, size = amount(found["number"], british), amount(found["to"], british)
+        return f"{count} {size} {_name(found['glued'], False, british)}"
     say = short if _is_screen(found) else amount
     spoken = f"{say(found['number'], british)} by {say(found['to'], british)}"
     spoken += f" by {amount(found['third'], british)}" if found["third"] else ""
@@ -405,7 +435,7 @@ def _times(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _bare_unit(found: re.Match[str], passage: Passage) -> Said:
-    """km/h without a number."""
+    """Expand a unit per another one without a number: km/h."""
     per = _name(found["per"], False, passage.british)
     return f"{_name(found['unit'], True, passage.british)} per {per}"
 
@@ -417,42 +447,56 @@ def _sound_levels(found: re.Match[str], passage: Passage) -> Said:
 _LABEL = re.compile(r" (?:\d{1,2}K )?[A-Z]{2,8}\b")
 _DURATION_PART = re.compile(r"(\d{1,3}) ?([hms])")
 DIGIT_RULES: tuple[Rule, ...] = (
+    # took 2h 15m today -> took two hours fifteen minutes today
     rule(r"\d{1,3} ?h \d{1,2} ?m(?: \d{1,2} ?s)?\b|\d{1,3} ?m \d{1,2} ?s\b", _duration),
     rule(
+        # at 40° 26′ N here -> at forty degrees twenty-six minutes north here
         r"(?P<degrees>\d{1,3})° ?(?P<minutes>\d{1,2})['′] ?"
         rf"(?:(?P<seconds>{NUMBER})[\"″] ?)?(?P<side>[NSEW])\b",
         _position,
     ),
+    # at 20°C now -> at twenty degrees Celsius now
     rule(rf"(?P<number>{NUMBER}){_TO} ?{_DEGREES}", _temperature),
+    # turn 90° left -> turn ninety degrees left
     rule(rf"(?P<number>{NUMBER}){_TO} ?°(?: ?(?P<side>[NSEW]\b))?", _degrees),
+    # about 5–10% off -> about five to ten percent off
     rule(rf"(?P<number>{NUMBER})%?{_TO}[ \u00a0]?(?P<sign>[%‰])", _percent),
+    # is 5'10" tall -> is five foot ten tall
     rule(r"(?P<feet>[1-9])['’′] ?(?P<inches>1[01]|\d(?:\.5)?)(?:[\"”″]|''|(?=[\s,.;)]|$))", _height),
+    # a 9"x13" pan -> a nine by thirteen inch pan
     rule(rf"(?P<number>{NUMBER})[\"”″] ?[x×] ?(?P<to>{NUMBER})(?P<mark>[\"”″]?)(?!\w)", _by_inches),
     rule(rf"(?P<number>{NUMBER})['’′] ?[x×] ?(?P<to>{NUMBER})(?P<mark>['’′]?)(?!\w)", _by_feet),
+    # a 3/8" bit -> a three eighths inch bit
     rule(r"(?P<above>\d{1,2})/(?P<below>2|4|8|16|32)[\"”″](?![\w])", _part_of_inch),
     rule(rf"(?P<number>{NUMBER})(?P<mark>[\"”″'′])(?![\w])", _inches),
     rule(
+        # at 1920x1080 now -> at nineteen twenty by ten eighty now
         rf"(?P<number>{NUMBER})(?: ?[x×] ?)(?P<to>{NUMBER})"
         rf"(?: ?[x×] ?(?P<third>{NUMBER}))?(?:(?P<glued>{_UNIT})| (?P<unit>{_UNIT}))?(?![\w=⁰-⁹²³^'])(?! ?[=+])",
-        lambda found, passage: (
-            None if " × " in found[0] and not (found["unit"] or found["glued"]) else _dimensions(found, passage)
+        lambda match, context: (
+            None if " × " in match[0] and not (match["unit"] or match["glued"]) else _dimensions(match, context)
         ),
     ),
     rule(
         rf"(?P<number>{NUMBER})[x×](?=\d)(?!10[⁰-⁹²³^])",
-        lambda found, passage: amount(found["number"], passage.british) + " by ",
+        lambda match, context: amount(match["number"], context.british) + " by ",
     ),
+    # ran 3x/week now -> ran three times per week now
     rule(rf"(?P<number>{NUMBER})[x×X](?:/(?P<per>day|week|month|year))?(?![\w]| ?[-+=−] ?\w)", _times),
     rule(
+        # at 5 m/s² here -> at five meters per second squared here
         rf"{_QUANTITY}(?P<unit>{_UNIT})(?P<power>[²³]|\^[23]|(?<=[mtn])[23])?(?:\.(?=/))?{_PER}"
         r"(?P<dot>\.(?!\w))?(?![\w'])",
         _quantity,
     ),
+    # heat to 180 C now -> heat to one hundred eighty degrees Celsius now
     rule(rf"(?P<number>{NUMBER}){_TO} ?(?P<unit>C)(?P<dot>\.(?!\w))?(?![\w'/])", _celsius),
     rule(rf"(?P<number>{INTEGER})[dD]\b", _sound_levels),
 )
 LETTER_RULES: tuple[Rule, ...] = (
-    rule(r"mmHg(?!\w)", lambda found, passage: _name(found[0], True, passage.british)),
+    rule(r"mmHg(?!\w)", lambda match, context: _name(match[0], True, context.british)),
+    # add 3/4 tsp of -> add three quarters teaspoon of
     rule(r"(?P<unit>tsp|tbsp|oz|lbs?|in|ft|mi|cm|mm|km|kg|hrs?|min|yd|pt|qt|gal)\b\.?(?!\w)", _fraction_of),
+    # in km/h here -> in kilometers per hour here
     rule(r"(?P<unit>km|m|MB|GB|kB|Mbit|Gbit|ft|mi|kg|mg)/(?P<per>h|hr|s|sec|min|L|ml)(?![\w/])", _bare_unit),
 )

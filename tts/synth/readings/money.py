@@ -1,4 +1,8 @@
-"""Sums of money: $12.50, €1,299.99, £5m, $3.5 billion, 5 USD, $20/month."""
+"""Expand sums of money: $12.50, €1,299.99, £5m, $3.5 billion, 5 USD, $20/month.
+
+Two decimals are cents; with another number of decimals or a magnitude, the number is spelled with a point and the
+currency is plural. As an attribute the currency is singular: a $5 million deal.
+"""
 
 import re
 from typing import NamedTuple
@@ -9,7 +13,7 @@ from tts.synth.readings.reading import Reading
 
 
 class Currency(NamedTuple):
-    """Names of one unit and of many, of a hundredth and of many."""
+    """Name a currency's unit and its hundredth, singular and plural."""
 
     one: str
     many: str
@@ -25,6 +29,7 @@ _RUPEE = Currency("rupee", "rupees", "paisa", "paise")
 
 
 def _kind(kind: str, of: Currency) -> Currency:
+    """Return a currency with an adjective: Canadian dollar."""
     return Currency(f"{kind} {of.one}", f"{kind} {of.many}", of.cent, of.cents)
 
 
@@ -73,6 +78,7 @@ _MAGNITUDES = {
     "t": "trillion",
     "tn": "trillion",
 }
+# What follows a slash, if it is not a word itself: $5/hr.
 _PERIODS = {"hr": "hour", "h": "hour", "wk": "week", "mo": "month", "yr": "year", "y": "year", "lb": "pound"}
 _PERIODS |= {
     "kg": "kilogram",
@@ -93,6 +99,7 @@ _PERIODS |= {
     "ea": "each",
 }
 
+# The groups that an action reads: sign, short or long (magnitude), gap, dash, to, per.
 _SIGN = r"(?P<sign>(?:US|AU?|CA?|NZ|HK|S|R)?\$|[£€¥₹₩₽₿])"
 _CODE = r"(?P<sign>Rs\.?(?= ?\d)|USD|EUR|GBP|JPY|CAD|AUD|CHF|INR|CNY|BTC)"
 _MAGNITUDE = r"(?P<short>[kKmMbBtT]|[mb]il|[bmt]n|mm|BN|MN)(?![\w])"
@@ -102,11 +109,14 @@ _PER = (
     r"(?P<per>/(?:hour|hr|h|day|week|wk|month|mo|year|yr|person|head|kg|lb|oz|gal|unit|user|seat|share|GB|TB|min|night"
     r"|ea|bbl|barrel|tonne|ton|t|kWh|MWh|sqft|acre|word|page|item|mile|mi|km|m²|m)(?!\w))"
 )
+# Points between groups of three digits, and a comma before two decimals.
 _EUROPEAN = r"\d{1,3}(?:\.\d{3}){1,4},\d{2}(?!\d)"
 
 
 def _sum(written: str, magnitude: str, currency: Currency, british: bool) -> str:
+    """Spell a sum: with its cents, or with a magnitude and a decimal point."""
     whole, point, decimals = written.replace(",", "").partition(".")
+    # $3.5 billion, $1.234.
     if magnitude or (point and len(decimals) != 2):
         return f"{amount(written, british)} {magnitude + ' ' if magnitude else ''}{currency.many}"
     spoken_whole = _count(int(whole or 0), currency.one, currency.many, british)
@@ -121,6 +131,7 @@ def _count(number: int, one: str, many: str, british: bool) -> str:
 
 
 def _say(found: re.Match[str], passage: Passage, currency: Currency) -> Said:
+    """Expand a match with its range, magnitude, sign and period."""
     groups = found.groupdict()
     if passage.is_attribute(*found.span()):
         currency = currency._replace(many=currency.one, cents=currency.cent)
@@ -131,6 +142,7 @@ def _say(found: re.Match[str], passage: Passage, currency: Currency) -> Said:
     if groups.get("to"):
         first = amount(found["number"], british)
         return f"{minus}{first} to {_sum(found['to'], long or magnitude, currency, british)}{per}"
+    # Two replacements, so that number and magnitude have times of their own.
     if long and groups["gap"] != "-":
         return [
             Reading(minus + amount(found["number"], british), found.start(), found.end("number")),
@@ -147,7 +159,10 @@ def _per(written: str | None) -> str:
 
 
 def _signed(found: re.Match[str], passage: Passage) -> Said:
-    """A sum; in `$1.2 to $1.5 billion` the second one has the currency of both."""
+    """Expand a sum with a sign before it.
+
+    In `$1.2 to $1.5 billion` the first number takes magnitude and currency from the second.
+    """
     groups = found.groupdict()
     whole = groups.get("short") or groups.get("long") or groups.get("to") or groups.get("per")
     ahead = _SHARED_AHEAD.match(passage.text, found.end())
@@ -157,10 +172,12 @@ def _signed(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _coded(found: re.Match[str], passage: Passage) -> Said:
+    """Expand a sum with a code, or with a sign after it."""
     return _say(found, passage, _CODES.get(found["sign"]) or _SIGNS[found["sign"]])
 
 
 def _european(found: re.Match[str], passage: Passage) -> Said:
+    """Expand a sum with points between thousands and a decimal comma: €1.299,50."""
     number = found["number"].replace(".", "").replace(",", ".")
     return _sum(number, "", _SIGNS[found["sign"]], passage.british)
 
@@ -170,7 +187,7 @@ def _cents(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _penny(found: re.Match[str], passage: Passage) -> Said:
-    """50p in British English, 1,204.50p anywhere: a screen is 1080p."""
+    """Expand pence: 50p in British English, 1,204.50p anywhere; 1080p is a screen."""
     number = found["number"]
     if not (passage.british or "." in number):
         return None
@@ -178,25 +195,35 @@ def _penny(found: re.Match[str], passage: Passage) -> Said:
 
 
 def _to(found: re.Match[str], passage: Passage) -> Said:
-    """$1M–$2M."""
+    """Replace the dash of a range: $1M–$2M."""
     return " to " if passage.before(found.start()).isalnum() else None
 
 
+# A second sum with a magnitude, which the first one shares if it is smaller.
 _SHARED_AHEAD = re.compile(
     rf"(?: to | and | or | ?[-–—] ?)[$£€](?P<last>{NUMBER}) ?(?:m|b|[bm]n|million|billion|trillion)\b"
 )
 _AFTER_SIGN = rf"(?:{_MAGNITUDE}|{_LONG})?"
 SIGN_RULES: tuple[Rule, ...] = (
+    # paid €1.299,50 today -> paid one thousand two hundred ninety-nine euros and fifty cents today
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?(?P<number>{_EUROPEAN})", _european),
+    # pays $20/month now -> pays twenty dollars per month now
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?-?(?P<number>{NUMBER})(?:{_TO})?{_AFTER_SIGN}{_PER}?(?!\w)", _signed),
+    # A sum that a word follows at once: $5off.
     rule(rf"(?P<minus>[-−–])?{_SIGN} ?(?P<number>{NUMBER})", _signed),
 )
+# from $1M–$2M now -> from one million dollars to two million dollars now
 TO_RULES: tuple[Rule, ...] = (rule(r"[-–—](?=[$£€]\d|(?:noon|midnight|dusk|close)\b)", _to),)
+# paid USD 5 now -> paid five US dollars now
 CODE_RULES: tuple[Rule, ...] = (rule(rf"{_CODE} ?(?P<number>{NUMBER}){_AFTER_SIGN}", _coded),)
 DIGIT_RULES: tuple[Rule, ...] = (
     rule(rf"(?P<number>{_EUROPEAN}) ?(?P<sign>[£€])", _european),
+    # paid 5€ now -> paid five euros now
     rule(rf"(?P<number>{NUMBER}){_AFTER_SIGN} ?(?P<sign>[€£¥₹])(?!\d)", _coded),
+    # paid 5 USD now -> paid five US dollars now
     rule(rf"(?P<number>{NUMBER}){_AFTER_SIGN} ?{_CODE}\b", _coded),
+    # costs 50¢ now -> costs fifty cents now
     rule(rf"(?P<number>{INTEGER}) ?¢", _cents),
+    # British: costs 50p now -> costs fifty pence now
     rule(rf"(?P<number>\d{{1,3}}(?!\d)|{INTEGER}\.\d{{1,3}})p\b", _penny),
 )

@@ -1,12 +1,16 @@
-"""Numbers as words, American or British."""
+"""Spell numbers as words, in American or British English.
+
+Wherever a function takes `british`, hundreds and tens are joined by "and": one hundred and twenty.
+"""
 
 from functools import lru_cache
 
 from num2words import num2words  # type: ignore[import-untyped]  # ships no types
 
-# A whole number as it is written: 1234, 1,234,567 or, in India, 12,34,567. Its length is bounded.
+# Patterns, bounded in length. INTEGER: 1234, 1,234,567 or, in India, 12,34,567. NUMBER: also 1.5 and .5.
 INTEGER = r"(?:\d{1,3}(?:,\d{2,3}){0,5},\d{3}(?![\d,]\d)|\d{1,15}(?!\d))"
 NUMBER = rf"(?:{INTEGER}(?:\.\d{{1,20}})?(?!\d)|\.\d{{1,20}}(?!\d))"
+# Digits of the longest number that is spelled as one; a longer one is a code.
 _LONGEST_CARDINAL = 15
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -15,40 +19,45 @@ _FRACTIONS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 
 @lru_cache(maxsize=4096)
 def cardinal(number: int, british: bool) -> str:
-    """Say a whole number: one hundred twenty, or one hundred and twenty for the British."""
+    """Spell a whole number: one hundred twenty, or one hundred and twenty in British English."""
+    # num2words writes "one thousand, two hundred and five".
     words = str(num2words(number)).replace(",", "")
     return words if british else words.replace(" and ", " ")
 
 
 @lru_cache(maxsize=1024)
 def ordinal(number: int, british: bool) -> str:
-    """Say a number's place in a row: twenty-first."""
+    """Spell an ordinal number: twenty-first."""
     words = str(num2words(number, to="ordinal")).replace(",", "")
     return words if british else words.replace(" and ", " ")
 
 
 def digits(written: str, zero: str = "zero") -> str:
-    """Say the digits of a string one by one, and nothing else of it."""
+    """Spell the decimal digits of a string one by one, and skip all other characters."""
     return " ".join(zero if digit == "0" else _DIGITS[int(digit)] for digit in written if digit.isdecimal())
 
 
 def amount(written: str, british: bool) -> str:
-    """Say a number as written: `1,299.50` is one thousand two hundred ninety-nine point five zero."""
+    """Spell a number as written: `1,299.50` is one thousand two hundred ninety-nine point five zero."""
     whole, point, decimals = written.replace(",", "").partition(".")
     spoken = whole_number(whole, british) if whole else ""
     return f"{spoken} point {digits(decimals)}".strip() if point else spoken
 
 
 def whole_number(written: str, british: bool) -> str:
-    """Say a string of digits as a number, or one by one where it is too long or begins with a nought."""
+    """Spell a string of digits as a number.
+
+    A string that starts with a zero or is longer than 15 digits is spelled digit by digit.
+    """
     if len(written) > _LONGEST_CARDINAL or (len(written) > 1 and written[0] == "0"):
         return digits(written)
     return cardinal(int(written), british)
 
 
 def year(number: int, british: bool) -> str:
-    """Say a year: nineteen eighty-four, nineteen oh five, two thousand five, twenty ten."""
+    """Spell a year: nineteen eighty-four, nineteen oh five, two thousand five, twenty ten."""
     century, rest = divmod(number, 100)
+    # 2005: two thousand five, but 1905: nineteen oh five.
     if number < 1000 or number % 1000 < 10:
         return cardinal(number, british)
     if rest == 0:
@@ -57,15 +66,16 @@ def year(number: int, british: bool) -> str:
 
 
 def short(written: str, british: bool) -> str:
-    """Say a number that is a name, as in room 305 or A380: three oh five, three eighty."""
+    """Spell a number that is a label, as in room 305 or A380: three oh five, three eighty."""
     if len(written) > 4 or written[0] == "0":
         return digits(written)
     number = int(written)
+    # 305: three oh five; 12345 or 042: digit by digit; 42, 300: as a number.
     return cardinal(number, british) if number <= 100 or number % 100 == 0 and number < 1000 else year_or_pair(number)
 
 
 def year_or_pair(number: int) -> str:
-    """Say three digits or four in two parts: one ninety-two, twelve thirty-four."""
+    """Spell three or four digits in two parts: one ninety-two, twelve thirty-four."""
     if number % 1000 == 0:
         return cardinal(number, False)
     first, rest = divmod(number, 100)
@@ -75,25 +85,25 @@ def year_or_pair(number: int) -> str:
 
 
 def fraction(above: int, below: int, british: bool) -> str:
-    """Say a fraction: one half, three quarters, five eighths."""
+    """Spell a fraction: one half, three quarters, five eighths."""
     one, many = _FRACTIONS.get(below, (ordinal(below, british), ordinal(below, british) + "s"))
     return f"{cardinal(above, british)} {one if above == 1 else many}"
 
 
 def mixed(whole: int, above: int, below: int, british: bool) -> str:
-    """Say a whole number and a fraction: three and a half, two and three quarters."""
+    """Spell a whole number and a fraction: three and a half, two and three quarters."""
     article = "a" if above == 1 and below in _FRACTIONS else ""
     part = f"{article} {_FRACTIONS[below][0]}" if article else fraction(above, below, british)
     return f"{cardinal(whole, british)} and {part}"
 
 
 def decade(number: int, british: bool) -> str:
-    """Say a decade: nineteen nineties, nineties, two thousands, twenty tens."""
+    """Spell a decade: nineteen nineties, nineties, two thousands, twenty tens."""
     return plural(year(number, british) if number > 99 else cardinal(number, british))
 
 
 def plural(words: str) -> str:
-    """Say many of a number in words: nineties, forty-sevens, sixes."""
+    """Return the plural of a number in words: nineties, forty-sevens, sixes."""
     if words.endswith("y"):
         return words[:-1] + "ies"
     return words + ("es" if words.endswith("x") else "s")

@@ -1,4 +1,14 @@
-"""A text under the reader's eye, and the shape of the rules that read it."""
+"""Define what normalization rules see and how they are built: TextContext, Rule, RuleSet.
+
+A rule is a regular expression and an action. RuleSet.apply tries its rules in order at one offset of the cleaned text:
+
+1. One pattern that joins the patterns of all rules tells whether any of them can match; at most offsets none can.
+2. Each rule's own pattern is matched at the offset; its action gets the match and the context.
+3. The first action that returns something other than None wins. None leaves the match to the rules after it.
+
+A string replaces the whole match, and "" drops it. A sequence of replacements covers parts of the match; the parts
+between them are spoken as written. Every pattern is bounded in length, so that the time is linear in the text.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,17 +18,21 @@ from typing import NamedTuple
 from tts.speech.sentences import Strength, boundaries
 from tts.synth.readings.reading import Reading
 
+# The word, and up to three blanks, opening marks or signs between it and the offset.
 _WORD_BEFORE = re.compile(r"([^\W_]+(?:['’.-][^\W_]+)*)[ \u00a0\"'“‘(~≈#/-]{0,3}$")
 _WORD_AFTER = re.compile(r"[ \u00a0]{1,2}([^\W\d_]+)")
+# Closing marks and white space between a full stop and the next sentence.
 _GAP = re.compile(r"[\"'”’»)\]*_]{0,4}(?P<space>\s*)")
+# Characters that the search for the word before an offset looks back at most.
 _BEHIND = 40
 
 
 def words(listed: str) -> frozenset[str]:
-    """A set of words from a string."""
+    """Return the set of words in a string, which white space separates."""
     return frozenset(listed.split())
 
 
+# Words before a quantity, and words after it that are no nouns: see is_attributive.
 _ARTICLES = words("a an another this that the one my your his her its our their every each")
 _NO_NOUNS = words("""
     in for to from on at and or per of each a an the is was were are that he you i as by with into more
@@ -29,7 +43,16 @@ _NO_NOUNS = words("""
 
 
 class Passage:
-    """The text, and what rules ask about a place in it. Offsets are into `text`, which is already cleaned."""
+    """Answer the questions of rules about the text around an offset.
+
+    Offsets count the characters of `text`, the cleaned text. One object serves one call of `normalize`.
+
+    Attributes:
+        text: The cleaned text.
+        language: Kokoro's letter for the language.
+        is_british: Whether the language is British English (`b`).
+        names_emoji: Whether emoji are spoken by their names; otherwise they are silent.
+    """
 
     def __init__(self, text: str, language: str, emoji: bool) -> None:
         self.text = text
@@ -42,53 +65,64 @@ class Passage:
         return {boundary.end: boundary.strength for boundary in boundaries(self.text)}
 
     def strength(self, end: int) -> Strength:
-        """How well the text could be cut at the white space that ends at `end`."""
+        """Return the strength of the boundary whose white space ends at `end`; LETTER if there is no boundary."""
         return self._strengths.get(end, Strength.LETTER)
 
     def ends_sentence(self, at: int) -> bool:
-        """Whether a sentence ends with the character before `at`, so that its full stop must be kept."""
+        """Return whether a sentence ends right before `at`, so that its full stop must be kept."""
         gap = _GAP.match(self.text, at)
+        # Without white space behind, the text goes on in the same word: "3.5", "U.S.-led".
         if gap is None or (not gap["space"] and gap.end() < len(self.text)):
             return False
         return self.strength(gap.end()) >= Strength.SENTENCE or gap.end() == len(self.text)
 
     def word_before(self, at: int) -> str:
-        """The word that stands before `at`, with no mark that ends a phrase between; or nothing."""
-        found = _WORD_BEFORE.search(self.text, max(0, at - _BEHIND), at)
-        return found[1] if found else ""
+        """Return the word before `at`, or "" if punctuation that ends a phrase stands between.
+
+        Looks back 40 characters at most.
+        """
+        match = _WORD_BEFORE.search(self.text, max(0, at - _BEHIND), at)
+        return match[1] if match else ""
 
     def word_after(self, at: int) -> str:
-        """The word that follows a space at `at`; or nothing."""
-        found = _WORD_AFTER.match(self.text, at)
-        return found[1] if found else ""
+        """Return the letters that follow one or two spaces at `at`, or "" without any."""
+        match = _WORD_AFTER.match(self.text, at)
+        return match[1] if match else ""
 
     def is_attribute(self, start: int, end: int) -> bool:
-        """Whether a quantity stands between an article and a noun: `a $5 million deal`, `a 10 ft pole`."""
+        """Return whether a quantity stands between an article and a noun.
+
+        Its unit is then singular: `a $5 million deal`, `a 10 ft pole`.
+        """
         following = self.word_after(end)
         article = self.word_before(start).lower() in _ARTICLES
         return article and following.islower() and following not in _NO_NOUNS
 
     def before(self, at: int) -> str:
-        """The character before `at`; a line end at the start of the text."""
+        """Return the character before `at`, or a line feed at the start of the text."""
         return self.text[at - 1] if at else "\n"
 
     def after(self, at: int) -> str:
-        """The character at `at`; a line end at the end of the text."""
+        """Return the character at `at`, or a line feed at the end of the text."""
         return self.text[at] if at < len(self.text) else "\n"
 
     def starts_line(self, at: int) -> bool:
-        """Whether only blanks stand before `at` on its line."""
+        """Return whether only blanks stand before `at` on its line.
+
+        Looks back 12 characters at most.
+        """
         return not self.text[max(0, self.text.rfind("\n", max(0, at - 12), at) + 1, at - 12) : at].strip()
 
 
 Said = str | Sequence[Reading] | None
+"""Result of an action: text for the whole match, replacements of parts of it, or None to decline."""
 
 
 class Rule(NamedTuple):
-    """A pattern to match at a place, and what to say for it: one reading for all of it, several, or none.
+    """Pair a pattern with the action that replaces its match.
 
-    A rule that returns None leaves the match to the rules after it. What several readings leave out is said
-    as written. Every pattern is bounded in length, so that no text costs more than its length.
+    The action gets the match and the context. It returns the spoken text for the whole match, replacements for parts of
+    it, or None to leave the match to the rules after it.
     """
 
     pattern: re.Pattern[str]
@@ -96,52 +130,63 @@ class Rule(NamedTuple):
 
 
 def rule(pattern: str, say: Callable[[re.Match[str], Passage], Said], flags: int = 0) -> Rule:
-    """Build a rule."""
+    """Compile a rule from a regular expression and an action.
+
+    `flags` is 0 or re.IGNORECASE: the joined pattern of RuleSet keeps no other flag.
+    """
     return Rule(re.compile(pattern, flags), say)
 
 
 def nothing(found: re.Match[str], passage: Passage) -> Said:
-    """A mark that is not read."""
+    """Drop a mark that is not spoken."""
     return ""
 
 
 class Rules:
-    """Rules to ask in turn, and one pattern that tells at once when none of them can match."""
+    """Try rules in order at an offset, once one joined pattern has shown that any of them can match."""
 
     def __init__(self, *rules: Rule) -> None:
         self._rules = rules
+        # Most offsets match no rule: one alternation of all patterns rejects them in a single call.
         self._any = re.compile("|".join(map(_unnamed, rules)))
 
     def said(self, passage: Passage, at: int) -> tuple[Sequence[Reading], int] | None:
-        """What the first rule with something to say says, and where its match ends."""
+        """Return the replacements of the first rule that does not decline, and the offset where its match ends.
+
+        Returns None if every rule declines. An empty match counts as no match.
+        """
         if self._any.match(passage.text, at) is None:
             return None
-        for pattern, say in self._rules:
-            found = pattern.match(passage.text, at)
-            said = say(found, passage) if found and found.end() > at else None
-            if found is None or said is None:
+        for pattern, action in self._rules:
+            match = pattern.match(passage.text, at)
+            # A rule that matches nothing would leave the scanner at the same offset for ever.
+            result = action(match, passage) if match and match.end() > at else None
+            if match is None or result is None:
                 continue
-            return [Reading(said, at, found.end())] if isinstance(said, str) else said, found.end()
+            return [Reading(result, at, match.end())] if isinstance(result, str) else result, match.end()
         return None
 
 
 def _unnamed(rule: Rule) -> str:
-    """A rule's pattern without the names of its groups, which may match a little more."""
+    """Return a rule's pattern without the names of its groups, so that patterns can be joined."""
+    # Rules use the same names of groups, and one expression may define a name once only.
     pattern = re.sub(r"\(\?P<\w+>", "(?:", rule.pattern.pattern)
+    # A back reference becomes any character: each one refers to a group of one character, and the joined
+    # pattern may match more than the rule, but never less.
     pattern = re.sub(r"\(\?P=\w+\)", ".", pattern)
     return f"(?{'i' if rule.pattern.flags & re.IGNORECASE else ''}:{pattern})"
 
 
 def part(found: re.Match[str], group: str | int, spoken: str) -> Reading:
-    """What is said for one group of a match."""
+    """Return the replacement of one group of a match."""
     return Reading(spoken, found.start(group), found.end(group))
 
 
 def split(found: re.Match[str], *parts: tuple[str, str]) -> list[Reading]:
-    """What is said for several groups of a match, leaving out the ones that did not take part."""
+    """Return the replacements of several groups of a match, without the groups that did not take part."""
     return [part(found, group, spoken) for group, spoken in parts if found[group] is not None]
 
 
 def table(listed: str) -> dict[str, str]:
-    """A dictionary from lines of a key, a space and what is said for it."""
+    """Parse lines of a key, white space and the spoken form into a dictionary."""
     return dict(line.split(maxsplit=1) for line in listed.strip().splitlines())

@@ -1,4 +1,4 @@
-"""A stretch of written text and what is said for it, and the way back from the spoken text."""
+"""Represent normalized text as replacements of source spans, and map spoken characters back to the source."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -8,9 +8,13 @@ from itertools import accumulate
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`spoken` is said for the written characters `start` to `end`; it is empty for an unread mark.
+    """Replace the source characters from `start` up to `end`, excluded, by `spoken`.
 
-    `whole` means that its characters are not those that are written, though there may be as many.
+    Attributes:
+        spoken: The text that is spoken; empty for a mark that is not.
+        start: Offset of the first source character.
+        end: Offset behind the last source character.
+        is_atomic: Whether `spoken` corresponds to the span as a whole only, although both may have the same length.
     """
 
     spoken: str
@@ -20,23 +24,30 @@ class Reading:
 
 
 def spoken_text(readings: Sequence[Reading]) -> str:
-    """Join what is said."""
+    """Join the spoken text of replacements."""
     return "".join(reading.spoken for reading in readings)
 
 
 class SpokenText:
-    """The spoken text as a whole, with the way from its characters back to the written ones."""
+    """Hold the spoken text as a whole and map its characters back to the source.
+
+    Immutable after construction, so that threads may share it. A look-up takes O(log n) for n replacements.
+    """
 
     def __init__(self, readings: Sequence[Reading]) -> None:
         self.text = spoken_text(readings)
         self._readings = [reading for reading in readings if reading.spoken]
+        # _starts[i]: the offset in `text` where replacement i starts. The last item is the length of `text`.
         self._starts = [0, *accumulate(len(reading.spoken) for reading in self._readings)]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Find the written characters that the spoken ones `start` to `end` stand for.
+        """Return the source span that the spoken characters from `start` up to `end` stand for.
 
-        Inside a reading as long as what is written, the characters match one by one; any other reading
-        stands for its whole stretch. An empty range, or one outside the text, raises ValueError.
+        Inside a replacement that is as long as its source span and not atomic, characters map one to one. Any other
+        replacement stands for its whole span.
+
+        Raises:
+            ValueError: The range is empty or lies outside the spoken text.
         """
         if not 0 <= start < end <= len(self.text):
             raise ValueError(f"no characters {start} to {end} in a spoken text of {len(self.text)}")

@@ -1,0 +1,1 @@
+"""Hold what developers run by hand; nothing of the server imports it."""
