@@ -1,6 +1,6 @@
-"""Makes .venv, installs what is missing, and runs: `python run.py` the server, `python run.py test` every check.
+"""Create .venv, install missing requirements, and run the server; `python run.py test` runs all checks instead.
 
-Needs nothing but Python 3.11 or newer. Other arguments and KOKORO_* variables go to the server.
+Needs only the standard library of Python 3.11 or newer. Other arguments and KOKORO_* variables go to the server.
 """
 
 import atexit
@@ -24,15 +24,17 @@ CHECKS = (
     ["pytest", "--apart", "none", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
     ["pytest", "--apart", "only"],
 )
-NOTED = ("SIGTERM", "SIGINT", "SIGBREAK", "SIGCHLD")
-"""Signals that must not end this process before its child: a service sends SIGTERM to us alone, a terminal Ctrl-C and
-Ctrl-Break to the child too, and SIGCHLD says that the child has ended."""
+"""Modules that `test` runs with their arguments, in this order."""
+HANDLED_SIGNALS = ("SIGTERM", "SIGINT", "SIGBREAK", "SIGCHLD")
+"""Signals that must not end this process before its child. A service manager may send SIGTERM to this process alone; a
+console sends Ctrl-C and Ctrl-Break to the child too; SIGCHLD reports that the child has ended."""
 RECEIVED: set[int] = set()
-"""Numbers of the signals that have arrived; SIGTERM is taken out as it is passed on."""
+"""Numbers of the signals that have arrived; SIGTERM is removed when it is forwarded."""
 
 
 def main(arguments: list[str]) -> int:
-    if sys.version_info < (3, 11):  # noqa: UP036, who runs an older one should be told
+    """Install the requirements, run the server or the checks, and return the exit code."""
+    if sys.version_info < (3, 11):  # noqa: UP036, older ones get a clear message
         sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
     if arguments[:1] == ["test"]:
         install("requirements.txt", "requirements-dev.txt")
@@ -42,47 +44,53 @@ def main(arguments: list[str]) -> int:
 
 
 def install(*names: str) -> None:
-    """Install requirement files whose content is not what was installed last; a new interpreter begins anew."""
+    """Install requirement files that changed since they were last installed, or that another Python version installed.
+
+    The hash of the file and the version is kept in .venv/installed-<name>. Exits if pip fails.
+    """
     for name in names:
-        wanted = hashlib.sha256((ROOT / name).read_bytes() + sys.version.encode()).hexdigest()
+        digest = hashlib.sha256((ROOT / name).read_bytes() + sys.version.encode()).hexdigest()
         done = VENV / f"installed-{name}"
-        if PYTHON.exists() and done.exists() and done.read_text() == wanted:
+        if PYTHON.exists() and done.exists() and done.read_text() == digest:
             continue
         if not has_pip():
             print("Making .venv ...", flush=True)
             venv.create(VENV, with_pip=True)
         print(f"Installing {name}: this takes a few minutes, once ...", flush=True)
         pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r", ROOT / name]
-        newer = ["--ignore-requires-python"] if sys.version_info >= (3, 13) else []  # misaki's cap; it runs there
+        newer = (
+            ["--ignore-requires-python"] if sys.version_info >= (3, 13) else []
+        )  # misaki declares <3.13 but runs there
         if run(*pip, *newer):
             sys.exit(f"{name} could not be installed; what pip said stands above.")
-        done.write_text(wanted)
+        done.write_text(digest)
 
 
 def has_pip() -> bool:
-    """Whether .venv is whole: pip comes last, and one that was interrupted has none."""
+    """Return True if .venv is complete: pip is installed last, so an interrupted creation lacks it."""
     return PYTHON.exists() and not subprocess.run([PYTHON, "-c", "import pip"], stderr=subprocess.DEVNULL).returncode
 
 
 def test(arguments: list[str]) -> int:
-    """Every check, all of them even when one fails; arguments go to pytest."""
+    """Run all checks, also after one has failed, and return the highest exit code; arguments go to pytest."""
     codes = [run(PYTHON, "-m", *check, *(arguments if check[0] == "pytest" else [])) for check in CHECKS]
     return max(map(abs, codes))
 
 
 def run(*command: object) -> int:
-    """Run a command that shares our terminal and return its exit code. SIGTERM is passed on to it.
+    """Run a command in the project folder on our terminal, forward SIGTERM to it, and return its exit code.
 
-    The handlers only note a signal, since a second one may interrupt them anywhere: Popen takes a lock, and an
-    exception would lose the exit code. Each signal, also SIGCHLD when the child ends, writes a byte that ends the wait.
+    A handler may be interrupted anywhere by a second signal, so it only records the number: Popen's methods take a
+    lock, and an exception would lose the exit code. Every signal also has the interpreter write a byte to a socket pair
+    (set_wakeup_fd), which ends the wait below; SIGCHLD does so when the child ends.
     """
-    for name in NOTED:
+    for name in HANDLED_SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, _: RECEIVED.add(number))
-            atexit.register(signal.signal, getattr(signal, name), signal.SIG_IGN)  # the exit code stands until the end
+            atexit.register(signal.signal, getattr(signal, name), signal.SIG_IGN)  # keeps the exit code
     reader, writer = socket.socketpair()
     with reader, writer:
-        reader.settimeout(0.5)  # Windows has no SIGCHLD
+        reader.settimeout(0.5)  # Windows has no SIGCHLD, so look for the child's end
         writer.setblocking(False)
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         try:
@@ -90,7 +98,7 @@ def run(*command: object) -> int:
             while (code := child.poll()) is None:
                 if signal.SIGTERM in RECEIVED:
                     RECEIVED.discard(signal.SIGTERM)
-                    child.terminate()  # the pid is still the child's: only poll() takes its exit code, in this thread
+                    child.terminate()  # its pid is not reused yet: only poll() above reaps it
                 with suppress(TimeoutError):
                     reader.recv(256)
         finally:

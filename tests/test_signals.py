@@ -49,11 +49,8 @@ def started(folder: Path, command: Sequence[str]) -> Iterator[subprocess.Popen[b
     try:
         yield process
     finally:
-        left = children(process) if process.poll() is None else []
-        process.kill()
-        for each in left:
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the server too where its parent ended first; its workers follow it
         process.wait()
 
 

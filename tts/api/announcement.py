@@ -1,4 +1,4 @@
-"""Tells the local network by multicast DNS where the Wyoming server is, which is how Home Assistant finds it."""
+"""Announce the Wyoming server on the local network by multicast DNS (zeroconf), so that Home Assistant discovers it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,20 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 log = logging.getLogger(__name__)
 
 SERVICE = "_wyoming._tcp.local."
+"""DNS-SD service type that Home Assistant browses for."""
 
 
 @asynccontextmanager
 async def announced(host: str, port: int) -> AsyncIterator[None]:
-    """Announce the server for as long as the block lasts; a network that hears nothing of it costs nothing else."""
-    logging.getLogger("zeroconf").setLevel(logging.ERROR)  # one of several networks may well be out of reach
+    """Announce the server while the context is open.
+
+    Does nothing for a server that only this machine reaches. A failure is logged and otherwise ignored.
+
+    Args:
+        host: Address that the server listens on; 0.0.0.0 or :: announces all IPv4 addresses of the machine.
+        port: TCP port of the server.
+    """
+    logging.getLogger("zeroconf").setLevel(logging.ERROR)  # it warns of every unreachable interface
     addresses = reachable(host)
     if not addresses:
         yield
@@ -29,9 +37,9 @@ async def announced(host: str, port: int) -> AsyncIterator[None]:
     try:
         network = AsyncZeroconf(interfaces=InterfaceChoice.All if _is_any(host) else [host])
         await network.async_register_service(described(addresses, port), allow_name_change=True)
-        log.info("Home Assistant can find this server at %s", ", ".join(addresses))
+        log.info("Announced to Home Assistant at %s", ", ".join(addresses))
     except (OSError, Error) as exc:
-        log.warning("Home Assistant will not find this server by itself: %r", exc)
+        log.warning("Cannot announce this server, so Home Assistant will not discover it: %r", exc)
     try:
         yield
     finally:
@@ -40,7 +48,7 @@ async def announced(host: str, port: int) -> AsyncIterator[None]:
 
 
 def described(addresses: Sequence[str], port: int) -> AsyncServiceInfo:
-    """The entry for this machine."""
+    """Build the DNS-SD entry of this machine, named after its host name."""
     machine = socket.gethostname().partition(".")[0] or "kokoro"
     return AsyncServiceInfo(
         SERVICE,
@@ -52,11 +60,11 @@ def described(addresses: Sequence[str], port: int) -> AsyncServiceInfo:
 
 
 def reachable(host: str) -> list[str]:
-    """The addresses at which others on the network reach a server that listens on `host`."""
+    """Return the addresses at which other machines reach a server that listens on `host`."""
     if not _is_any(host):
         return [] if _is_local(host) else [host]
-    mine = [each.address for interface in psutil.net_if_addrs().values() for each in interface if _is_ip4(each.family)]
-    return [address for address in mine if not _is_local(address)]
+    own = [each.address for interface in psutil.net_if_addrs().values() for each in interface if _is_ip4(each.family)]
+    return [address for address in own if not _is_local(address)]
 
 
 def _is_ip4(family: int) -> bool:
@@ -64,13 +72,13 @@ def _is_ip4(family: int) -> bool:
 
 
 def _is_any(host: str) -> bool:
-    """Whether it stands for every address of this machine."""
+    """Return True for the addresses that stand for all interfaces, 0.0.0.0 and ::."""
     address = _address(host)
     return address is not None and address.is_unspecified
 
 
 def _is_local(host: str) -> bool:
-    """Whether it is this machine alone; a name that is no address is not announced either."""
+    """Return True for loopback addresses, and for host names, which are not announced either."""
     address = _address(host)
     return address is None or address.is_loopback
 

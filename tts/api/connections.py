@@ -85,8 +85,8 @@ class Channel(HTTPChannel):
     """Client connection that records its last activity and closes in an orderly way.
 
     A connection whose request was refused lingers: only its sending side is closed, and what the client still sends is
-    discarded for up to LINGER_TIMEOUT seconds. Closed at once, the client's kernel would get a reset and drop our response
-    unread (RFC 9112, 9.6).
+    discarded for up to LINGER_TIMEOUT seconds. If it were closed at once, the client would get a TCP reset, at which
+    its kernel drops our response unread (RFC 9112, 9.6).
 
     Attributes:
         last_activity: Monotonic time in seconds of the last byte read or written.

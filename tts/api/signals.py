@@ -1,8 +1,8 @@
-"""Turn SIGINT, SIGTERM and Windows' SIGBREAK into one orderly end of the process, however many of them come together.
+"""Turn stop signals (SIGINT, SIGTERM, and SIGBREAK on Windows) into one orderly shutdown, however many arrive together.
 
 Python runs a signal handler in the main thread between two bytecodes, also inside another handler. A lock that a
-handler takes may be held by the frame that it interrupts, and then the process waits for itself: `Event.set()` in a
-handler dead-locks when a second signal arrives inside it. So the handlers here only note the number of the signal.
+handler takes may be held by the frame that it interrupts, and then the process deadlocks: so does `Event.set()` in a
+handler when a second signal arrives inside it. So the handlers here only record the signal's number.
 
 A process goes through two phases:
 
@@ -26,9 +26,9 @@ from types import FrameType
 from typing import Any
 
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
-"""Signals that ask the process to end: Ctrl-C, a service manager's, and Ctrl-Break in a Windows console."""
+"""Signals that ask the process to end: Ctrl-C, a service manager's signal, and Ctrl-Break in a Windows console."""
 RECHECK = 0.5
-"""Seconds after which a wait looks by itself whether a signal was noted."""
+"""Seconds after which the wait checks for a recorded signal without having been woken."""
 
 _received: set[int] = set()
 """Numbers of the stop signals that have arrived."""
@@ -38,21 +38,21 @@ def exit_on_signal() -> None:
     """Have the first stop signal raise SystemExit(128 + its number) and ignore later ones. Main thread only."""
     _received.clear()
     _install(_exit_once)
-    atexit.register(_install, signal.SIG_IGN)  # the interpreter's own end would put the deadly defaults back
+    atexit.register(_install, signal.SIG_IGN)  # finalization would restore the default action
 
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], None]]:
     """Yield a function that returns once a stop signal has arrived, also one from before. Main thread only.
 
-    The byte that wakes the wait proves nothing: any signal with a handler writes one, and so does a forked child that
-    has not yet replaced its program. What counts is the number that the handler noted.
+    A byte alone does not end the wait: any signal with a handler writes one, and so does a forked child that
+    has not yet called exec. Only a number that the handler recorded ends the wait.
     """
     _install(_note)
     reader, writer = socket.socketpair()
     with reader, writer:
         reader.settimeout(RECHECK)
-        writer.setblocking(False)  # set_wakeup_fd asks for it; a full buffer wakes the reader all the same
+        writer.setblocking(False)  # required by set_wakeup_fd; a full buffer wakes the reader too
         previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
         def wait() -> None:

@@ -1,4 +1,8 @@
-"""A trace of every request for OpenTelemetry, where its packages are installed and the settings name a collector."""
+"""Trace every HTTP request with OpenTelemetry if the TRACES setting names a collector.
+
+The OpenTelemetry packages are optional and imported only then. Each request is one server span, a child of the span in
+the caller's `traceparent` header; it ends when the response has been sent completely.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,15 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 PACKAGES = "opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+"""Packages to install for tracing, as arguments of pip."""
 
 
 class TracesUnavailable(Exception):
-    """Traces are asked for, but the packages that send them are not installed."""
+    """Tracing is configured, but its packages are not installed."""
 
 
 def install(app: Flask) -> None:
-    """Have every request traced when the settings say where to. Raises TracesUnavailable."""
+    """Trace every request of the application if TRACES is set. Raises TracingUnavailable."""
     address: str = app.config["TRACES"]
     if address:
         app.extensions["traces"] = _provider(address, app.config["VERSION"])
@@ -27,14 +32,18 @@ def install(app: Flask) -> None:
 
 
 def span() -> Span | None:
-    """The span of the request that is being answered, if it is traced."""
+    """Return the current request's span, None if tracing is off. Needs an application context."""
     found: Span | None = g.get("span")
     return found
 
 
 def _provider(address: str, version: str) -> TracerProvider:
-    """What makes spans and sends them; it sends the last ones when the process ends. Raises TracesUnavailable."""
-    try:  # optional: who sends no traces need not install what does
+    """Create a provider that sends spans in batches to the OTLP endpoint `address`, and the last ones at process exit.
+
+    Raises:
+        TracingUnavailable: An OpenTelemetry package is missing.
+    """
+    try:  # optional dependencies
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
@@ -50,6 +59,7 @@ def _begin() -> None:
     from opentelemetry.trace import SpanKind
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+    # The route's pattern (/jobs/<id>), not the path, keeps the number of span names small.
     route = request.url_rule.rule if request.url_rule else "none"
     provider: TracerProvider = current_app.extensions["traces"]
     g.span = provider.get_tracer("tts").start_span(
@@ -61,8 +71,8 @@ def _begin() -> None:
 
 
 def _answered(response: Response) -> Response:
-    found = span()
-    if found is not None:
-        found.set_attribute("http.response.status_code", response.status_code)
-        response.call_on_close(found.end)  # after the last sound, not when it begins
+    current = span()
+    if current is not None:
+        current.set_attribute("http.response.status_code", response.status_code)
+        response.call_on_close(current.end)  # when a streamed body has ended, not when it starts
     return response
