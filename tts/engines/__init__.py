@@ -1,1 +1,1 @@
-"""Who does the work: engines that turn a request into chunks of sound."""
+"""Run synthesis: schedule requests over workers and return their audio chunks."""

@@ -1,4 +1,8 @@
-"""What an engine is: something that turns a request into chunks of sound, for a listener who may leave."""
+"""Define the protocols of an engine and a worker, and the context of a request.
+
+An Engine turns a whole request into audio chunks. It owns several Workers, each of which synthesizes one utterance at a
+time. RequestContext carries the deadline and the cancellation of one request through both.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from tts.speech.request import Pronunciation, SpeechRequest
 from tts.speech.text import Utterance
 
 ROOT = Path(__file__).parents[2]
-"""Where `python -m tts...` is found from, whatever folder the server was started in."""
+"""Folder from which `python -m tts...` is importable; child processes start there, whatever our working folder."""
 
 
 OUT_OF_REACH: dict[str, Any] = {}
@@ -24,7 +28,7 @@ if sys.platform == "win32":
     OUT_OF_REACH["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
 else:
     OUT_OF_REACH["start_new_session"] = True
-"""Popen's options for a child that a Ctrl-C in our terminal does not reach: it may finish what it speaks."""
+"""Popen options that shield a child process from Ctrl-C in our terminal, so that it can finish its utterance."""
 
 
 def _never() -> bool:
@@ -33,15 +37,20 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who waits for the sound: until when (seconds of time.monotonic()), whether they have gone, and what the log calls
-    their request."""
+    """Carry the deadline and the cancellation of one request. Immutable; safe to share between threads.
+
+    Args:
+        deadline: Time limit in seconds of time.monotonic().
+        is_cancelled: Return True once the client has left. Called from the thread that reads the chunks, every 50 ms.
+        request_id: Id of the request in the log.
+    """
 
     deadline: float = float("inf")
     has_gone: Callable[[], bool] = field(default=_never)
     request_id: str = ""
 
     def check(self) -> None:
-        """Raise ClientGone or TimedOut when there is no use in going on."""
+        """Raise ClientGone when the request is cancelled, TimedOut when its deadline has passed."""
         if self.has_gone():
             raise ClientGone("The client left before its answer was made.")
         if time.monotonic() > self.deadline:
@@ -49,71 +58,85 @@ class Listener:
 
 
 class Engine(Protocol):
-    """Who does the work. Methods may be called from any thread."""
+    """Turn requests into audio. All methods are thread-safe."""
 
     def start(self) -> None:
-        """Be ready to speak. Raises WorkerUnavailable, with one clear line, when that can't be."""
+        """Start the workers. Raises WorkerUnavailable, with a message of one line, when none can start."""
 
     def plan(self, request: SpeechRequest) -> list[Utterance]:
-        """The utterances that the request will be spoken in."""
+        """Split the request into the utterances that synthesize() will produce, in order."""
 
     def synthesize(self, request: SpeechRequest, listener: Listener) -> Generator[Chunk, None, None]:
-        """The request's sound, in order and complete; closing the iterator gives up the rest at once.
+        """Yield the audio of the request, in order and complete; closing the iterator cancels the rest at once.
 
-        Raises Busy at once, and SynthesisFailed, WorkerUnavailable, TimedOut or ClientGone while it is iterated.
+        Raises:
+            Busy: The queue is full; raised by the first next(), before any work.
+            SynthesisFailed, WorkerUnavailable: A worker failed.
+            TimedOut, ClientGone: The deadline passed, or the request was cancelled.
         """
 
     def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
-        """How `text` is read in the language with that letter, emoji named or silent.
+        """Return the phonemes of `text` in the language with that letter.
 
-        Raises what synthesize() raises, and Unsupported.
+        `emoji` selects whether emoji are named or silent. Raises what synthesize() raises, and Unsupported.
         """
 
     def status(self) -> dict[str, Any]:
-        """What GET /health tells: JSON values. Numbers under "totals" only ever grow; GET /metrics tells them too."""
+        """Return the state for GET /health, as JSON values.
+
+        Numbers under "totals" are counters that never decrease; GET /metrics exports them too.
+        """
 
     def close(self) -> None:
-        """Stop every child; whatever is under way fails."""
+        """Stop every child process; requests in progress fail."""
 
 
 class Worker(Protocol):
-    """One who speaks one utterance at a time; an engine owns several.
+    """Synthesize one utterance at a time for an engine.
 
-    start() and speak() are called from one thread, cancel() and close() from any. A worker whose sound takes a moment
-    to arrive may be handed its next utterance meanwhile: see speak().
+    start(), synthesize(), phonemize() and on_idle() are called from one thread, cancel() and close() from any. A worker
+    whose audio takes a moment to arrive may accept its next utterance meanwhile: see synthesize().
     """
 
     @property
     def ready(self) -> bool:
-        """Whether speak() could begin at once."""
+        """Return whether synthesize() can begin without a start."""
 
     @property
     def asleep(self) -> bool:
-        """Whether it was let go while nobody needed it; the next speak() wakes it."""
+        """Return whether the worker was unloaded while idle; the next synthesize() loads it again."""
 
     @property
     def restarts(self) -> int:
-        """How many times it had to be started again because it had died."""
+        """Return how many times the worker was started again after it had died."""
 
     def start(self) -> None:
-        """Be ready to speak. Raises WorkerUnavailable."""
+        """Start the worker and wait until it is ready. Raises WorkerUnavailable."""
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
-        """The utterance's sound; a cancel() after this call, even before the first chunk is asked for, is about it.
+        """Return the chunks of the utterance; an item None says that its work is done.
 
-        None, once at most, says that nothing is left to do but to hand over the last sound: speak() may be called again
-        then, and is to be iterated after this. Raises SynthesisFailed, TimedOut, WorkerUnavailable or, when cancelled,
-        ClientGone; then the next may come.
+        None comes at most once: only audio that is already made is still to be delivered. synthesize() may then be
+        called for the next utterance, whose iterator must be read after this one. cancel() applies to this utterance as
+        soon as this method has returned, even before the first chunk is read.
+
+        Args:
+            utterance: Text, voice, language and speed.
+            threads: Number of cores to use, at least 1.
+
+        Raises:
+            SynthesisFailed, TimedOut, WorkerUnavailable: While iterated; the worker may be used again afterwards.
+            ClientGone: The utterance was cancelled.
         """
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
-        """How the utterance is read. Raises what speak() raises, and Unsupported."""
+        """Return the phonemes of the utterance. Raises what synthesize() raises, and Unsupported."""
 
     def rest(self) -> None:
-        """Told about once a second while there is nothing to do, from the thread that speaks."""
+        """Do housekeeping; called about once a second while idle, from the thread that calls synthesize()."""
 
     def cancel(self) -> None:
-        """Make the last speak() end soon when it is still under way."""
+        """Make the latest synthesize() end soon if it is still in progress."""
 
     def close(self) -> None:
-        """End every process behind it, for good; a start() or speak() under way fails."""
+        """End every process of the worker for good; a start() or synthesize() in progress fails."""

@@ -1,4 +1,16 @@
-"""The owner's side of a warm worker process: starts it, hands it utterances, stops or replaces it."""
+"""Run a worker process: start it, send it utterances, and stop or replace it.
+
+A call is one frame to the process ("speak" or "phonemize") and the frames that answer it, up to "done" or "error".
+Calls are answered in order. States of the current call:
+
+- running: sent, and the process works on it. cancel() applies to it.
+- work done: "ending" has arrived; only its last audio is still to come. The next call may be sent at once, if it is
+  short enough for the pipe, and is read after this one. cancel() has no effect now: it would stop the next call.
+- aborted: its iterator was closed or cancelled before its last frame. The process gets STOP_TIMEOUT to end it; then
+  it is killed, and the next call starts another.
+
+A thread per process reads its frames into a queue, so that every read here has a deadline.
+"""
 
 from __future__ import annotations
 
@@ -29,25 +41,33 @@ if sys.platform == "linux":
 log = logging.getLogger(__name__)
 
 LOAD_TIMEOUT = 300.0
-"""Seconds until a worker must be ready: the first one after an install prepares the graph and may be on a slow disk."""
+"""Seconds until a process must be ready: the first start after an install prepares the graph and may read from a slow
+disk."""
 STOP_TIMEOUT = 0.5
-"""Seconds that a worker gets to give up an utterance before it is killed and replaced."""
+"""Seconds that a process gets to end an aborted call before it is killed."""
 
 Frame = tuple[dict[str, Any], bytes]
+"""Header and payload of a frame."""
 
 ROOM = 1 << 20
-"""Bytes that a pipe holds where it can be told (Linux, which allows anybody a megabyte): more than most sounds, which
-a worker then hands over without waiting for us to read. By itself a pipe holds 64 KiB."""
+"""Bytes of the pipe from the process (Linux allows 1 MiB to any user; the default is 64 KiB): more than most
+utterances' audio, which the process can then write without waiting for us to read."""
 
 AHEAD = 32 << 10 if sys.platform == "linux" else 2 << 10
-"""Bytes of an order that may be sent while another is under way: a pipe has room for them, so that nobody waits."""
+"""Bytes of a call that may be sent while another is in progress: a pipe holds that much, so that the write does not
+block."""
 
 _WAKE = object()
-"""Put among the frames: whoever waits for one looks up."""
+"""Item in the queue of frames that wakes its reader to check for cancellation."""
 
 
 class Child:
-    """One worker process, started on demand and again after it died."""
+    """Own one worker process, started on demand and again after it died. Implements Worker.
+
+    Args:
+        argv: Command line of the process.
+        timeout: Seconds for one call.
+    """
 
     def __init__(self, command: Sequence[str], timeout: float) -> None:
         self._command = list(command)
@@ -59,7 +79,7 @@ class Child:
         self._serial = 0
         self._cancelled = 0
         self._ending = False
-        """Whether the order under way has nothing left but to hand over its last sound, and none was given after it."""
+        """Whether the work of the current call is done and no further call was sent."""
         self._starts = 0
         self._failures = 0
         self._retry_at = 0.0
@@ -67,31 +87,39 @@ class Child:
 
     @property
     def ready(self) -> bool:
+        """Return whether the process has loaded the network and is alive."""
         process = self._process
         return self._loaded and process is not None and process.poll() is None
 
     @property
     def asleep(self) -> bool:
+        """Return False: RecyclingWorker unloads processes."""
         return False
 
     @property
     def restarts(self) -> int:
+        """Return how many times the process was started again."""
         return max(0, self._starts - 1)
 
     @property
     def pid(self) -> int | None:
+        """Return the id of the process, None without one."""
         process = self._process
         return process.pid if process else None
 
     def start(self) -> None:
-        """Start the process and wait until it has loaded. Raises WorkerUnavailable, at once when the last start failed
-        a moment ago: a model that can't be loaded is not tried again for every request."""
+        """Start the process and wait until it has loaded the network.
+
+        Raises WorkerUnavailable. After a failed start it does so at once for 2, 4, 8 ... 60 s, so that a model that
+        cannot be loaded is not tried again for every request.
+        """
         wait = self._retry_at - time.monotonic()
         if wait > 0:
             raise WorkerUnavailable(f"A worker could not start; the next try is in {wait:.0f} seconds.")
+        # Reap a process that ended by itself; _kill_process() closes its pipes.
         dead = self._process
         if dead is not None:
-            log.warning("Worker %d ended with exit code %s", dead.pid, dead.poll())
+            log.warning("Worker %d exited with code %s", dead.pid, dead.poll())
             self._end()
         try:
             self._start()
@@ -103,6 +131,7 @@ class Child:
         self._starts += 1
 
     def _start(self) -> None:
+        """Start the process, its reader thread, and wait for its first frame."""
         process = self._spawn()
         assert process.stdout is not None
         _make_roomy(process.stdout)
@@ -110,7 +139,7 @@ class Child:
             target=_read_frames, args=(process.stdout, self._inbox), name=f"worker-{process.pid}", daemon=True
         ).start()
         try:
-            header, _ = self._receive(time.monotonic() + LOAD_TIMEOUT)  # cancelled or not: the next one wants it loaded
+            header, _ = self._receive(time.monotonic() + LOAD_TIMEOUT)  # not cancelled: others need it loaded
         except (SynthesisFailed, TimedOut) as exc:
             self._end()
             raise WorkerUnavailable(f"A worker could not start (exit code {process.returncode}): {exc}") from exc
@@ -121,6 +150,7 @@ class Child:
         log.info("Worker %d is ready: %s", process.pid, header.get("message", ""))
 
     def _spawn(self) -> subprocess.Popen[bytes]:
+        """Start the process with a new queue of frames, unless close() was called."""
         self._inbox = queue.SimpleQueue()
         with self._lock:
             if self._closed:
@@ -134,16 +164,19 @@ class Child:
             return self._process
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
+        """Return the chunks of the utterance, and None when its work is done. See Worker."""
         return self._chunks(
             self._ordered({"kind": "speak", "utterance": dataclasses.asdict(utterance), "threads": threads})
         )
 
     def _chunks(self, frames: Generator[Frame, None, None]) -> Iterator[Chunk | None]:
+        """Yield a chunk for each frame of audio, and None for "ending"."""
         with contextlib.closing(frames):
             for header, payload in frames:
                 yield None if header["kind"] == "ending" else chunk_of(header, payload)
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
+        """Return the phonemes of the utterance. See Worker."""
         answers = list(self._ordered({"kind": "phonemize", "utterance": dataclasses.asdict(utterance)}))
         try:
             ((header, _),) = answers
@@ -152,12 +185,16 @@ class Child:
             raise SynthesisFailed("The speech worker sent something that is not phonemes.") from exc
 
     def _ordered(self, order: dict[str, Any]) -> Generator[Frame, None, None]:
-        """The frames that answer an order, which is sent when the first is asked for, or at once to one that ends."""
+        """Return the frames that answer a new call.
+
+        The call is sent when the first frame is read; at once when the work of the one before is done and the call is
+        short enough not to block.
+        """
         self._serial += 1
-        ending, self._ending = self._ending, False  # a cancel is about this one from now on
+        ending, self._ending = self._ending, False  # from now on cancel() applies to this call
         holder = None
         if ending and len(json.dumps(order)) < AHEAD:
-            with contextlib.suppress(WorkerLost):  # whoever reads the order before this one hears of it first
+            with contextlib.suppress(WorkerLost):  # the reader of the call before raises it
                 self._send(order)
                 holder = self._process
         return self._answers(order, self._serial, holder)
@@ -165,11 +202,19 @@ class Child:
     def _answers(
         self, order: dict[str, Any], serial: int, holder: subprocess.Popen[bytes] | None
     ) -> Generator[Frame, None, None]:
-        """The frames up to the one that says that all is done; `holder` is the process that has the order already."""
+        """Send the call unless it was sent, and yield its frames up to "done", exclusively.
+
+        Args:
+            call: Header of the frame to send.
+            call_id: Its number.
+            receiver: The process that the call was already sent to, None when it was not.
+        """
+        # The call may have been sent to a process that died before its turn: the frames of a new one are not about it.
         if holder is None and not self.ready:
             self.start()
         elif holder is not None and holder is not self._process:
             raise WorkerLost("The speech worker ended unexpectedly.")
+        # For the whole call, not for each frame.
         deadline = time.monotonic() + self._timeout
         whole = False
         try:
@@ -183,62 +228,77 @@ class Child:
                 if header["kind"] == "error":
                     whole = True
                     raise SynthesisFailed(str(header.get("message")))
+                # Set it before the yield: the reader may start the next call, or cancel, at once.
                 self._ending = self._ending or header["kind"] == "ending"
                 yield header, payload
         finally:
             self._ending = False
+            # The iterator was closed, timed out or was cancelled: frames of this call may still be in the pipe.
             if not whole:
                 self._give_up(serial)
 
     def rest(self) -> None:
-        """It waits."""
+        """Do nothing: an idle process needs no housekeeping."""
 
     def cancel(self) -> None:
-        if not self._ending:  # the last order is over but for its sound, and the next one is still to be sent
+        """Wake the reader of the current call, which raises ClientGone; do nothing once its work is done."""
+        if not self._ending:  # the work of the last call is done, the next one is not sent yet
             self._cancelled = self._serial
             self._inbox.put(_WAKE)
 
     def close(self) -> None:
+        """Kill the process for good. Thread-safe."""
         with self._lock:
             self._closed = True
         self._end()
 
     def _end(self) -> None:
+        """Kill the process, if any, and close its pipes."""
         process = self._process
         self._loaded = False
         if process is None:
             return
         self._process = None
+        # Not terminate(): the process ignores SIGTERM, and has no state that it must save.
         process.kill()
         process.wait()
         for pipe in (process.stdin, process.stdout):
             _close_quietly(pipe)
 
     def _give_up(self, serial: int) -> None:
-        """Have the rest of an utterance given up: ask, wait a little, then kill; the next speak() starts another."""
+        """Ask the process to abort the call; kill it when the call has not ended after STOP_TIMEOUT."""
         try:
-            if serial == self._serial:  # else it ends by itself, and a cancel would be about the order after it
+            if serial == self._serial:  # else its work is done, and "cancel" would stop the next call
                 self._send({"kind": "cancel"})
             deadline = time.monotonic() + STOP_TIMEOUT
+            # Discard the rest of the call, so that the next one reads its own frames.
             while self._receive(deadline)[0]["kind"] not in ("done", "error"):
                 pass
         except (SynthesisFailed, TimedOut) as exc:
-            log.warning("A worker is replaced: %s", exc)
+            log.warning("A worker process is killed and replaced: %s", exc)
             self._end()
 
     def _send(self, header: dict[str, Any]) -> None:
+        """Write a frame without payload. Raises WorkerLost when the process has ended."""
         process = self._process
         if process is None:
             raise WorkerLost("The speech worker was stopped.")
         assert process.stdin is not None
         try:
             write_frame(process.stdin, header)
-        except (OSError, ValueError) as exc:  # it died, or close() shut the pipe meanwhile
+        except (OSError, ValueError) as exc:  # it died, or close() closed the pipe meanwhile
             raise WorkerLost("The speech worker ended unexpectedly.") from exc
 
     def _receive(self, deadline: float, serial: int = -1) -> Frame:
-        """The next frame. Raises TimedOut, WorkerLost, SynthesisFailed, or ClientGone when that order was cancelled."""
+        """Return the next frame before `deadline`, in seconds of time.monotonic().
+
+        Raises:
+            ClientGone: The call `call_id` was cancelled; -1 waits regardless.
+            TimedOut: No frame arrived in time.
+            WorkerLost, SynthesisFailed: The process ended, or sent bytes that are not a frame.
+        """
         while True:
+            # Checked before each wait: a cancel puts _WAKE_UP into the queue to end the current one.
             if self._cancelled == serial:
                 raise ClientGone("The client left.")
             try:
@@ -246,7 +306,7 @@ class Child:
             except queue.Empty as exc:
                 raise TimedOut(f"The speech worker did not answer within {self._timeout:g} seconds.") from exc
             if item is None:
-                self._inbox.put(None)  # for whoever asks again
+                self._inbox.put(None)  # for the next reader
                 raise WorkerLost("The speech worker ended unexpectedly.")
             if isinstance(item, BadFrame):
                 raise SynthesisFailed("The speech worker sent something that is not sound.") from item
@@ -255,7 +315,7 @@ class Child:
 
 
 def chunk_of(header: dict[str, Any], payload: bytes) -> Chunk:
-    """The sound of a frame. Raises SynthesisFailed when it holds none."""
+    """Return the chunk in a frame. Raises SynthesisFailed when it holds none."""
     if header["kind"] != "chunk":
         raise SynthesisFailed(f"The speech worker sent {header['kind']!r} instead of sound.")
     try:
@@ -265,26 +325,31 @@ def chunk_of(header: dict[str, Any], payload: bytes) -> Chunk:
 
 
 def _read_frames(pipe: IO[bytes], inbox: queue.SimpleQueue[Any]) -> None:
-    """Put every frame into `inbox`, then None: a thread of its own, since pipes have no timeouts on Windows."""
+    """Put every frame into `inbox`, then None at the end; FrameError in place of bytes that are no frame.
+
+    Runs in a thread of its own, because pipes have no read timeout on Windows.
+    """
     try:
         while frame := read_frame(pipe):
             inbox.put(frame)
     except BadFrame as exc:
         inbox.put(exc)
     except (OSError, ValueError):
-        pass  # closed while it was read: the end, as below
+        pass  # the pipe was closed while reading: end as below
     inbox.put(None)
 
 
 def _make_roomy(pipe: IO[bytes]) -> None:
+    """Enlarge the pipe to PIPE_CAPACITY, where that can be done."""
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # a user with many pipes gets no more room
+        with contextlib.suppress(OSError):  # refused to a user who has many large pipes
             fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
 
 
 def _close_quietly(pipe: IO[bytes] | None) -> None:
+    """Close the pipe, ignoring unwritten data whose reader has ended."""
     try:
         if pipe is not None:
             pipe.close()
     except OSError:
-        pass  # what was still to be written has no reader any more
+        pass  # the reader of the buffered data has ended

@@ -1,4 +1,4 @@
-"""A worker that is one run of a `kokoro` command for each utterance: hexgrad's own, ours, or any with its flags."""
+"""Run a `kokoro` command for each utterance: hexgrad's, ours, or any with the same options."""
 
 from __future__ import annotations
 
@@ -34,15 +34,22 @@ log = logging.getLogger(__name__)
 HELP_TIMEOUT = 60.0
 """Seconds for `--help`: hexgrad's command imports torch first, which takes 5 s from a warm disk."""
 RUN_PREFIX = "kokoro-run-"
-"""What the names of our folders in TEMP_DIR begin with; start-up removes them, so nobody else's may begin so."""
+"""Prefix of our folders in TEMP_DIR. The server removes such folders at its start, so no other program's folder may
+have it."""
 POLL = 0.02
-"""Seconds between two looks at whether a run has ended or its listener has left."""
+"""Seconds between two checks whether the process has ended or the utterance was cancelled."""
 STDERR_LINES = 5
-"""Last lines of a failed command's stderr that go into the log."""
+"""Last lines of a failed command's stderr that are logged."""
 
 
 class Command:
-    """Runs the command, a process tree at a time."""
+    """Run the command, one process tree at a time. Implements Worker.
+
+    Args:
+        command: Program and leading arguments.
+        folder: Where the folder of each run is created.
+        timeout: Seconds for one utterance.
+    """
 
     def __init__(self, command: Sequence[str], folder: Path, timeout: float) -> None:
         self._command = list(command)
@@ -53,18 +60,21 @@ class Command:
 
     @property
     def ready(self) -> bool:
+        """Return True: no process is kept."""
         return True
 
     @property
     def asleep(self) -> bool:
+        """Return False: no process is kept."""
         return False
 
     @property
     def restarts(self) -> int:
+        """Return 0: no process is kept."""
         return 0
 
     def start(self) -> None:
-        """Check that the command answers. Raises WorkerUnavailable."""
+        """Check that `--help` exits with 0. Raises WorkerUnavailable."""
         try:
             code, stderr = self._run(["--help"], HELP_TIMEOUT)
         except (TimedOut, ClientGone) as exc:
@@ -73,19 +83,26 @@ class Command:
             raise WorkerUnavailable(f"{self._shown} --help exited with {code}: {_tail(stderr) or 'it said nothing'}")
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
+        """Return an iterator that yields the utterance as one chunk, its pause included. See Worker."""
+        # Here, not in the generator: a cancel() before the first chunk is read must not be lost.
         self._cancelled.clear()
         return self._speak(utterance)
 
     def _speak(self, utterance: Utterance) -> Iterator[Chunk]:
+        """Yield the samples of one run, followed by silence for the pause."""
         try:
             samples = self._spoken(utterance)
         except OSError as exc:
             raise StorageUnavailable(f"The temp folder can't be used: {exc.strerror}. See KOKORO_TEMP_DIR.") from exc
-        rest = np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32)
-        yield Chunk(np.concatenate([samples, rest]))
+        silence = np.zeros(round(utterance.rest * SAMPLE_RATE), np.float32)
+        yield Chunk(np.concatenate([samples, silence]))
 
     def _spoken(self, utterance: Utterance) -> NDArray[np.float32]:
-        """The samples of one run, in a folder that is made again when somebody removed it. Raises OSError."""
+        """Run the command on the utterance; return its samples, float32 [n] at 24 kHz.
+
+        The text goes in and the WAV comes out by files in a temporary folder. Raises OSError, and what _run_process()
+        raises.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=RUN_PREFIX, dir=self._folder) as folder:
             text, sound = Path(folder, "text.txt"), Path(folder, "sound.wav")
@@ -97,34 +114,54 @@ class Command:
             return _read(sound, stderr)
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
+        """Raise Unsupported: a command does not report phonemes."""
         raise Unsupported("This server's engine is a command, which does not tell how it reads.")
 
     def rest(self) -> None:
-        """Nothing runs between two utterances."""
+        """Do nothing: no process is kept."""
 
     def cancel(self) -> None:
+        """Kill the process tree of the current run, within 20 ms. Thread-safe."""
         self._cancelled.set()
 
     def close(self) -> None:
+        """Kill the current run and refuse further ones. Thread-safe."""
         self._closed = True
         self.cancel()
 
     @property
     def _shown(self) -> str:
+        """Return the command line for messages."""
         return " ".join(self._command)
 
     def _flags(self, utterance: Utterance, text: Path, sound: Path) -> list[str]:
-        """No text on the command line: it is public there, bounded, and may look like an option."""
+        """Return the options of one run.
+
+        The text is not among them: a command line is visible to all users, limited in length, and may be parsed as an
+        option.
+        """
         return [
             *("--voice", utterance.voice.name, "--language", utterance.language),
             *("--speed", f"{utterance.speed:g}", "-i", str(text.resolve()), "-o", str(sound.resolve())),
         ]
 
     def _run(self, flags: list[str], timeout: float, settings: dict[str, str] | None = None) -> tuple[int, bytes]:
-        """(exit code, stderr) of one run. Raises WorkerUnavailable, or TimedOut or ClientGone with the tree killed."""
+        """Run the command; return its exit code and stderr. Kills the process tree when it raises.
+
+        Args:
+            flags: Options after the command.
+            timeout: Seconds.
+            settings: Additional environment variables.
+
+        Raises:
+            WorkerUnavailable: The command cannot be run, or close() was called.
+            TimedOut, ClientGone: It took too long, or was cancelled.
+        """
         if self._closed:
             raise WorkerUnavailable("The server is shutting down.")
+        # UTF-8 whatever the locale is: the text file and the output are UTF-8.
         environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8", **(settings or {})}
+        # A file, because a pipe that nobody reads would block the process once it is full.
         with tempfile.TemporaryFile() as stderr:
             try:
                 process = subprocess.Popen(
@@ -141,6 +178,7 @@ class Command:
             try:
                 self._wait(process, timeout)
             finally:
+                # It was cancelled or took too long; its children (espeak, a wrapper's Python) must end as well.
                 if process.poll() is None:
                     _kill_tree(process.pid)
                     process.wait()
@@ -148,6 +186,7 @@ class Command:
             return process.returncode, stderr.read()
 
     def _wait(self, process: subprocess.Popen[bytes], timeout: float) -> None:
+        """Wait for the process to exit. Raises ClientGone when cancelled, TimedOut after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while process.poll() is None:
             if self._cancelled.wait(POLL):
@@ -157,13 +196,15 @@ class Command:
 
 
 def _manner(utterance: Utterance) -> dict[str, str]:
-    """What our own command can be told beside hexgrad's flags: a setting, which others do not look at."""
+    """Return environment variables that our own command reads; hexgrad's has no option for them and ignores these."""
     return {"KOKORO_EMOJI": "named" if utterance.emoji else "silent"}
 
 
 def _kill_tree(pid: int) -> None:
+    """Kill the process with that id and all its descendants."""
     try:
         parent = psutil.Process(pid)
+        # List the tree before killing: orphans cannot be found by their parent.
         family = [parent, *parent.children(recursive=True)]
     except psutil.NoSuchProcess:
         return
@@ -176,7 +217,7 @@ def _kill_tree(pid: int) -> None:
 
 
 def _read(path: Path, stderr: bytes) -> NDArray[np.float32]:
-    """The WAV's samples, float32 [n]. Raises SynthesisFailed when it isn't what `kokoro` writes."""
+    """Return the samples of the WAV, float32 [n]. Raises SynthesisFailed unless it is 24 kHz mono, 16 bits."""
     try:
         with wave.open(str(path), "rb") as file:
             shape = (file.getnchannels(), file.getsampwidth(), file.getframerate())
@@ -184,9 +225,10 @@ def _read(path: Path, stderr: bytes) -> NDArray[np.float32]:
                 raise SynthesisFailed(f"The speech command wrote {shape}: expected 24 kHz mono, 16 bits.")
             return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / np.float32(32768)
     except (FileNotFoundError, EOFError, wave.Error) as exc:
-        log.error("The command ended well but left no sound: %s", _tail(stderr))
+        log.error("The command exited with 0 but wrote no WAV file: %s", _tail(stderr))
         raise SynthesisFailed("The speech command ended without writing sound.") from exc
 
 
 def _tail(stderr: bytes) -> str:
+    """Return the last lines of stderr, joined into one."""
     return " | ".join(stderr.decode("utf-8", "replace").strip().splitlines()[-STDERR_LINES:])

@@ -1,5 +1,15 @@
-"""How far the making of a request's sound is ahead of its listener, and whether that lets several utterances be made at
-once: each alone is there sooner, together they are cheaper."""
+"""Decide when several utterances of one request may be synthesized at once.
+
+One utterance on all cores has the lowest latency; several at once, one core each, have the highest throughput. So a
+request starts with one utterance at a time, and prefetches as soon as the client's playback buffer outlasts the work:
+
+- pace of work: wall time since the start, divided by the characters synthesized so far (s a character, all cores);
+- pace of audio: seconds of audio received, divided by the same characters;
+- buffer: audio received minus wall time since the first chunk, when playback is assumed to start.
+
+With n utterances at once each runs n times slower. The next n may start together if each, at that pace, is complete
+before the buffer, extended by the audio of those before it, runs empty.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +22,12 @@ from tts.speech.text import Utterance
 
 
 class Headway:
-    """A request under way, from now on; the listener is taken to hear its sound from the first of it without a stop."""
+    """Track the playback buffer of one request, from construction on. Not thread-safe.
+
+    Args:
+        utterances: The utterances of the request, in order.
+        clock: Return the time in seconds; replaced in tests.
+    """
 
     def __init__(self, utterances: Sequence[Utterance], clock: Callable[[], float] = time.monotonic) -> None:
         self._lengths = [len(utterance.text) for utterance in utterances]
@@ -25,31 +40,31 @@ class Headway:
 
     @property
     def begun(self) -> int:
-        """Of how many utterances there is sound."""
+        """Return how many utterances have audio so far, counting one that is not complete."""
         return self._begun
 
     def came(self, number: int, chunk: Chunk) -> None:
-        """Sound of the utterance of that number, from 0, is there."""
+        """Record a chunk of the utterance with that index, counted from 0."""
         if not self._begun:
             self._heard_from = self._clock()
         self._begun = number + 1
         self._sound += chunk.seconds
 
     def suffices(self, workers: int) -> bool:
-        """Whether the next utterances, as many as `workers` that share the cores, would each be there in time.
+        """Return whether the next `workers` utterances, sharing the cores, would each be complete in time.
 
-        A character takes as long and sounds as long as those before it; of workers that share the cores, each has its
-        share of that pace.
+        Assumes that a character costs as much time and yields as much audio as those before. False before the first
+        chunk.
         """
-        characters = self._written[self._begun]
+        characters = self._written[self._begun]  # in the utterances that have audio
         if not characters:
             return False
         now = self._clock()
         work = workers * (now - self._start) / characters
         sound = self._sound / characters
-        left = self._sound - (now - self._heard_from)
+        left = self._sound - (now - self._heard_from)  # seconds of audio not played yet
         for length in self._lengths[self._begun : self._begun + workers]:
-            if length * work > left:
+            if length * work > left:  # it would be complete only after the buffer has run empty
                 return False
             left += length * sound
         return True

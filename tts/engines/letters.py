@@ -1,4 +1,7 @@
-"""Utterances that are spoken on other machines: each is a letter, and a worker here waits for its answer."""
+"""Represent utterances that other machines synthesize, and the workers that wait for them.
+
+A RemoteWorker makes a RemoteTask of each utterance, sends it by a Transport, and waits for its result.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,28 @@ from tts.speech.text import Utterance
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a front server waits, in seconds."""
+    """Set how long a front server waits, in seconds."""
 
     between_rolls: float = 1.0
-    """From the end of a roll call to the next."""
+    """From the end of a heartbeat to the next."""
     roll: float = 1.0
-    """Until every machine must have answered a roll call."""
+    """Until every machine must have replied to a heartbeat."""
     lost: float = 6.0
-    """Until a machine that answers no roll call is taken for lost, and its letters go to others."""
+    """Without a heartbeat reply until a machine counts as lost, and its tasks are sent again."""
     overdue: float = 10.0
-    """Until a letter that no machine has begun is sent again, twice as long each time: it was lost with a machine that
-    took it and died before it could say so. Where it only waited, the copy is withdrawn when it is answered."""
+    """Until a task that no machine has started is sent again, twice as long each time: a machine may have died before
+    it could report the start. If the task was only waiting, the copy is revoked once there is a result."""
 
 
 class Letter:
-    """An utterance on its way to a machine and back."""
+    """Carry an utterance to a machine and its result back.
+
+    The transport's threads update it; the thread of the RemoteWorker waits for it; any thread may cancel() it.
+
+    Args:
+        operation: "speak" or "phonemize", as it travels.
+        utterance: The utterance.
+    """
 
     def __init__(self, order: str, utterance: Utterance) -> None:
         self.id = uuid.uuid4().hex
@@ -48,19 +58,21 @@ class Letter:
 
     @property
     def begun(self) -> bool:
-        """Whether a machine works on it, or has."""
+        """Return whether a machine has started it."""
         return bool(self.machine) or self.answered
 
     def deliver(self, answer: Answer) -> None:
+        """Set the result; wait_for_result() returns it."""
         self.answered = True
         self._inbox.put(answer)
 
     def cancel(self) -> None:
-        """Nobody waits for the answer any more."""
+        """Make wait_for_result() raise ClientGone."""
+        # None: cancelled.
         self._inbox.put(None)
 
     def wait(self, seconds: float) -> Answer:
-        """The answer. Raises TimedOut, or ClientGone when it was cancelled."""
+        """Return the result. Raises TimedOut after that many seconds, ClientGone when the task was cancelled."""
         try:
             answer = self._inbox.get(timeout=seconds)
         except queue.Empty as exc:
@@ -70,16 +82,24 @@ class Letter:
         return answer
 
     def is_lost(self, machines: Container[str], patience: Patience) -> bool:
-        """Whether nobody is going to answer it: its machine is not among those that are there, or never began it."""
+        """Return whether the task must be sent again.
+
+        That is when its machine is not among `machines` any more, or when no machine has started it in time.
+        """
         now = time.monotonic()
+        # Started: a machine that has just joined may not have replied to a heartbeat yet.
         if self.machine:
             return self.machine not in machines and now - self.begun_at > patience.lost
+        # exponential backoff: 1, 2, 4 ... times the timeout after each sending
         return now - self.sent_at > patience.overdue * 2.0 ** (self.sent - 1)
 
 
 @dataclass
 class Machine:
-    """A worker machine as it answered a roll call: `seen` in seconds of time.monotonic()."""
+    """Record the last heartbeat reply of a machine: its workers, those that are ready, and when it came.
+
+    `last_seen` is in seconds of time.monotonic().
+    """
 
     workers: int
     ready: int
@@ -87,17 +107,22 @@ class Machine:
 
 
 class Post(Protocol):
-    """Carries letters."""
+    """Send tasks to worker machines. Thread-safe."""
 
     def send(self, letter: Letter) -> None:
-        """Have the letter answered, now or when the broker is back."""
+        """Send the task, now or when the broker is reachable again. Does not wait for its result."""
 
     def forget(self, letter: Letter) -> None:
-        """Nobody waits for the letter any more, answered or not."""
+        """Drop the task: nobody waits for its result any more. Revokes it unless it is complete."""
 
 
 class Remote:
-    """A worker of the front server's pool: whichever machine is free."""
+    """Run utterances on whichever machine is free. Implements Worker for the front server's pool.
+
+    Args:
+        transport: Sends the tasks; shared by all workers.
+        timeout: Seconds for one utterance, the wait for a machine included.
+    """
 
     ready = True
     asleep = False
@@ -109,23 +134,27 @@ class Remote:
         self._letter: Letter | None = None
 
     def start(self) -> None:
-        """There is nothing to start here."""
+        """Do nothing: machines start their own workers."""
 
     def rest(self) -> None:
-        """There is nothing to do here meanwhile."""
+        """Do nothing: an idle worker has no process here."""
 
     def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
-        letter = self._letter = Letter("speak", utterance)
-        return self._sound(letter)
+        """Return an iterator that yields the utterance as one chunk. See Worker; `threads` is ignored."""
+        task = self._letter = Letter("speak", utterance)
+        return self._sound(task)
 
     def _sound(self, letter: Letter) -> Iterator[Chunk]:
+        """Yield the audio of the task."""
         yield sound_in(self._answer(letter))
 
     def phonemize(self, utterance: Utterance) -> Pronunciation:
-        letter = self._letter = Letter("phonemize", utterance)
-        return reading_in(self._answer(letter))
+        """Return the phonemes of the utterance. See Worker."""
+        task = self._letter = Letter("phonemize", utterance)
+        return reading_in(self._answer(task))
 
     def _answer(self, letter: Letter) -> Answer:
+        """Send the task and wait for its result."""
         try:
             self._post.send(letter)
             return letter.wait(self._timeout)
@@ -133,8 +162,10 @@ class Remote:
             self._post.forget(letter)
 
     def cancel(self) -> None:
+        """Cancel the latest task. Thread-safe."""
         if self._letter is not None:
             self._letter.cancel()
 
     def close(self) -> None:
+        """Cancel the latest task. Thread-safe."""
         self.cancel()

@@ -1,4 +1,4 @@
-"""How the server and its workers write their log: lines for people or JSON for machines, a request's id in both."""
+"""Format the log of the server and its workers as text or JSON lines, with the id of the request."""
 
 from __future__ import annotations
 
@@ -9,40 +9,47 @@ from datetime import UTC, datetime
 from typing import Any
 
 FORMATS = ("text", "json")
+"""Values of the setting for the log format."""
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Control characters and Unicode line separators, which TextFormatter escapes."""
 
 
 def begin(level: str, format: str, who: str = "") -> None:
-    """Log to stderr from `level` on; `who` is named in every line where it isn't the server itself."""
+    """Log to stderr from `level` on; every line names `process_name`, which is empty for the server."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines(who) if format == "json" else TextLines(who))
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 def about(**fields: Any) -> dict[str, Any]:
-    """The `extra` of a log call: what a JSON line tells beside its message."""
+    """Return the `extra` argument of a log call: fields that a JSON line has beside its message."""
     return {"fields": fields}
 
 
 class TextLines(logging.Formatter):
-    """One line a message, whatever it repeats of a request: nobody may write lines of their own into the log."""
+    """Format each record as one line of text.
+
+    Control characters are escaped, so that text of a request cannot forge lines of the log.
+    """
 
     def __init__(self, who: str = "") -> None:
         super().__init__(f"%(asctime)s %(levelname)s {who + ': ' if who else ''}%(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
+        """Format the record with control characters escaped."""
         return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), super().formatMessage(record))
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, and what the call told `about`."""
+    """Format each record as one JSON object a line: time (UTC), level, process, logger, message, log_fields()."""
 
     def __init__(self, who: str = "") -> None:
         super().__init__()
         self._who = who or "server"
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON, with the traceback under "exception"."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

@@ -1,4 +1,4 @@
-"""How the C library of a process keeps freed memory: in few places, and large blocks not at all."""
+"""Tune malloc so that freed memory returns to the system: few arenas, and large blocks as separate mappings."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import ctypes
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-"""Names of mallopt(3)."""
+"""Parameter numbers of mallopt(3), from glibc's malloc.h."""
 ARENAS = 2
-"""Heaps that all threads share; by default each of many threads gets one, and keeps its largest answer's worth."""
+"""Number of arenas that all threads share. By default each of many threads gets one, which retains the memory of its
+largest response."""
 LARGE = 256 * 1024
-"""Bytes from which a block is a mapping of its own, which goes back to the system: an utterance's samples are. By
-default glibc keeps such in its heaps once one was freed, up to 32 MB, between smaller ones that pin them."""
+"""Bytes from which a block is a mapping of its own, which free() returns to the system; the samples of an utterance are
+larger. By default glibc raises this threshold up to 32 MB once such a block was freed, and small blocks then pin the
+arena."""
 LARGE_FOR_THE_NETWORK = 4 * 1024 * 1024
-"""The same where the network runs: with LARGE it was a tenth slower, for fresh pages at every utterance."""
+"""MMAP_THRESHOLD in the process that runs the network: 256 KiB made it 10 % slower, because every utterance then faults
+in fresh pages."""
 TOP = 1024 * 1024
-"""Free bytes at the end of a heap that it keeps, unless `large` is more."""
+"""Free bytes that an arena may retain at its end, unless `mmap_threshold` is more."""
 
 
 def keep_little(large: int = LARGE) -> None:
-    """Have freed blocks of so many bytes go back to the system. Only glibc needs to be told."""
+    """Return freed blocks of at least `mmap_threshold` bytes to the system. Does nothing without glibc."""
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -1,4 +1,8 @@
-"""What travels between a front server and the worker machines of a cluster: utterances, sound, failures, editions."""
+"""Pack and unpack the messages between a front server and the worker machines of a cluster.
+
+An utterance travels as JSON. A result is a dict of one of these kinds: "sound" (FLAC bytes) and "words" (JSON);
+"phonemes" and "tokens"; "failure" (code of a SpeechError) and "message".
+"""
 
 from __future__ import annotations
 
@@ -15,27 +19,30 @@ from tts.speech.request import Pronunciation
 from tts.speech.text import Utterance
 
 Answer = dict[str, Any]
-"""What a machine makes of an utterance: strings, numbers, lists and bytes."""
+"""Result of a task, as it travels: strings, numbers, lists and bytes."""
 
 RABBIT = ("amqp", "amqps", "pyamqp")
-"""Schemes of RabbitMQ's addresses."""
+"""URL schemes of RabbitMQ."""
 
 FAILURES: dict[str, type[SpeechError]] = {
     each.code: each for each in (SynthesisFailed, TimedOut, Unsupported, WorkerUnavailable)
 }
-"""What may go wrong on a worker machine, by its name on the wire."""
+"""Errors that a worker machine may report, by the code that travels."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Edition:
-    """What must be the same on all machines, or one answer would sound like two: our version and the model's sha256."""
+    """Identify what must be equal on all machines of a cluster, or their audio would differ.
+
+    That is our `version` and the sha256 of the `model`.
+    """
 
     version: str
     model: str
 
     @property
     def name(self) -> str:
-        """A short name of it that no other edition has."""
+        """Return 12 hexadecimal digits that identify the build."""
         return hashlib.sha256(f"{self.version} {self.model}".encode()).hexdigest()[:12]
 
     def __str__(self) -> str:
@@ -44,10 +51,14 @@ class Edition:
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-    """Where the machines of a cluster meet, and what they must have in common.
+    """Hold the settings of the connection to a cluster.
 
-    `broker` is a Redis or a RabbitMQ, `results` a Redis where answers wait for up to `expires` seconds; one utterance
-    may take `timeout` seconds.
+    Args:
+        broker: URL of a Redis or a RabbitMQ, which carries the tasks.
+        results: URL of a Redis, which carries the results.
+        expires: Seconds that an unread result is kept.
+        timeout: Seconds for one utterance.
+        build_id: Build that all machines must have.
     """
 
     broker: str
@@ -58,32 +69,33 @@ class Link:
 
     @property
     def by_rabbit(self) -> bool:
+        """Return whether the broker is a RabbitMQ."""
         return urlsplit(self.broker).scheme in RABBIT
 
     @property
     def queue(self) -> str:
-        """Each edition has its own queue: a machine of another one is never handed our utterances."""
+        """Return the name of the queue, different for each build: a machine of another build never gets our tasks."""
         return f"kokoro-{self.edition.name}"
 
     def __str__(self) -> str:
-        """The broker without its password."""
+        """Return the URL of the broker without its password."""
         parts = urlsplit(self.broker)
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def packed_utterance(utterance: Utterance) -> dict[str, Any]:
-    """The utterance as JSON values, for Utterance.from_json; its gain is for whoever hears it."""
+    """Return the utterance as JSON values, for Utterance.from_json(). The front server applies its gain."""
     return dataclasses.asdict(dataclasses.replace(utterance, gain=1.0))
 
 
 def packed_sound(chunk: Chunk) -> Answer:
-    """The chunk's samples as FLAC (16 bits, as in every format that leaves us but float ones) and its words as JSON."""
+    """Return the samples as FLAC and the words as JSON. FLAC has 16 bits, as all formats but float ones."""
     words = [dataclasses.astuple(word) for word in chunk.words]
     return {"sound": encode_whole([chunk], "flac"), "words": json.dumps(words)}
 
 
 def sound_in(answer: Answer) -> Chunk:
-    """The chunk that was packed. Raises SynthesisFailed for what is no sound, and the failure that came instead."""
+    """Return the chunk in a result. Raises SynthesisFailed when there is none, and the machine's error."""
     raise_failure(answer)
     try:
         return Chunk(decode_flac(answer["sound"]), tuple(Word(*fields) for fields in json.loads(answer["words"])))
@@ -92,11 +104,12 @@ def sound_in(answer: Answer) -> Chunk:
 
 
 def packed_reading(found: Pronunciation) -> Answer:
+    """Return the phonemes as a result."""
     return dataclasses.asdict(found)
 
 
 def reading_in(answer: Answer) -> Pronunciation:
-    """The pronunciation that was packed. Raises as sound_in() does."""
+    """Return the phonemes in a result. Raises as unpack_sound() does."""
     raise_failure(answer)
     try:
         return Pronunciation(str(answer["phonemes"]), tuple(answer["tokens"]))
@@ -105,10 +118,11 @@ def reading_in(answer: Answer) -> Pronunciation:
 
 
 def packed_failure(error: SpeechError) -> Answer:
+    """Return the error as a result."""
     return {"failure": error.code, "message": error.message}
 
 
 def raise_failure(answer: Answer) -> None:
-    """Raise the failure that came as an answer, if one did."""
+    """Raise the error in the result, if there is one."""
     if "failure" in answer:
         raise FAILURES.get(str(answer["failure"]), SynthesisFailed)(str(answer.get("message")))

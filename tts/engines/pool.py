@@ -1,4 +1,9 @@
-"""An engine of several workers on this machine, each driven by a thread that takes tasks from the waiting line."""
+"""Run an engine on several workers, each driven by a thread that takes tasks from the scheduler.
+
+Pool.synthesize() runs in the request's thread: it submits utterances to the scheduler, a few ahead of the one whose
+chunks it yields. A WorkerThread takes tasks, runs them on its worker, restarts the worker after it died, and calls its
+on_idle() while there is nothing to do.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +30,19 @@ from tts.speech.voices import find_voice
 log = logging.getLogger(__name__)
 
 IDLE = 1.0
-"""Seconds between two looks of an idle driver at whether its worker still lives."""
+"""Seconds between two checks of an idle worker: whether its process is alive, and whether it should be unloaded."""
 
 
 class Pool:
-    """Workers, a thread for each, and the line that they serve.
+    """Synthesize requests on a fixed set of workers. Thread-safe.
 
-    They share `threads` cores; 0 says that each has its own ones, elsewhere.
+    Args:
+        name: Value of "engine" in the status.
+        workers: The workers, not started yet; the pool closes them.
+        threads: Cores that the workers share; 0 says that each has cores of its own, on another machine.
+        max_waiting: Requests that may wait for a worker; further ones get Busy.
+        sizes: Bounds for the length of an utterance.
+        idle_interval: Seconds between two checks of an idle worker.
     """
 
     def __init__(
@@ -39,13 +50,18 @@ class Pool:
     ) -> None:
         self.name = name
         self._sizes = sizes
+        # threads == 0 is the cluster: each worker has the cores of its own machine.
         self._line = Line(len(workers), queue, apart=threads == 0)
         self._drivers = [Driver(f"worker-{i}", each, self._line, threads, idle) for i, each in enumerate(workers)]
 
     def start(self) -> None:
-        """Start every worker at once and wait for the first that is ready, or for the last to fail."""
+        """Start all workers in parallel; return when the first one is ready.
+
+        Raises WorkerUnavailable, and closes the pool, when all have failed.
+        """
         for driver in self._drivers:
             driver.start()
+        # Workers load in parallel: return at the first that is ready, however long the others take.
         errors = []
         for driver in self._drivers:
             error = driver.wait()
@@ -56,44 +72,51 @@ class Pool:
         raise errors[0]
 
     def plan(self, request: SpeechRequest) -> list[Utterance]:
+        """Split the request into the utterances that synthesize() will produce, in order."""
         return utterances(request, self._sizes)
 
     def synthesize(self, request: SpeechRequest, listener: Listener) -> Generator[Chunk, None, None]:
-        place = self._line.enter(len(request.text), request.background)
+        """Yield the audio of the request, in order; closing the iterator cancels the rest. See Engine."""
+        # Before the text is split: a request beyond the bound costs nothing.
+        ticket = self._line.enter(len(request.text), request.background)
         parts = self.plan(request)
-        waiting = iter(parts)
-        under_way: deque[Task] = deque()
-        headway = Headway(parts)
+        planned = iter(parts)
+        in_flight: deque[Task] = deque()
+        policy = Headway(parts)
 
-        def look_ahead(lead: int) -> None:
-            while len(under_way) < lead and (utterance := next(waiting, None)):
-                under_way.append(place.submit(replace(utterance, request_id=listener.request_id)))
+        def prefetch(max_in_flight: int) -> None:
+            while len(in_flight) < max_in_flight and (utterance := next(planned, None)):
+                in_flight.append(ticket.submit(replace(utterance, request_id=listener.request_id)))
 
         try:
-            look_ahead(self.lead(headway))
-            spoken = 0
-            while under_way:
-                for chunk in under_way[0].answers(listener):
-                    headway.came(spoken, chunk)
-                    look_ahead(self.lead(headway))
+            prefetch(self.lead(policy))
+            index = 0
+            while in_flight:
+                # Utterances may be complete in any order; their audio is yielded in order.
+                for chunk in in_flight[0].answers(listener):
+                    policy.came(index, chunk)
+                    prefetch(self.lead(policy))
                     yield _written(chunk, request.text)
-                under_way.popleft()
-                spoken += 1
-                look_ahead(1)
+                in_flight.popleft()
+                index += 1
+                prefetch(1)  # so that the loop goes on when none is in flight
         finally:
-            place.leave()
+            ticket.leave()
 
     def lead(self, headway: Headway) -> int:
-        """How many utterances of a request may be under way, one that is heard included.
+        """Return how many utterances of a request may be in flight, the one being delivered included.
 
-        One after another, each on all cores, until the listener has enough to listen to.
+        One at a time, each on all cores, until the playback buffer lets all workers go ahead; see PrefetchPolicy. Two
+        once audio has arrived, so that the next utterance is queued when the work on this one is done.
         """
         workers = len(self._drivers)
+        # One more than there are workers, so that one is queued when a worker becomes free.
         if headway.suffices(workers):
             return workers + 1
         return 2 if headway.begun else 1
 
     def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
+        """Return the phonemes of `text` in the language with that letter. See Engine."""
         runs = (Run(text, 0, len(text)),)
         utterance = Utterance(runs, find_voice("af_heart"), language, emoji=emoji, request_id=listener.request_id)
         found: Pronunciation
@@ -101,14 +124,15 @@ class Pool:
         return found
 
     def ask(self, utterance: Utterance, work: Work, listener: Listener) -> Iterator[Any]:
-        """What a worker makes of one utterance. Raises what synthesize() raises."""
-        place = self._line.enter(len(utterance.text))
+        """Run one operation on one utterance and yield its results. Raises what synthesize() raises."""
+        ticket = self._line.enter(len(utterance.text))
         try:
-            yield from place.submit(utterance, work).answers(listener)
+            yield from ticket.submit(utterance, work).answers(listener)
         finally:
-            place.leave()
+            ticket.leave()
 
     def status(self) -> dict[str, Any]:
+        """Return the state for GET /health, as JSON values. See Engine."""
         waiting, busy = self._line.length()
         return {
             "engine": self.name,
@@ -121,6 +145,7 @@ class Pool:
         }
 
     def _totals(self) -> dict[str, float]:
+        """Return the counters since the start: times in seconds, "sound_seconds" of audio."""
         taken, waited = self._line.waits()
         return {
             "waits": taken,
@@ -132,6 +157,7 @@ class Pool:
         }
 
     def close(self) -> None:
+        """Stop the workers and join their threads; requests in progress get WorkerUnavailable."""
         self._line.close()
         for driver in self._drivers:
             driver.stop()
@@ -141,12 +167,16 @@ class Pool:
 
 
 def _written(chunk: Chunk, text: str) -> Chunk:
-    """The chunk with its words as they stand in the text as sent."""
+    """Return the chunk with the text of its words as in the original text."""
     return Chunk(chunk.samples, tuple(replace(word, text=text[word.start : word.end]) for word in chunk.words))
 
 
 class Driver(threading.Thread):
-    """Takes tasks from the line and has its worker speak them; starts the worker again after it failed."""
+    """Take tasks from the scheduler and run them on one worker; restart the worker after it died.
+
+    The loop in run() does one of these at a time: run the prefetched task, or the next one; unload or recycle the idle
+    worker; restart a dead one. A worker that cannot start is tried again only when a task arrives.
+    """
 
     def __init__(self, name: str, worker: Worker, line: Line, threads: int, idle: float) -> None:
         super().__init__(name=name, daemon=True)
@@ -158,55 +188,61 @@ class Driver(threading.Thread):
         self._error: WorkerUnavailable | None = None
         self._task: Task | None = None
         self._ahead: tuple[Task, int] | None = None
-        """What the worker has been handed while it still hands over the sound before."""
+        """The task, with its threads, that the worker was handed while the one before is still delivered."""
         self.utterances = 0
         self.worked = 0.0
-        """Seconds of work so far."""
+        """Total seconds of work."""
         self.spoken = 0.0
-        """Seconds of sound so far."""
+        """Total seconds of audio produced."""
 
     def wait(self) -> WorkerUnavailable | None:
-        """Wait until the worker is ready, or say why it will not be."""
+        """Wait until the first start has ended; return its error, None when the worker is ready."""
         while not self._tried.wait(0.5):  # on Windows a wait without a limit can't be interrupted
             pass
         return self._error
 
     @property
     def ready(self) -> bool:
+        """Return whether the worker is ready."""
         return self._worker.ready
 
     @property
     def asleep(self) -> bool:
+        """Return whether the worker was unloaded while idle."""
         return self._worker.asleep
 
     @property
     def restarts(self) -> int:
+        """Return how many times the worker was started again after it had died."""
         return self._worker.restarts
 
     def stop(self) -> None:
-        """Close the worker, which ends the thread once the line is closed; whoever still listens is told why."""
+        """Fail the current task and close the worker; the thread ends once the scheduler is closed."""
         task = self._task
         if task is not None:
             task.end(WorkerUnavailable("The server is shutting down."))
         self._worker.close()
 
     def run(self) -> None:
+        """Start the worker and run tasks until the scheduler is closed."""
         with closing(self._worker):
             self._start_worker()
             self._tried.set()
+            # A prefetched task is already in the worker: its request waits for it even after the scheduler was closed.
             while self._ahead or not self._line.closed:
-                if taken := self._ahead or self._shared(self._line.take(self._idle)):
+                if assignment := self._ahead or self._shared(self._line.take(self._idle)):
                     self._ahead = None
-                    self._task, threads = taken
+                    self._task, threads = assignment
                     self._speak(self._task, threads)
                 elif self._line.closed:
                     return
                 elif self._worker.ready:
                     self._worker.rest()
-                elif not self._worker.asleep and self._error is None:  # it died; one that can't start waits for a task
+                elif not self._worker.asleep and self._error is None:  # it died; see the class
                     self._start_worker()
 
     def _start_worker(self) -> None:
+        """Start the worker and remember the error, if any."""
         self._error = None
         try:
             self._worker.start()
@@ -214,19 +250,20 @@ class Driver(threading.Thread):
             log.error("%s: %s", self.name, exc)
             self._error = exc
 
-    def _shared(self, taken: tuple[Task, int] | None) -> tuple[Task, int] | None:
-        """A task and its threads, of a task and how many share the cores."""
-        return taken and (taken[0], max(1, self._threads // taken[1]))
+    def _shared(self, assignment: tuple[Task, int] | None) -> tuple[Task, int] | None:
+        """Return the task with its number of threads: all cores divided by the tasks that share them."""
+        return assignment and (assignment[0], max(1, self._threads // assignment[1]))
 
     def _speak(self, task: Task, threads: int) -> None:
+        """Run the task, once more when the worker was lost before any result, and complete it."""
         began = time.monotonic()
         work = partial(task.speak, self._worker, threads, partial(self._hand_ahead, task, began))
         error = self._attempt(task, work)
-        if isinstance(error, WorkerLost) and not task.answered:  # maybe not this text's fault, and nothing was heard
-            if self._ahead:
+        if isinstance(error, WorkerLost) and not task.answered:  # nothing was delivered yet
+            if self._ahead:  # it was lost with the same process
                 self._ahead[0].let_go()
             if self._ahead and task.utterance.background:
-                error = ClientGone("A listener's utterance goes first.")  # and this one is asked for again
+                error = ClientGone("A listener's utterance goes first.")  # the request submits this one again
             else:
                 error = self._attempt(task, work)
         seconds = time.monotonic() - began
@@ -236,18 +273,23 @@ class Driver(threading.Thread):
         self.worked += seconds
         self.spoken += task.sound
         if self._ahead is None:
+            # Else prefetch_task() has completed it, when it handed out the task after it.
             self._line.done(task, seconds)
         task.end(error)
 
     def _hand_ahead(self, task: Task, began: float) -> None:
-        """The worker has done its work on `task`: the next one, if any, does not wait until the sound has come."""
+        """Hand the worker its next task while the audio of `task` is still delivered.
+
+        Called when the work on `task` is done. When this fails, run() meets the same error when it runs the next task.
+        """
         if self._ahead is None and (taken := self._shared(self._line.follow(task, time.monotonic() - began))):
+            # Set before start(), which may raise: run() then takes this task next and reports the error to its request.
             self._ahead = following, threads = taken
-            if self._attempt(following, partial(following.begin, self._worker, threads)):  # it shows again in its turn
+            if self._attempt(following, partial(following.begin, self._worker, threads)):
                 log.warning("%s could not be handed an utterance ahead", self.name)
 
     def _attempt(self, task: Task, work: Callable[[], None]) -> SpeechError | None:
-        """Do `work` on the task; what went wrong is logged."""
+        """Call `work` for the task; log and return the error, if any."""
         request = about(request_id=task.utterance.request_id, worker=self.name)
         try:
             work()
@@ -256,7 +298,7 @@ class Driver(threading.Thread):
         except SpeechError as exc:
             log.warning("%s: %s", self.name, exc, extra=request)
             return exc
-        except Exception:  # the thread's edge: whatever broke must not end the worker's driver
-            log.exception("%s broke", self.name, extra=request)
+        except Exception:  # edge of the thread: no defect may end it, or its worker would be lost to the pool
+            log.exception("%s: unexpected error", self.name, extra=request)
             return SynthesisFailed("The speech engine broke; the server's log says how.")
         return None

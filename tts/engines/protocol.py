@@ -1,4 +1,10 @@
-"""Frames between a worker and its owner: two lengths, a JSON header, and raw bytes that follow it."""
+"""Read and write the frames between a worker process and its owner.
+
+A frame is two uint32 lengths (big-endian: header, payload), a JSON object in ASCII with the key "kind", and raw bytes.
+To the worker: "speak", "phonemize" (a call each) and "cancel" (the latest call). From the worker: "ready" or "failed"
+once after the start; then for every call, in order, any number of "chunk" (payload: float32 samples, little-endian),
+one "phonemes", at most one "ending" (the work is done, the last audio follows), and finally "done" or "error".
+"""
 
 from __future__ import annotations
 
@@ -7,17 +13,19 @@ import struct
 from typing import IO, Any
 
 LENGTHS = struct.Struct("!II")
+"""Lengths of header and payload, in bytes."""
 MAX_HEADER = 4 << 20
+"""Bytes; a longer header is not one of ours."""
 MAX_PAYLOAD = 256 << 20
-"""Bytes; what is longer is rubbish on the pipe. 256 MB is 45 minutes of float32 sound."""
+"""Bytes; 256 MiB are 45 minutes of float32 samples at 24 kHz."""
 
 
 class BadFrame(Exception):
-    """The pipe holds something that isn't a frame."""
+    """Report bytes on the pipe that are not a frame."""
 
 
 def write_frame(pipe: IO[bytes], header: dict[str, Any], payload: bytes = b"") -> None:
-    """Write one frame and flush it. Raises OSError when the other side has gone."""
+    """Write one frame and flush the pipe. Raises OSError when the reader has closed it."""
     encoded = json.dumps(header).encode("ascii")
     pipe.write(LENGTHS.pack(len(encoded), len(payload)) + encoded)
     pipe.write(payload)
@@ -25,7 +33,7 @@ def write_frame(pipe: IO[bytes], header: dict[str, Any], payload: bytes = b"") -
 
 
 def read_frame(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
-    """The next frame, or None at the pipe's end. Raises BadFrame."""
+    """Read the next frame, as (header, payload); return None at the end of the pipe. Raises FrameError."""
     lengths = pipe.read(LENGTHS.size)
     if not lengths:
         return None

@@ -1,7 +1,8 @@
-"""The worker process: loads the network once, then speaks the utterances that come in on stdin, frames out on stdout.
+"""Run a worker process: load the network once, then synthesize the utterances that arrive on stdin.
 
-Run as `python -m tts.engines.worker --model MODEL --voices FOLDER`. It ends when its stdin does, so that no worker
-outlives its owner, and with exit code 3 when it cannot load.
+Run as `python -m tts.engines.worker --model MODEL --voices FOLDER --cache FOLDER`. Frames go in by stdin and out by
+stdout; see tts.engines.protocol. It exits when stdin closes, so that no worker outlives its owner, and with code 3 when
+it cannot load.
 """
 
 from __future__ import annotations
@@ -31,29 +32,35 @@ from tts.synth.speaker import Cancelled, Speaker
 log = logging.getLogger("tts.worker")
 
 CANNOT_LOAD = 3
-"""Exit code of a worker whose model can't be loaded: starting another would not help."""
+"""Exit code of a worker that cannot load its model: starting another would fail, too."""
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Load the network, synthesize one word to warm it up, and serve calls until stdin closes."""
     options = _parser().parse_args(arguments)
     ignore_signals()
-    memory.keep_little()  # while it loads, and maybe prepares the network
+    memory.keep_little()  # for the time of loading, and of preparing the network when it is not cached
     logs.begin(options.log_level, options.log_format, f"worker {os.getpid()}")
     frames = take_stdout()
     try:
-        speaker = Speaker(Assets(options.model, options.voices), options.cache, options.device, options.threads)
+        synthesizer = Speaker(Assets(options.model, options.voices), options.cache, options.device, options.threads)
+        # Loading is over; from now on fresh mappings for each utterance would cost more than the memory they save.
         memory.keep_little(memory.LARGE_FOR_THE_NETWORK)
-        seconds = sum(chunk.seconds for chunk in speaker.speak(_first_word(), options.threads))
-    except Exception as exc:  # the process's edge: tell the owner why, whatever it was
+        seconds = sum(chunk.seconds for chunk in synthesizer.speak(_first_word(), options.threads))
+    except Exception as exc:  # edge of the process: report any error to the owner
         log.exception("Cannot load the network")
         write_frame(frames, {"kind": "failed", "message": f"{type(exc).__name__}: {exc}"})
         sys.exit(CANNOT_LOAD)
-    write_frame(frames, {"kind": "ready", "message": f"{speaker.description}, {seconds:.1f} s spoken to warm up"})
-    Desk(speaker, frames).serve(sys.stdin.buffer)
+    write_frame(frames, {"kind": "ready", "message": f"{synthesizer.description}, {seconds:.1f} s spoken to warm up"})
+    Desk(synthesizer, frames).serve(sys.stdin.buffer)
 
 
 class Desk:
-    """Takes frames from the owner on one thread and speaks on another, so that a cancel is heard while it speaks."""
+    """Read calls on one thread and synthesize on another, so that a cancel is read during synthesis.
+
+    Each call has a stop event of its own, which a "cancel" frame sets for the latest call that was read. A call that is
+    still queued is thereby cancelled before it starts.
+    """
 
     def __init__(self, speaker: Speaker, frames: IO[bytes]) -> None:
         self._speaker = speaker
@@ -61,26 +68,30 @@ class Desk:
         self._orders: queue.SimpleQueue[tuple[dict[str, Any], threading.Event]] = queue.SimpleQueue()
 
     def serve(self, orders: IO[bytes]) -> None:
+        """Serve the calls from that pipe; never returns: the process exits when the pipe closes."""
         threading.Thread(target=self._listen, args=(orders,), daemon=True).start()
         while True:
             order, stop = self._orders.get()
             self._obey(order, Utterance.from_json(order["utterance"]), stop)
 
     def _listen(self, orders: IO[bytes]) -> None:
+        """Queue the calls from the pipe; on "cancel", stop the latest one. Exit the process at its end."""
         stop = threading.Event()
         try:
             while frame := read_frame(orders):
                 header, _ = frame
                 if header["kind"] == "cancel":
                     stop.set()
+                    # Also end the network's run that is in progress: it does not look at the event.
                     self._speaker.cancel()
                 else:
                     stop = threading.Event()
                     self._orders.put((header, stop))
         finally:
-            os._exit(0)  # the owner has gone, maybe inside a frame; whatever is being spoken is for nobody
+            os._exit(0)  # the owner has ended, maybe inside a frame: nobody reads the results
 
     def _obey(self, order: dict[str, Any], utterance: Utterance, stop: threading.Event) -> None:
+        """Run one call and write the frames that answer it."""
         answer: dict[str, Any] = {"kind": "done"}
         request = logs.about(request_id=utterance.request_id)
         began = time.monotonic()
@@ -92,9 +103,10 @@ class Desk:
             else:
                 for chunk in self._speaker.speak(utterance, order["threads"], stop, self._tell_ending):
                     self._send(chunk)
+        # A cancelled call is answered with "done", too: the owner waits for the end of each call.
         except Cancelled:
             pass
-        except Exception as exc:  # one utterance's edge: the owner hears of it, the next one may be fine
+        except Exception as exc:  # edge of one call: report it to the owner; the next call may succeed
             log.exception("An utterance of %d characters failed", len(utterance.text), extra=request)
             answer = {"kind": "error", "message": f"The speech engine failed: {type(exc).__name__}."}
         seconds = time.monotonic() - began
@@ -102,26 +114,28 @@ class Desk:
         write_frame(self._frames, answer)
 
     def _tell_ending(self) -> None:
-        """The next order may come: it is read while the last sound is still trimmed and written."""
+        """Tell the owner that it may send the next call while the last audio is trimmed and written."""
         write_frame(self._frames, {"kind": "ending"})
 
     def _send(self, chunk: Chunk) -> None:
+        """Write one chunk: its words in the header, its samples as little-endian float32."""
         words = [dataclasses.astuple(word) for word in chunk.words]
         write_frame(self._frames, {"kind": "chunk", "words": words}, chunk.samples.astype("<f4").tobytes())
 
 
 def _first_word() -> Utterance:
+    """Return the utterance for the warm-up."""
     return Utterance((Run("Ready.", 0, 6),), find_voice("af_heart"), "a")
 
 
 def ignore_signals() -> None:
-    """Leave SIGINT and SIGTERM to the owner: a terminal or a service may send them to all of its processes."""
+    """Ignore SIGINT and SIGTERM: a terminal or a service may send them to all processes; the owner handles them."""
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
 
 
 def take_stdout() -> IO[bytes]:
-    """Keep stdout for frames alone: what a library prints goes to stderr."""
+    """Return stdout for frames alone; redirect whatever libraries print to stderr."""
     frames = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
@@ -129,6 +143,7 @@ def take_stdout() -> IO[bytes]:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="tts.engines.worker", description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--voices", type=Path, required=True)
