@@ -6,8 +6,8 @@ WORKDIR /src
 # By themselves, so that a change of our own code installs nothing again.
 COPY requirements.txt ./
 RUN pip install -r requirements.txt
-COPY pyproject.toml README.md LICENSE config.py kokoro_tts_api.py ./
-COPY tts tts
+COPY pyproject.toml README.md LICENSE ./
+COPY kokoro_server kokoro_server
 RUN pip install --no-deps .
 # Another hub that has the voices, where the usual one can't be reached.
 ARG KOKORO_HUB

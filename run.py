@@ -28,7 +28,7 @@ CHECKS = (
 HANDLED_SIGNALS = ("SIGTERM", "SIGINT", "SIGBREAK", "SIGCHLD")
 """Signals that must not end this process before its child. A service manager may send SIGTERM to this process alone; a
 console sends Ctrl-C and Ctrl-Break to the child too; SIGCHLD reports that the child has ended."""
-RECEIVED: set[int] = set()
+RECEIVED_SIGNALS: set[int] = set()
 """Numbers of the signals that have arrived; SIGTERM is removed when it is forwarded."""
 
 
@@ -37,13 +37,13 @@ def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036, older ones get a clear message
         sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
     if arguments[:1] == ["test"]:
-        install("requirements.txt", "requirements-dev.txt")
-        return test(arguments[1:])
-    install("requirements.txt")
-    return run(PYTHON, ROOT / "kokoro_tts_api.py", *arguments)
+        install_requirements("requirements.txt", "requirements-dev.txt")
+        return run_checks(arguments[1:])
+    install_requirements("requirements.txt")
+    return run_child(PYTHON, ROOT / "kokoro_tts_api.py", *arguments)
 
 
-def install(*names: str) -> None:
+def install_requirements(*names: str) -> None:
     """Install requirement files that changed since they were last installed, or that another Python version installed.
 
     The hash of the file and the version is kept in .venv/installed-<name>. Exits if pip fails.
@@ -61,7 +61,7 @@ def install(*names: str) -> None:
         newer = (
             ["--ignore-requires-python"] if sys.version_info >= (3, 13) else []
         )  # misaki declares <3.13 but runs there
-        if run(*pip, *newer):
+        if run_child(*pip, *newer):
             sys.exit(f"{name} could not be installed; what pip said stands above.")
         done.write_text(digest)
 
@@ -71,13 +71,13 @@ def has_pip() -> bool:
     return PYTHON.exists() and not subprocess.run([PYTHON, "-c", "import pip"], stderr=subprocess.DEVNULL).returncode
 
 
-def test(arguments: list[str]) -> int:
+def run_checks(arguments: list[str]) -> int:
     """Run all checks, also after one has failed, and return the highest exit code; arguments go to pytest."""
-    codes = [run(PYTHON, "-m", *check, *(arguments if check[0] == "pytest" else [])) for check in CHECKS]
+    codes = [run_child(PYTHON, "-m", *check, *(arguments if check[0] == "pytest" else [])) for check in CHECKS]
     return max(map(abs, codes))
 
 
-def run(*command: object) -> int:
+def run_child(*command: object) -> int:
     """Run a command in the project folder on our terminal, forward SIGTERM to it, and return its exit code.
 
     A handler may be interrupted anywhere by a second signal, so it only records the number: Popen's methods take a
@@ -86,7 +86,7 @@ def run(*command: object) -> int:
     """
     for name in HANDLED_SIGNALS:
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda number, _: RECEIVED.add(number))
+            signal.signal(getattr(signal, name), lambda number, _: RECEIVED_SIGNALS.add(number))
             atexit.register(signal.signal, getattr(signal, name), signal.SIG_IGN)  # keeps the exit code
     reader, writer = socket.socketpair()
     with reader, writer:
@@ -96,8 +96,8 @@ def run(*command: object) -> int:
         try:
             child = subprocess.Popen([str(word) for word in command], cwd=ROOT)
             while (code := child.poll()) is None:
-                if signal.SIGTERM in RECEIVED:
-                    RECEIVED.discard(signal.SIGTERM)
+                if signal.SIGTERM in RECEIVED_SIGNALS:
+                    RECEIVED_SIGNALS.discard(signal.SIGTERM)
                     child.terminate()  # its pid is not reused yet: only poll() above reaps it
                 with suppress(TimeoutError):
                     reader.recv(256)

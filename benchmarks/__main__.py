@@ -7,28 +7,30 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.competitors import COMPETITORS, instant
-from benchmarks.report import save_json, save_plot, table
-from benchmarks.run import Plan, carry_out
-from tts.api.signals import exit_on_signal
+from benchmarks.competitors import COMPETITORS, make_instant_server
+from benchmarks.report import format_results, save_json, save_plot
+from benchmarks.run import BenchmarkPlan, run_plan
+from kokoro_server.core.signals import exit_on_signal
 
 
 def main() -> None:
     """Run the benchmark, print its table, and save JSON and a plot if asked."""
-    options = parse(sys.argv[1:])
+    options = parse_arguments(sys.argv[1:])
     exit_on_signal()  # through the `finally` blocks that stop the servers
-    plan = Plan(options.rounds, options.long_rounds, options.clients, options.voice, options.seed, options.minutes)
+    plan = BenchmarkPlan(
+        options.rounds, options.long_rounds, options.clients, options.voice, options.seed, options.minutes
+    )
     with tempfile.TemporaryDirectory(prefix="kokoro-benchmarks-") as folder:
         speakers = [COMPETITORS[name](Path(folder), options.workers) for name in options.targets]
-        results = carry_out(plan, speakers, instant())
-    print(table(results))
+        results = run_plan(plan, speakers, make_instant_server())
+    print(format_results(results))
     if options.json:
         save_json(results, options.json)
     if options.plot:
         save_plot(results, options.plot)
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; exits on an unknown target."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument

@@ -6,22 +6,22 @@ import numpy as np
 
 from tests.listening.sound import AUDIBLE, Sound, is_silent, silence_at_ends
 
-PACE = (0.25, 0.6)  # seconds per word without silent ends; outside it words are missing or it is not speech
+PACE_RANGE = (0.25, 0.6)  # seconds per word without silent ends; outside it words are missing or it is not speech
 
 
-class NoAnswer(Exception):
+class NoAudioError(Exception):
     """Raised when a server returned no audio; the message says what it returned."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class TimedAnswer:
     """Hold a complete answer; `arrivals` are (seconds since the request was sent, bytes of audio received so far)."""
 
     sound: Sound
     arrivals: tuple[tuple[float, int], ...]
 
     @property
-    def first(self) -> float:
+    def first_byte(self) -> float:
         """Return the seconds until the first byte of audio."""
         return self.arrivals[0][0]
 
@@ -38,18 +38,18 @@ class Answer:
         return next((at for at, there in self.arrivals if there >= needed), self.total)
 
     @property
-    def stall(self) -> float:
+    def longest_underrun(self) -> float:
         """Return the longest underrun in seconds of a player that starts at the first byte."""
         heard = [there / (2 * self.sound.rate) for _, there in self.arrivals]
-        late = [at - self.first - before for (at, _), before in zip(self.arrivals[1:], heard, strict=False)]
+        late = [at - self.first_byte - before for (at, _), before in zip(self.arrivals[1:], heard, strict=False)]
         return max([0.0, *late])
 
 
-def doubt(sound: Sound, words: int) -> str:
+def find_speech_problem(sound: Sound, words: int) -> str:
     """Return why this audio cannot be speech of so many words; empty when it can."""
     if is_silent(sound):
         return "silent"
     pace = (sound.seconds - sum(silence_at_ends(sound))) / words
-    if not PACE[0] <= pace <= PACE[1]:
-        return f"{pace:.2f} s a word, expected {PACE[0]} to {PACE[1]}"
+    if not PACE_RANGE[0] <= pace <= PACE_RANGE[1]:
+        return f"{pace:.2f} s a word, expected {PACE_RANGE[0]} to {PACE_RANGE[1]}"
     return ""

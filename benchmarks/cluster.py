@@ -18,22 +18,22 @@ from pathlib import Path
 import psutil
 from redis import Redis as Client
 
-from tests.fakes.cluster_machine import EDITION
+from kokoro_server.core.request import SpeechRequest
+from kokoro_server.core.voices import find_voice
+from kokoro_server.engine.base import RequestContext
+from kokoro_server.engine.cluster.engine import ClusterEngine
+from kokoro_server.engine.cluster.messages import ClusterSettings
+from tests.fakes.cluster_machine import BUILD_ID
 from tests.fakes.hosts import Machine, redis
 from tests.waiting import until
-from tts.engines.base import Listener
-from tts.engines.cluster import Cluster
-from tts.engines.parcels import Link
-from tts.speech.request import SpeechRequest
-from tts.speech.voices import find_voice
 
-PACE, MS = 0.005, 60
+SECONDS_PER_CHARACTER, AUDIO_MS_PER_CHARACTER = 0.005, 60
 """Seconds of work and milliseconds of audio per character: English on a worker at twelve times real time."""
 TEXT = " ".join(f"This is sentence {number} of a text that is long enough to be shared out." for number in range(40))
 
 
 @dataclass(frozen=True)
-class Run:
+class ClusterMeasurement:
     """Hold the measurements of one number of machines; times in seconds, traffic in bytes, all totals."""
 
     machines: int
@@ -49,18 +49,18 @@ class Run:
     @property
     def efficiency(self) -> float:
         """Return the share of the machines' time that was spent on synthesis, 0 to 1."""
-        return self.characters * PACE / self.seconds / self.machines
+        return self.characters * SECONDS_PER_CHARACTER / self.seconds / self.machines
 
     @property
-    def audio(self) -> float:
+    def audio_seconds(self) -> float:
         """Return the seconds of audio."""
-        return self.characters * MS / 1000
+        return self.characters * AUDIO_MS_PER_CHARACTER / 1000
 
-    def row(self) -> str:
+    def format_row(self) -> str:
         """Format the measurements as a line under HEADINGS."""
-        each, second = self.utterances, self.audio
+        each, second = self.utterances, self.audio_seconds
         return (
-            f"{self.machines:8} {self.audio / self.seconds:9.1f} {self.efficiency:10.1%}"
+            f"{self.machines:8} {self.audio_seconds / self.seconds:9.1f} {self.efficiency:10.1%}"
             f" {1000 * self.front_cpu / each:12.1f} {1000 * self.front_cpu / second:12.2f}"
             f" {1000 * self.redis_cpu / second:12.2f} {self.commands / each:10.0f}"
             f" {self.bytes_in / second / 1000:10.1f} {self.bytes_out / second / 1000:10.1f}"
@@ -74,43 +74,53 @@ HEADINGS = (
 
 
 @contextmanager
-def cluster(machines: int, folder: Path) -> Iterator[tuple[Cluster, Client, psutil.Process]]:
+def start_cluster(machines: int, folder: Path) -> Iterator[tuple[ClusterEngine, Client, psutil.Process]]:
     """Start Redis, worker machines and a front server's engine; yield the engine, a Redis client and Redis' process."""
     with ExitStack() as stack:
         server = stack.enter_context(redis(folder))
         for _ in range(machines):
-            machine = Machine(server.url(), folder, "--pace", str(PACE), "--ms", str(MS), "--noise", "--pieces", "1")
+            machine = Machine(
+                server.url(),
+                folder,
+                "--pace",
+                str(SECONDS_PER_CHARACTER),
+                "--ms",
+                str(AUDIO_MS_PER_CHARACTER),
+                "--noise",
+                "--pieces",
+                "1",
+            )
             stack.callback(machine.end)
-        engine = Cluster(Link(server.url(), server.url(), 60, 60, EDITION), 1000, 2 * machines, 32)
+        engine = ClusterEngine(ClusterSettings(server.url(), server.url(), 60, 60, BUILD_ID), 1000, 2 * machines, 32)
         stack.enter_context(closing(engine))
         engine.start()
-        until(lambda: engine.status()["workers"] == machines, 120)
+        until(lambda: engine.get_status()["workers"] == machines, 120)
         yield engine, stack.enter_context(closing(Client(port=server.port))), psutil.Process(server.pid)
 
 
-def measure(machines: int, listeners: int, folder: Path) -> Run:
+def measure_cluster(machines: int, clients: int, folder: Path) -> ClusterMeasurement:
     """Synthesize a long text for each of so many simultaneous clients, and measure it."""
     request = SpeechRequest(TEXT, find_voice("af_heart"), "a")
-    with cluster(machines, folder) as (engine, client, process), ThreadPoolExecutor(listeners) as threads:
+    with start_cluster(machines, folder) as (engine, client, process), ThreadPoolExecutor(clients) as threads:
         client.config_resetstat()
-        redis_before, front_before, began = cpu(process), time.process_time(), time.monotonic()
-        list(threads.map(lambda _: [None for _ in engine.synthesize(request, Listener())], range(listeners)))
+        redis_before, front_before, began = get_process_cpu_seconds(process), time.process_time(), time.monotonic()
+        list(threads.map(lambda _: [None for _ in engine.synthesize(request, RequestContext())], range(clients)))
         seconds, front = time.monotonic() - began, time.process_time() - front_before
         found = client.info("stats")
-        return Run(
+        return ClusterMeasurement(
             machines=machines,
-            characters=listeners * len(TEXT),
-            utterances=listeners * len(engine.plan(request)),
+            characters=clients * len(TEXT),
+            utterances=clients * len(engine.plan(request)),
             seconds=seconds,
             front_cpu=front,
-            redis_cpu=cpu(process) - redis_before,
+            redis_cpu=get_process_cpu_seconds(process) - redis_before,
             commands=found["total_commands_processed"],
             bytes_in=found["total_net_input_bytes"],
             bytes_out=found["total_net_output_bytes"],
         )
 
 
-def cpu(process: psutil.Process) -> float:
+def get_process_cpu_seconds(process: psutil.Process) -> float:
     """Return the user and system time of a process in seconds."""
     times = process.cpu_times()
     return float(times.user + times.system)
@@ -124,7 +134,7 @@ def main() -> None:
     print(HEADINGS)
     for machines in options.machines:
         with tempfile.TemporaryDirectory() as folder:
-            print(measure(machines, listeners=2 * machines, folder=Path(folder)).row(), flush=True)
+            print(measure_cluster(machines, clients=2 * machines, folder=Path(folder)).format_row(), flush=True)
 
 
 if __name__ == "__main__":

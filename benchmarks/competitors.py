@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.servers import CommandRuns, Server, Speaker
-from config import Config
+from benchmarks.servers import BenchmarkTarget, CommandTarget, HttpTarget
+from kokoro_server.config import Config
+from kokoro_server.model.assets import STYLE_SHAPE, VOICES_PACKAGE, Assets, ensure_assets
 from tests.caches import cache_folder, made_once
 from tests.hexgrad.rig import hexgrad_command
 from tests.venvs import made_venv, program
-from tts.synth.assets import STYLE_SHAPE, VOICES_PACKAGE, Assets, ensure
 
 ROOT = Path(__file__).parents[1]
 PEERS = Path(__file__).parent / "peers"
 
 
-def ours(scratch: Path, workers: int) -> Speaker:
+def make_kokoro_server(scratch: Path, workers: int) -> BenchmarkTarget:
     """Create this server with its default settings except address, folders and, if not 0, workers."""
     environment = {
         "KOKORO_HOST": "127.0.0.1",
@@ -29,42 +29,44 @@ def ours(scratch: Path, workers: int) -> Speaker:
         **({"KOKORO_WORKERS": str(workers)} if workers else {}),
     }
     command = [sys.executable, "kokoro_tts_api.py"]
-    return Server("ours", command, "/synthesize/stream", native_body, environment, ROOT)
+    return HttpTarget("ours", command, "/synthesize/stream", build_native_body, environment, ROOT)
 
 
-def kokoro_onnx(scratch: Path, workers: int) -> Speaker:
+def make_kokoro_onnx_server(scratch: Path, workers: int) -> BenchmarkTarget:
     """Create a server around kokoro-onnx with the same int8 model and voices, in one process as its users run it."""
     venv = made_venv("kokoro-onnx", PEERS / "kokoro-onnx.txt")
-    assets = ensure(Config.from_environment(os.environ).MODEL_DIR)
+    assets = ensure_assets(Config.from_environment(os.environ).MODEL_DIR)
     server = str(PEERS / "kokoro_onnx_server.py")
-    command = [program(venv, "python"), server, str(assets.model), str(voices_npz(assets))]
-    return Server("kokoro-onnx", command, "/speak", native_body, {}, scratch)
+    command = [program(venv, "python"), server, str(assets.model), str(build_voices_npz(assets))]
+    return HttpTarget("kokoro-onnx", command, "/speak", build_native_body, {}, scratch)
 
 
-def hexgrad(scratch: Path, workers: int) -> Speaker:
+def make_hexgrad_command(scratch: Path, workers: int) -> BenchmarkTarget:
     """Create a target that runs hexgrad's command once per request."""
     built = hexgrad_command()
-    return CommandRuns("hexgrad", built.command, built.environment)
+    return CommandTarget("hexgrad", built.command, built.environment)
 
 
-def instant() -> Speaker:
+def make_instant_server() -> BenchmarkTarget:
     """Create this server on an engine that takes no time."""
-    return Server("instant", [sys.executable, "-m", "benchmarks.instant"], "/synthesize/stream", native_body, {}, ROOT)
+    return HttpTarget(
+        "instant", [sys.executable, "-m", "benchmarks.instant"], "/synthesize/stream", build_native_body, {}, ROOT
+    )
 
 
-COMPETITORS: dict[str, Callable[[Path, int], Speaker]] = {
-    "ours": ours,
-    "kokoro-onnx": kokoro_onnx,
-    "hexgrad": hexgrad,
+COMPETITORS: dict[str, Callable[[Path, int], BenchmarkTarget]] = {
+    "ours": make_kokoro_server,
+    "kokoro-onnx": make_kokoro_onnx_server,
+    "hexgrad": make_hexgrad_command,
 }
 
 
-def native_body(text: str, voice: str) -> dict[str, Any]:
+def build_native_body(text: str, voice: str) -> dict[str, Any]:
     """Build the JSON body of a request."""
     return {"text": text, "voice": voice}
 
 
-def voices_npz(assets: Assets) -> Path:
+def build_voices_npz(assets: Assets) -> Path:
     """Build the voices file that kokoro-onnx reads: a float32 array [510, 1, 256] per name; cached."""
 
     def make(folder: Path) -> None:

@@ -19,11 +19,11 @@ from itertools import count
 import httpx
 
 TEXT = "The library opens at nine, and the reading room stays quiet until the first school class arrives."
-CLIENTS = 8
+CAPACITY_CLIENTS = 8
 """Simultaneous clients while the capacity is measured: enough to keep every worker busy, few enough for the queue."""
-WAIT = 120.0
+LOAD_TIMEOUT = 120.0
 """Seconds after which a request counts as failed."""
-FAST = 0.05
+MAX_REFUSAL_SECONDS = 0.05
 """Seconds that a 429 may take (99th percentile)."""
 
 
@@ -56,10 +56,10 @@ class Level:
     total_p99: float
 
 
-Ask = Callable[[], Outcome]
+SendRequest = Callable[[], Outcome]
 
 
-class Client:
+class LoadClient:
     """Request the same text from one server, with a new number in front each time to bypass caches. Thread-safe."""
 
     def __init__(self, address: str, text: str = TEXT, key: str = "") -> None:
@@ -67,9 +67,9 @@ class Client:
         self._numbers = count()
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
-        self._client = httpx.Client(base_url=address, headers=headers, timeout=WAIT, limits=limits)
+        self._client = httpx.Client(base_url=address, headers=headers, timeout=LOAD_TIMEOUT, limits=limits)
 
-    def ask(self) -> Outcome:
+    def send(self) -> Outcome:
         """Send a request, read the response to its end, and return its outcome. Never raises httpx.HTTPError."""
         began = time.monotonic()
         body = {"text": f"{next(self._numbers)} {self._text}", "format": "pcm"}
@@ -88,7 +88,7 @@ class Client:
         self._client.close()
 
 
-def capacity(ask: Ask, seconds: float, clients: int = CLIENTS) -> float:
+def measure_capacity(send: SendRequest, seconds: float, clients: int = CAPACITY_CLIENTS) -> float:
     """Measure the capacity in complete answers per second: each client sends again as soon as it is answered."""
     end = time.monotonic() + seconds
     whole = 0
@@ -97,7 +97,7 @@ def capacity(ask: Ask, seconds: float, clients: int = CLIENTS) -> float:
     def work() -> None:
         nonlocal whole
         while time.monotonic() < end:
-            outcome = ask()
+            outcome = send()
             if outcome.status == 200:
                 with lock:
                     whole += 1
@@ -111,7 +111,7 @@ def capacity(ask: Ask, seconds: float, clients: int = CLIENTS) -> float:
     return whole / (time.monotonic() - began)
 
 
-def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
+def draw_arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
     """Yield arrival times in seconds of a Poisson process with `rate` arrivals per second."""
     at = rng.expovariate(rate)
     while at < seconds:
@@ -119,20 +119,20 @@ def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]
         at += rng.expovariate(rate)
 
 
-def run(ask: Ask, share: float, rate: float, seconds: float, rng: random.Random) -> Level:
+def run_level(send: SendRequest, share: float, rate: float, seconds: float, rng: random.Random) -> Level:
     """Send requests at `rate` per second for `seconds`, whatever their outcome, then wait for every response."""
     began = time.monotonic()
     threads = min(2000, 50 + int(rate * 30))
     with ThreadPoolExecutor(threads) as crowd:
         sent = []
-        for at in arrivals(rate, seconds, rng):
+        for at in draw_arrivals(rate, seconds, rng):
             time.sleep(max(0.0, began + at - time.monotonic()))
-            sent.append(crowd.submit(ask))
+            sent.append(crowd.submit(send))
         outcomes = [each.result() for each in sent]
-    return summary(share, rate, time.monotonic() - began, outcomes)
+    return summarize_level(share, rate, time.monotonic() - began, outcomes)
 
 
-def summary(share: float, rate: float, seconds: float, outcomes: Sequence[Outcome]) -> Level:
+def summarize_level(share: float, rate: float, seconds: float, outcomes: Sequence[Outcome]) -> Level:
     """Summarize the outcomes of one level; a 429 counts as refused, any other status but 200 as failed."""
     whole = [outcome for outcome in outcomes if outcome.status == 200]
     refused = [outcome for outcome in outcomes if outcome.status == 429]
@@ -145,32 +145,32 @@ def summary(share: float, rate: float, seconds: float, outcomes: Sequence[Outcom
         refused=len(refused),
         failed=len(outcomes) - len(whole) - len(refused),
         goodput=round(len(whole) / seconds, 2),
-        refusal_p99=percentile([outcome.total for outcome in refused], 99),
-        first_p50=percentile([outcome.first for outcome in whole], 50),
-        first_p99=percentile([outcome.first for outcome in whole], 99),
-        total_p99=percentile([outcome.total for outcome in whole], 99),
+        refusal_p99=find_nearest_rank_percentile([outcome.total for outcome in refused], 99),
+        first_p50=find_nearest_rank_percentile([outcome.first for outcome in whole], 50),
+        first_p99=find_nearest_rank_percentile([outcome.first for outcome in whole], 99),
+        total_p99=find_nearest_rank_percentile([outcome.total for outcome in whole], 99),
     )
 
 
-def percentile(values: Sequence[float], share: float) -> float:
+def find_nearest_rank_percentile(values: Sequence[float], share: float) -> float:
     """Return the nearest-rank percentile, `share` in percent; 0 for no values."""
     ordered = sorted(values)
     return round(ordered[max(0, -(-len(ordered) * int(share) // 100) - 1)], 4) if ordered else 0.0
 
 
-def faults(levels: Sequence[Level]) -> list[str]:
+def find_violations(levels: Sequence[Level]) -> list[str]:
     """Return a line for each violation: failed requests, falling goodput above capacity, slow refusals."""
     best = max(level.goodput for level in levels)
     found = [f"{level.share:.0%}: {level.failed} requests failed" for level in levels if level.failed]
     for level in levels:
         if level.share > 1 and level.goodput < 0.95 * best:
             found.append(f"{level.share:.0%}: the goodput of {level.goodput} is below 95 % of the best, {best}")
-        if level.refused and level.refusal_p99 > FAST:
+        if level.refused and level.refusal_p99 > MAX_REFUSAL_SECONDS:
             found.append(f"{level.share:.0%}: refusals took up to {1000 * level.refusal_p99:.0f} ms")
     return found
 
 
-def table(levels: Sequence[Level]) -> str:
+def format_levels(levels: Sequence[Level]) -> str:
     """Format the levels as a Markdown table."""
     lines = [
         "| load | arrivals/s | whole/s | whole | 429 | failed | 429 p99 | first sound p50 | p99 | whole p99 |",
@@ -187,25 +187,25 @@ def table(levels: Sequence[Level]) -> str:
 
 def main() -> int:
     """Run the load test; return 1 if it found a violation."""
-    options = parse(sys.argv[1:])
-    client = Client(options.address, options.text, options.key)
+    options = parse_load_arguments(sys.argv[1:])
+    client = LoadClient(options.address, options.text, options.key)
     rng = random.Random(options.seed)
     try:
-        client.ask()
-        able = options.capacity or capacity(client.ask, options.warm_up)
+        client.send()
+        able = options.capacity or measure_capacity(client.send, options.warm_up)
         print(f"Capacity: {able:.2f} whole answers a second", file=sys.stderr, flush=True)
-        levels = [run(client.ask, share, share * able, options.seconds, rng) for share in options.shares]
+        levels = [run_level(client.send, share, share * able, options.seconds, rng) for share in options.shares]
     finally:
         client.close()
-    print(table(levels))
+    print(format_levels(levels))
     if options.json:
         print(json.dumps([asdict(level) for level in levels], indent=2))
-    for fault in (found := faults(levels)):
+    for fault in (found := find_violations(levels)):
         print(fault, file=sys.stderr)
     return 1 if found else 0
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
+def parse_load_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     add = parser.add_argument

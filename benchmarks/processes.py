@@ -12,18 +12,18 @@ STOP_TIMEOUT = 20.0  # seconds that a server may take to exit after SIGTERM
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryUse:
     """Hold memory in bytes: rss counts shared pages once per process, pss divides them (Linux only, else 0)."""
 
     rss: int = 0
     pss: int = 0
 
-    def peak(self, other: "Memory") -> "Memory":
+    def max_with(self, other: "MemoryUse") -> "MemoryUse":
         """Return the maximum of both, field by field."""
-        return Memory(max(self.rss, other.rss), max(self.pss, other.pss))
+        return MemoryUse(max(self.rss, other.rss), max(self.pss, other.pss))
 
 
-def tree(pid: int) -> list[psutil.Process]:
+def list_process_tree(pid: int) -> list[psutil.Process]:
     """Return a process and its descendants; empty once it has ended."""
     try:
         parent = psutil.Process(pid)
@@ -32,17 +32,17 @@ def tree(pid: int) -> list[psutil.Process]:
         return []
 
 
-def memory_of(processes: Iterable[psutil.Process]) -> Memory:
+def sum_memory(processes: Iterable[psutil.Process]) -> MemoryUse:
     """Sum the memory that the processes hold now; one that has ended counts 0."""
     rss = pss = 0
     for process in processes:
         with contextlib.suppress(psutil.Error):
             full = process.memory_full_info()
             rss, pss = rss + full.rss, pss + getattr(full, "pss", 0)
-    return Memory(rss, pss)
+    return MemoryUse(rss, pss)
 
 
-def cpu_of(processes: Iterable[psutil.Process]) -> float:
+def sum_cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     """Sum the CPU seconds of the processes and of their ended children."""
     seconds = 0.0
     for process in processes:
@@ -51,9 +51,9 @@ def cpu_of(processes: Iterable[psutil.Process]) -> float:
     return seconds
 
 
-def stop(child: "subprocess.Popen[Any]") -> None:
+def stop_process_tree(child: "subprocess.Popen[Any]") -> None:
     """Stop a child and its descendants: SIGTERM to the child, SIGKILL to all that are left after STOP_TIMEOUT."""
-    family = tree(child.pid) if child.poll() is None else []
+    family = list_process_tree(child.pid) if child.poll() is None else []
     if family:
         child.terminate()
     _, left = psutil.wait_procs(family, timeout=STOP_TIMEOUT)

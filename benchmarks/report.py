@@ -7,23 +7,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.results import Results, Row, audio_rate, errors, good, percentile, rows
+from benchmarks.results import (
+    Results,
+    Row,
+    compute_audio_rate,
+    compute_rows,
+    count_errors,
+    interpolate_percentile,
+    select_valid,
+)
 
-NOISY = 0.25  # cores used by other work; above it the times are unreliable
+NOISE_CORES = 0.25  # cores used by other work; above it the times are unreliable
 
 
-def table(results: Results) -> str:
+def format_results(results: Results) -> str:
     """Format one line per measure; in brackets how many times better the first target is."""
-    lines = [list(_cells(row, results.targets)) for row in rows(results)]
+    lines = [list(_format_cells(row, results.targets)) for row in compute_rows(results)]
     head = ["", *results.targets]
     widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
-    text = [_line(line, widths) for line in [head, *lines]]
-    return "\n".join([*text, *_remarks(results)])
+    text = [_format_line(line, widths) for line in [head, *lines]]
+    return "\n".join([*text, *_list_remarks(results)])
 
 
 def save_json(results: Results, path: Path) -> None:
     """Write every sample and row as JSON, atomically."""
-    found = {**asdict(results), "rows": [asdict(row) for row in rows(results)], "errors": errors(results)}
+    found = {**asdict(results), "rows": [asdict(row) for row in compute_rows(results)], "errors": count_errors(results)}
     partial = path.with_name(path.name + ".part")
     partial.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
     os.replace(partial, path)
@@ -38,9 +46,11 @@ def save_plot(results: Results, path: Path) -> None:
     for target in dict.fromkeys(load.target for load in results.loads):
         loads = [load for load in results.loads if load.target == target]
         clients = [load.clients for load in loads]
-        firsts = [percentile([sample.first for sample in good(load.samples)], 0.5) for load in loads]
+        firsts = [
+            interpolate_percentile([sample.first for sample in select_valid(load.samples)], 0.5) for load in loads
+        ]
         first.plot(clients, firsts, marker="o", label=target)
-        throughput.plot(clients, [audio_rate(load) for load in loads], marker="o", label=target)
+        throughput.plot(clients, [compute_audio_rate(load) for load in loads], marker="o", label=target)
     first.set(title="Time to first audio (median)", ylabel="seconds")
     throughput.set(title="Throughput", ylabel="seconds of audio a second")
     levels = sorted({load.clients for load in results.loads})
@@ -51,7 +61,7 @@ def save_plot(results: Results, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _cells(row: Row, targets: Sequence[str]) -> Iterator[str]:
+def _format_cells(row: Row, targets: Sequence[str]) -> Iterator[str]:
     yield row.label
     for target in targets:
         value = row.values.get(target, math.nan)
@@ -59,7 +69,7 @@ def _cells(row: Row, targets: Sequence[str]) -> Iterator[str]:
         yield "-" if math.isnan(value) else f"{value:.{row.digits}f}{gain}"
 
 
-def _line(cells: list[str], widths: list[int]) -> str:
+def _format_line(cells: list[str], widths: list[int]) -> str:
     first, *rest = (
         cell.ljust(width) if not at else cell.rjust(width)
         for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
@@ -67,11 +77,11 @@ def _line(cells: list[str], widths: list[int]) -> str:
     return "  ".join([first, *rest])
 
 
-def _remarks(results: Results) -> Iterator[str]:
+def _list_remarks(results: Results) -> Iterator[str]:
     yield "(in brackets: how many times better the first column is; medians of the rounds' own ratios)"
     if results.overhead is not None:
         yield f"server overhead beyond the engine: {1000 * results.overhead:.1f} ms a request"
-    noisy = [sample for sample in results.samples if sample.others > NOISY]
-    yield f"other work took more than {NOISY} cores beside {len(noisy)} of {len(results.samples)} samples"
-    for line, count in errors(results).items():
+    noisy = [sample for sample in results.samples if sample.others > NOISE_CORES]
+    yield f"other work took more than {NOISE_CORES} cores beside {len(noisy)} of {len(results.samples)} samples"
+    for line, count in count_errors(results).items():
         yield f"! {count} × {line}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.measure import Load, Sample
-from benchmarks.processes import Memory
+from benchmarks.processes import MemoryUse
 
 Measure = Callable[[Sample], float]
 
@@ -30,8 +30,8 @@ class Results:
     about: dict[str, Any]
     samples: Sequence[Sample]
     loads: Sequence[Load] = ()
-    idle: dict[str, Memory] = field(default_factory=dict)
-    peak: dict[str, Memory] = field(default_factory=dict)
+    idle: dict[str, MemoryUse] = field(default_factory=dict)
+    peak: dict[str, MemoryUse] = field(default_factory=dict)
     overhead: float | None = None  # seconds per request whose engine takes no time
 
 
@@ -45,24 +45,24 @@ class Row:
     digits: int
 
 
-def rows(results: Results) -> Iterator[Row]:
+def compute_rows(results: Results) -> Iterator[Row]:
     """Yield the rows of the table, in their order."""
     for kind in dict.fromkeys(sample.kind for sample in results.samples):
         for label, measure, less, digits in MEASURES:
-            yield _sample_row(results, kind, label, measure, less, digits)
+            yield _make_sample_row(results, kind, label, measure, less, digits)
     for clients in dict.fromkeys(load.clients for load in results.loads):
-        yield from _load_rows(results, clients)
-    yield _plain_row(results, "idle PSS MB", {name: memory.pss / 2**20 for name, memory in results.idle.items()})
-    yield _plain_row(results, "peak PSS MB", {name: memory.pss / 2**20 for name, memory in results.peak.items()})
-    yield _plain_row(results, "peak RSS MB", {name: memory.rss / 2**20 for name, memory in results.peak.items()})
+        yield from _make_load_rows(results, clients)
+    yield _make_plain_row(results, "idle PSS MB", {name: memory.pss / 2**20 for name, memory in results.idle.items()})
+    yield _make_plain_row(results, "peak PSS MB", {name: memory.pss / 2**20 for name, memory in results.peak.items()})
+    yield _make_plain_row(results, "peak RSS MB", {name: memory.rss / 2**20 for name, memory in results.peak.items()})
 
 
-def good(samples: Sequence[Sample]) -> list[Sample]:
+def select_valid(samples: Sequence[Sample]) -> list[Sample]:
     """Return the samples without an error."""
     return [sample for sample in samples if not sample.error]
 
 
-def percentile(values: Sequence[float], share: float) -> float:
+def interpolate_percentile(values: Sequence[float], share: float) -> float:
     """Return the percentile (`share` 0 to 1), linearly interpolated; NaN for no values."""
     ordered = sorted(values)
     if not ordered:
@@ -73,17 +73,17 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
-def audio_rate(load: Load) -> float:
+def compute_audio_rate(load: Load) -> float:
     """Return the seconds of audio per second, of all clients together."""
-    return sum(sample.audio for sample in good(load.samples)) / load.seconds
+    return sum(sample.audio for sample in select_valid(load.samples)) / load.seconds
 
 
-def latencies(load: Load) -> list[float]:
+def list_latencies(load: Load) -> list[float]:
     """Return the total times in seconds of the samples without an error."""
-    return [sample.total for sample in good(load.samples)]
+    return [sample.total for sample in select_valid(load.samples)]
 
 
-def errors(results: Results) -> dict[str, int]:
+def count_errors(results: Results) -> dict[str, int]:
     """Count the errors by target, kind and message."""
     counts: dict[str, int] = {}
     every = [*results.samples, *(sample for load in results.loads for sample in load.samples)]
@@ -94,12 +94,12 @@ def errors(results: Results) -> dict[str, int]:
     return counts
 
 
-def _sample_row(results: Results, kind: str, label: str, measure: Measure, less: bool | None, digits: int) -> Row:
+def _make_sample_row(results: Results, kind: str, label: str, measure: Measure, less: bool | None, digits: int) -> Row:
     """Compute medians; a gain is the median of the ratios per round, since all targets get the same text in a round."""
     by_target = {
         target: {
             sample.round: measure(sample)
-            for sample in good(results.samples)
+            for sample in select_valid(results.samples)
             if (sample.target, sample.kind) == (target, kind)
         }
         for target in results.targets
@@ -118,21 +118,27 @@ def _sample_row(results: Results, kind: str, label: str, measure: Measure, less:
     return Row(f"{kind}: {label}", values, gains, digits)
 
 
-def _load_rows(results: Results, clients: int) -> Iterator[Row]:
+def _make_load_rows(results: Results, clients: int) -> Iterator[Row]:
     here = {load.target: load for load in results.loads if load.clients == clients}
     label = f"{clients} clients"
-    yield _plain_row(results, f"{label}: audio s/s", {name: audio_rate(load) for name, load in here.items()}, False)
-    yield _plain_row(
-        results, f"{label}: p50 s", {name: percentile(latencies(load), 0.5) for name, load in here.items()}
+    yield _make_plain_row(
+        results, f"{label}: audio s/s", {name: compute_audio_rate(load) for name, load in here.items()}, False
     )
-    yield _plain_row(
-        results, f"{label}: p95 s", {name: percentile(latencies(load), 0.95) for name, load in here.items()}
+    yield _make_plain_row(
+        results,
+        f"{label}: p50 s",
+        {name: interpolate_percentile(list_latencies(load), 0.5) for name, load in here.items()},
     )
-    failed = {name: float(len(load.samples) - len(good(load.samples))) for name, load in here.items()}
+    yield _make_plain_row(
+        results,
+        f"{label}: p95 s",
+        {name: interpolate_percentile(list_latencies(load), 0.95) for name, load in here.items()},
+    )
+    failed = {name: float(len(load.samples) - len(select_valid(load.samples))) for name, load in here.items()}
     yield Row(f"{label}: errors", failed, {}, 0)
 
 
-def _plain_row(results: Results, label: str, values: dict[str, float], less: bool = True) -> Row:
+def _make_plain_row(results: Results, label: str, values: dict[str, float], less: bool = True) -> Row:
     first = values.get(results.targets[0], 0.0)
     others = {name: value for name, value in values.items() if name != results.targets[0] and value and first}
     gains = {name: value / first if less else first / value for name, value in others.items()}

@@ -14,20 +14,20 @@ from typing import Any, TypeVar
 import psutil
 
 from benchmarks import texts
-from benchmarks.answers import NoAnswer
-from benchmarks.measure import Load, Sample, kinds, take_turns, under_load
-from benchmarks.processes import memory_of
-from benchmarks.results import Results, audio_rate
-from benchmarks.servers import Speaker
-from benchmarks.watch import Watch
+from benchmarks.answers import NoAudioError
+from benchmarks.measure import Load, Sample, make_text_kinds, measure_in_turns, measure_under_load
+from benchmarks.processes import sum_memory
+from benchmarks.results import Results, compute_audio_rate
+from benchmarks.servers import BenchmarkTarget
+from benchmarks.watch import MemoryWatch
 
 OVERHEAD_REQUESTS = 40
 
-Found = TypeVar("Found", Sample, Load)
+Measured = TypeVar("Measured", Sample, Load)
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkPlan:
     """Hold the parameters of a run: rounds per kind of text, numbers of clients, and a time limit in minutes."""
 
     rounds: int = 5
@@ -38,56 +38,60 @@ class Plan:
     minutes: float = 30.0
 
 
-def carry_out(plan: Plan, speakers: Sequence[Speaker], instant: Speaker | None = None) -> Results:
+def run_plan(
+    plan: BenchmarkPlan, targets: Sequence[BenchmarkTarget], instant: BenchmarkTarget | None = None
+) -> Results:
     """Take all measurements of the plan; `instant` is a server whose engine takes no time. Raises ServerStartError."""
     rng = random.Random(plan.seed)
     deadline = time.monotonic() + 60 * plan.minutes
     with ExitStack() as running:
-        for speaker in speakers:
+        for speaker in targets:
             running.callback(speaker.close)
             speaker.start()
-        warm_up(speakers, rng, plan.voice)
-        idle = {speaker.name: memory_of(speaker.processes()) for speaker in speakers if not speaker.slow}
-        with Watch(speakers) as watch:
-            asked = kinds(plan.rounds, plan.long_rounds)
-            samples = list(told(take_turns(speakers, asked, plan.voice, rng, deadline)))
-            loads = list(told(under_load(speakers, plan.clients, plan.voice, rng, deadline)))
-    beyond = overhead(instant, rng, plan.voice) if instant else None
-    names = [speaker.name for speaker in speakers]
-    return Results(names, {**asdict(plan), **machine()}, samples, loads, idle, watch.peaks, beyond)
+        warm_up_targets(targets, rng, plan.voice)
+        idle = {speaker.name: sum_memory(speaker.list_processes()) for speaker in targets if not speaker.is_slow}
+        with MemoryWatch(targets) as watch:
+            asked = make_text_kinds(plan.rounds, plan.long_rounds)
+            samples = list(report_progress(measure_in_turns(targets, asked, plan.voice, rng, deadline)))
+            loads = list(report_progress(measure_under_load(targets, plan.clients, plan.voice, rng, deadline)))
+    beyond = measure_overhead(instant, rng, plan.voice) if instant else None
+    names = [speaker.name for speaker in targets]
+    return Results(names, {**asdict(plan), **describe_machine()}, samples, loads, idle, watch.peaks, beyond)
 
 
-def warm_up(speakers: Sequence[Speaker], rng: random.Random, voice: str) -> None:
+def warm_up_targets(targets: Sequence[BenchmarkTarget], rng: random.Random, voice: str) -> None:
     """Send one request to each target that does not count: it triggers what is loaded on first use."""
-    for speaker in speakers:
+    for speaker in targets:
         try:
-            speaker.speak(texts.short(rng), voice)
-        except NoAnswer as exc:
-            say(f"{speaker.name} gave nothing when warming up: {exc}")
+            speaker.synthesize(texts.draw_short(rng), voice)
+        except NoAudioError as exc:
+            print_progress(f"{speaker.name} gave nothing when warming up: {exc}")
 
 
-def overhead(speaker: Speaker, rng: random.Random, voice: str) -> float:
+def measure_overhead(target: BenchmarkTarget, rng: random.Random, voice: str) -> float:
     """Return the median seconds of a short request to a server whose engine takes no time."""
     with ExitStack() as running:
-        running.callback(speaker.close)
-        speaker.start()
-        warm_up([speaker], rng, voice)
-        return statistics.median(speaker.speak(texts.short(rng), voice).total for _ in range(OVERHEAD_REQUESTS))
+        running.callback(target.close)
+        target.start()
+        warm_up_targets([target], rng, voice)
+        return statistics.median(
+            target.synthesize(texts.draw_short(rng), voice).total for _ in range(OVERHEAD_REQUESTS)
+        )
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """Describe the machine: time, system, processor, cores, memory in GiB, Python."""
     return {
         "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "system": platform.platform(),
-        "processor": processor(),
+        "processor": get_processor_name(),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "python": platform.python_version(),
     }
 
 
-def processor() -> str:
+def get_processor_name() -> str:
     """Return the CPU's name, on Linux from /proc/cpuinfo."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -96,21 +100,21 @@ def processor() -> str:
         return platform.processor()
 
 
-def told(found: Iterable[Found]) -> Iterator[Found]:
+def report_progress(results: Iterable[Measured]) -> Iterator[Measured]:
     """Pass the results on, and print each to stderr as it arrives: a run takes minutes."""
-    for each in found:
-        say(describe(each))
+    for each in results:
+        print_progress(describe_result(each))
         yield each
 
 
-def describe(found: Sample | Load) -> str:
+def describe_result(found: Sample | Load) -> str:
     """Format a result as one line."""
     if isinstance(found, Load):
-        return f"{found.target}, {found.clients} clients: {audio_rate(found):.2f} s of audio a second"
+        return f"{found.target}, {found.clients} clients: {compute_audio_rate(found):.2f} s of audio a second"
     times = f"first {found.first:.3f} s, total {found.total:.2f} s, audio {found.audio:.2f} s"
     return f"{found.target}, {found.kind} {found.round}: {found.error or times}"
 
 
-def say(line: str) -> None:
+def print_progress(line: str) -> None:
     """Print a line to stderr."""
     print(line, file=sys.stderr, flush=True)

@@ -21,18 +21,18 @@ from pathlib import Path
 import psutil
 
 from benchmarks import texts
-from benchmarks.competitors import ours
-from benchmarks.servers import START_TIMEOUT, Speaker
-from config import Config
-from tts.engines import memory
-from tts.speech.request import Run
-from tts.speech.text import Utterance
-from tts.speech.voices import find_voice
-from tts.synth.assets import ensure
-from tts.synth.speaker import Speaker as Engine
+from benchmarks.competitors import make_kokoro_server
+from benchmarks.servers import START_TIMEOUT, BenchmarkTarget
+from kokoro_server.config import Config
+from kokoro_server.core import malloc as memory
+from kokoro_server.core.request import TextSpan
+from kokoro_server.core.voices import find_voice
+from kokoro_server.model.assets import ensure_assets
+from kokoro_server.synthesis.synthesizer import Synthesizer as Engine
+from kokoro_server.text.chunking import Utterance
 
 VOICE = "af_heart"
-WARM = 3.0
+WARM_UP = 3.0
 """Seconds of load before the measurement starts."""
 HEADINGS = (
     f"{'turn':>4} {'server s/s':>10} {'alone s/s':>10} {'share':>7}"
@@ -41,12 +41,12 @@ HEADINGS = (
 
 
 @dataclass(frozen=True)
-class Turn:
+class ShareMeasurement:
     """Hold one turn: seconds of audio per second from the server and from its synthesizers alone, the latencies of the
     server in seconds, and the shares of all cores used by its process (without workers) and by the clients."""
 
-    served: float
-    alone: float
+    server_rate: float
+    synthesizer_rate: float
     latencies: list[float]
     server_cpu: float
     client_cpu: float
@@ -54,22 +54,22 @@ class Turn:
     @property
     def share(self) -> float:
         """Return the throughput of the server relative to its synthesizers alone."""
-        return self.served / self.alone
+        return self.server_rate / self.synthesizer_rate
 
-    def row(self, number: int) -> str:
+    def format_row(self, number: int) -> str:
         """Format the turn as a line under HEADINGS."""
         cuts = statistics.quantiles(self.latencies, n=20)
         return (
-            f"{number:4} {self.served:10.2f} {self.alone:10.2f} {self.share:7.1%} {cuts[9]:6.2f} {cuts[18]:6.2f}"
-            f" {self.server_cpu:7.1%} {self.client_cpu:7.1%}"
+            f"{number:4} {self.server_rate:10.2f} {self.synthesizer_rate:10.2f} {self.share:7.1%} "
+            f"{cuts[9]:6.2f} {cuts[18]:6.2f} {self.server_cpu:7.1%} {self.client_cpu:7.1%}"
         )
 
 
-def serve(
-    speaker: Speaker, clients: int, seconds: float, rng: random.Random
+def measure_server(
+    target: BenchmarkTarget, clients: int, seconds: float, rng: random.Random
 ) -> tuple[float, list[float], float, float]:
     """Measure the server under load: audio seconds per second, latencies, and CPU shares of server and clients."""
-    (server, *_) = speaker.processes()
+    (server, *_) = target.list_processes()
     answers: list[tuple[float, float, float]] = []
     lock = threading.Lock()
     done = threading.Event()
@@ -77,14 +77,14 @@ def serve(
     def ask() -> None:
         while not done.is_set():
             with lock:
-                text = texts.short(rng)
-            answer = speaker.speak(text, VOICE)
+                text = texts.draw_short(rng)
+            answer = target.synthesize(text, VOICE)
             with lock:
                 answers.append((time.perf_counter(), answer.sound.seconds, answer.total))
 
     with ThreadPoolExecutor(clients) as crowd:
         asking = [crowd.submit(ask) for _ in range(clients)]
-        time.sleep(WARM)
+        time.sleep(WARM_UP)
         began, before, mine = time.perf_counter(), sum(server.cpu_times()[:2]), time.process_time()
         time.sleep(seconds)
         end, after, later = time.perf_counter(), sum(server.cpu_times()[:2]), time.process_time()
@@ -98,19 +98,19 @@ def serve(
     return sound / (measured[-1][0] - measured[0][0]), waits, (after - before) / cores, (later - mine) / cores
 
 
-def engine(seed: int, seconds: float, ready: threading.Barrier) -> float:
+def measure_synthesizer(seed: int, seconds: float, ready: threading.Barrier) -> float:
     """Measure one synthesizer on one core in this process; return audio seconds per second.
 
     `ready` makes all processes start at the same moment, after each has warmed up.
     """
     rng, config = random.Random(seed), Config.from_environment(os.environ)
-    memory.keep_little(memory.LARGE_FOR_THE_NETWORK)
-    speaker = Engine(ensure(config.MODEL_DIR), config.graphs, threads=1)
+    memory.tune_malloc(memory.NETWORK_MMAP_THRESHOLD)
+    speaker = Engine(ensure_assets(config.MODEL_DIR), config.graphs, threads=1)
 
     def speak() -> float:
-        text = texts.short(rng)
-        utterance = Utterance((Run(text, 0, len(text)),), find_voice(VOICE), "a")
-        return sum(chunk.seconds for chunk in speaker.speak(utterance, 1))
+        text = texts.draw_short(rng)
+        utterance = Utterance((TextSpan(text, 0, len(text)),), find_voice(VOICE), "a")
+        return sum(chunk.seconds for chunk in speaker.synthesize(utterance, 1))
 
     speak()
     ready.wait()
@@ -120,14 +120,16 @@ def engine(seed: int, seconds: float, ready: threading.Barrier) -> float:
     return sound / (time.perf_counter() - began)
 
 
-def alone(workers: int, seconds: float, rng: random.Random) -> float:
+def measure_synthesizers(workers: int, seconds: float, rng: random.Random) -> float:
     """Measure so many synthesizers at once, each in a process; return the sum of their rates."""
     spawn = multiprocessing.get_context("spawn")
     with spawn.Manager() as manager, ProcessPoolExecutor(workers, spawn) as crowd:
         ready = manager.Barrier(workers, timeout=START_TIMEOUT)
         return sum(
             each.result()
-            for each in [crowd.submit(engine, rng.randrange(1 << 32), seconds, ready) for _ in range(workers)]
+            for each in [
+                crowd.submit(measure_synthesizer, rng.randrange(1 << 32), seconds, ready) for _ in range(workers)
+            ]
         )
 
 
@@ -144,15 +146,17 @@ def main() -> None:
     shares = []
     for number in range(1, options.turns + 1):
         with tempfile.TemporaryDirectory() as folder:
-            speaker = ours(Path(folder), options.workers)
+            speaker = make_kokoro_server(Path(folder), options.workers)
             speaker.start()
             try:
-                served, waits, server, clients = serve(speaker, options.clients, options.seconds, rng)
+                served, waits, server, clients = measure_server(speaker, options.clients, options.seconds, rng)
             finally:
                 speaker.close()
-        turn = Turn(served, alone(options.workers, options.seconds, rng), waits, server, clients)
+        turn = ShareMeasurement(
+            served, measure_synthesizers(options.workers, options.seconds, rng), waits, server, clients
+        )
         shares.append(turn.share)
-        print(turn.row(number), flush=True)
+        print(turn.format_row(number), flush=True)
     print(f"median share {statistics.median(shares):.1%}")
 
 

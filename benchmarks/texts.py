@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-WHO = (
+SUBJECTS = (
     "the old gardener",
     "my younger sister",
     "a tired shepherd",
@@ -21,7 +21,7 @@ WHO = (
     "the baker's wife",
     "a quiet traveler",
 )
-DID = (
+PREDICATES = (
     "carried the heavy basket",
     "repaired the wooden fence",
     "described the long journey",
@@ -39,7 +39,7 @@ DID = (
     "praised the village choir",
     "examined the broken clock",
 )
-WHERE = (
+PLACES = (
     "behind the stone church",
     "beside the frozen river",
     "near the market square",
@@ -53,7 +53,7 @@ WHERE = (
     "on the northern hillside",
     "around the empty courtyard",
 )
-WHEN = (
+TIMES = (
     "before breakfast",
     "after the storm",
     "during the harvest",
@@ -65,8 +65,8 @@ WHEN = (
     "when the bells rang",
     "while the snow was falling",
 )
-LINKS = ("and", "but", "while", "because", "although", "so")
-MEDIUM, LONG = 36, 245  # minimum words of a text; its last sentence adds up to two dozen
+CONJUNCTIONS = ("and", "but", "while", "because", "although", "so")
+MEDIUM_WORDS, LONG_WORDS = 36, 245  # minimum words of a text; its last sentence adds up to two dozen
 
 # Two fixed texts, the same in every run; the README quotes them.
 GREETING = "Hello there."
@@ -77,36 +77,38 @@ SENTENCE = (
 Draw = Callable[[random.Random], str]
 
 
-def short(rng: random.Random) -> str:
+def draw_short(rng: random.Random) -> str:
     """Draw one sentence of about ten words."""
-    return sentence(f"{rng.choice(WHO)} {rng.choice(DID)} {rng.choice(WHERE)}")
+    return format_sentence(f"{rng.choice(SUBJECTS)} {rng.choice(PREDICATES)} {rng.choice(PLACES)}")
 
 
-def medium(rng: random.Random) -> str:
+def draw_medium(rng: random.Random) -> str:
     """Draw a few sentences, about forty words."""
-    return paragraph(rng, MEDIUM)
+    return draw_paragraph(rng, MEDIUM_WORDS)
 
 
-def long(rng: random.Random) -> str:
+def draw_long(rng: random.Random) -> str:
     """Draw a text of about two hundred and fifty words."""
-    return paragraph(rng, LONG)
+    return draw_paragraph(rng, LONG_WORDS)
 
 
-def paragraph(rng: random.Random, words: int) -> str:
+def draw_paragraph(rng: random.Random, words: int) -> str:
     """Draw sentences of both kinds until there are at least so many words."""
-    text = short(rng)
+    text = draw_short(rng)
     while count_words(text) < words:
-        text += " " + rng.choice((short, compound))(rng)
+        text += " " + rng.choice((draw_short, draw_compound))(rng)
     return text
 
 
-def compound(rng: random.Random) -> str:
+def draw_compound(rng: random.Random) -> str:
     """Draw one sentence of about twenty words with a comma."""
-    first = f"{rng.choice(WHO)} {rng.choice(DID)} {rng.choice(WHEN)}"
-    return sentence(f"{first}, {rng.choice(LINKS)} {rng.choice(WHO)} {rng.choice(DID)} {rng.choice(WHERE)}")
+    first = f"{rng.choice(SUBJECTS)} {rng.choice(PREDICATES)} {rng.choice(TIMES)}"
+    return format_sentence(
+        f"{first}, {rng.choice(CONJUNCTIONS)} {rng.choice(SUBJECTS)} {rng.choice(PREDICATES)} {rng.choice(PLACES)}"
+    )
 
 
-def sentence(words: str) -> str:
+def format_sentence(words: str) -> str:
     """Capitalize the first letter and add a period."""
     return f"{words[0].upper()}{words[1:]}."
 

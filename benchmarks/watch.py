@@ -3,22 +3,22 @@
 import threading
 from collections.abc import Sequence
 
-from benchmarks.processes import Memory, memory_of
-from benchmarks.servers import Speaker
+from benchmarks.processes import MemoryUse, sum_memory
+from benchmarks.servers import BenchmarkTarget
 
-PERIOD = 0.25  # seconds between samples; hexgrad's command holds its peak for seconds
+SAMPLE_PERIOD = 0.25  # seconds between samples; hexgrad's command holds its peak for seconds
 
 
-class Watch:
+class MemoryWatch:
     """Record each target's peak memory on a thread while the context is open."""
 
-    def __init__(self, speakers: Sequence[Speaker]) -> None:
-        self.peaks = {speaker.name: Memory() for speaker in speakers}
-        self._speakers = speakers
+    def __init__(self, targets: Sequence[BenchmarkTarget]) -> None:
+        self.peaks = {speaker.name: MemoryUse() for speaker in targets}
+        self._targets = targets
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._look_on, name="memory", daemon=True)
+        self._thread = threading.Thread(target=self._sample_memory, name="memory", daemon=True)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "MemoryWatch":
         self._thread.start()
         return self
 
@@ -26,8 +26,8 @@ class Watch:
         self._closed.set()
         self._thread.join()
 
-    def _look_on(self) -> None:
-        while not self._closed.wait(PERIOD):
-            for speaker in self._speakers:
-                now = memory_of(speaker.processes())
-                self.peaks[speaker.name] = self.peaks[speaker.name].peak(now)
+    def _sample_memory(self) -> None:
+        while not self._closed.wait(SAMPLE_PERIOD):
+            for speaker in self._targets:
+                now = sum_memory(speaker.list_processes())
+                self.peaks[speaker.name] = self.peaks[speaker.name].max_with(now)

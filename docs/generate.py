@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any
 
-from config import Config, usable_cores, variable
-from tts.speech.voices import LANGUAGES, OPENAI_VOICES, VOICES
+from kokoro_server.config import SETTINGS, Setting, usable_cores
+from kokoro_server.core.voices import LANGUAGES, OPENAI_VOICES, VOICES
 
-FOLDER = Path(__file__).parent
-NOTE = "<!-- Made by `python -m docs.generate`: change {source}, not this page. -->"
+DOCS_FOLDER = Path(__file__).parent
+GENERATED_NOTE = "<!-- Made by `python -m docs.generate`: change {source}, not this page. -->"
 
-WORDS = {
+DEFAULT_DESCRIPTIONS = {
     "ALLOWED_VOICES": f"all {len(VOICES)}",
-    "KOKORO_COMMAND": "`python -m tts.synth.cli`",
+    "KOKORO_COMMAND": "`python -m kokoro_server.synthesis.kokoro_command`",
     "MODEL_DIR": "the user's cache folder",
     "DATA_DIR": "the user's data folder",
 }
 """Descriptions of defaults that are long, or differ between machines."""
 
-SETTINGS = """\
+SETTINGS_HEAD = """\
 # Settings
 
 Each setting is an environment variable or an argument. The argument has no prefix, small letters and hyphens:
@@ -102,63 +100,63 @@ A blend works wherever a voice does. `POST /v1/audio/voices/combine` makes a `.p
 """
 
 
-def settings_page() -> str:
+def render_settings_page() -> str:
     """Render the page of all settings as Markdown."""
-    rows = [f"| {' | '.join(_row(each))} |\n" for each in fields(Config)]
-    return NOTE.format(source="config.py") + "\n\n" + SETTINGS + "".join(rows)
+    rows = [f"| {' | '.join(_format_row(each))} |\n" for each in SETTINGS]
+    return GENERATED_NOTE.format(source="config.py") + "\n\n" + SETTINGS_HEAD + "".join(rows)
 
 
-def voices_page() -> str:
+def render_voices_page() -> str:
     """Render the page of all voices as Markdown."""
-    rows = [f"| {' | '.join(row)} |\n" for row in _languages()]
+    rows = [f"| {' | '.join(row)} |\n" for row in _list_language_rows()]
     openai = "".join(f"| `{theirs}` | `{ours}` |\n" for theirs, ours in OPENAI_VOICES.items())
     head, tail = VOICES_HEAD.format(count=len(VOICES)), VOICES_TAIL.format(openai=openai)
-    return NOTE.format(source="docs/generate.py") + "\n\n" + head + "".join(rows) + tail
+    return GENERATED_NOTE.format(source="docs/generate.py") + "\n\n" + head + "".join(rows) + tail
 
 
-PAGES = {"settings.md": settings_page, "voices.md": voices_page}
+PAGES = {"settings.md": render_settings_page, "voices.md": render_voices_page}
 
 
-def _languages() -> Iterator[tuple[str, ...]]:
+def _list_language_rows() -> Iterator[tuple[str, ...]]:
     for language in LANGUAGES:
         kinds = [[name for name in VOICES if name.startswith(language.letter + kind)] for kind in "fm"]
         yield language.name, f"`{language.code}`", *(", ".join(f"`{name}`" for name in names) for names in kinds)
 
 
-def _row(each: Field[Any]) -> tuple[str, ...]:
-    why = each.metadata["why"].replace("|", "\\|")
-    return f"`{variable(each.name)}`", _default(each), _allowed(each), why
+def _format_row(each: Setting) -> tuple[str, ...]:
+    why = each.why.replace("|", "\\|")
+    return f"`{each.variable}`", _format_default(each), _format_range(each), why
 
 
-def _default(each: Field[Any]) -> str:
-    if each.name in WORDS:
-        return WORDS[each.name]
-    if each.default_factory is usable_cores:
+def _format_default(each: Setting) -> str:
+    if each.name in DEFAULT_DESCRIPTIONS:
+        return DEFAULT_DESCRIPTIONS[each.name]
+    if each.info.default_factory is usable_cores:
         return "the cores that it may use"
-    if each.default_factory is not MISSING:
+    if each.info.default_factory is not None:
         return "depends on the machine"
-    value = each.default
+    value = each.info.default
     if value in (None, (), ""):
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):
         return f"`{','.join(value)}`"
-    return f"`{_number(value)}`{_unit(each)}" if isinstance(value, int | float) else f"`{value}`"
+    return f"`{_format_number(value)}`{_format_unit(each)}" if isinstance(value, int | float) else f"`{value}`"
 
 
-def _allowed(each: Field[Any]) -> str:
-    low, high = each.metadata["low"], each.metadata["high"]
+def _format_range(each: Setting) -> str:
+    low, high = each.low, each.high
     if low is None:
         return ""
-    return f"{_number(low)} to {_number(high)}" if high is not None else f"{_number(low)} or more"
+    return f"{_format_number(low)} to {_format_number(high)}" if high is not None else f"{_format_number(low)} or more"
 
 
-def _unit(each: Field[Any]) -> str:
-    return f" {each.metadata['unit']}" if each.metadata["unit"] else ""
+def _format_unit(each: Setting) -> str:
+    return f" {each.unit}" if each.unit else ""
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     """Format a number as it is typed, without a decimal point where it is whole."""
     return str(int(value)) if value == int(value) else str(value)
 
@@ -166,7 +164,7 @@ def _number(value: float) -> str:
 def main() -> None:
     """Write every page."""
     for name, page in PAGES.items():
-        (FOLDER / name).write_text(page(), "utf-8", newline="\n")
+        (DOCS_FOLDER / name).write_text(page(), "utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.speech.audio import SAMPLE_RATE, Chunk, Samples
+from kokoro_server.audio.samples import SAMPLE_RATE, Chunk, Samples
 
 QUIET_HEAD = 0.25  # seconds
 

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fakes.hub import hub, pt
-from tts.speech.voices import VOICES, find_voice
-from tts.synth import assets
-from tts.synth.assets import (
+from kokoro_server.core.voices import VOICES, find_voice
+from kokoro_server.model import assets
+from kokoro_server.model.assets import (
     MODEL_NAME,
     MODEL_PARTS,
     MODEL_SHA256,
@@ -28,6 +27,7 @@ from tts.synth.assets import (
     ensure_model,
     ensure_voices,
 )
+from tests.fakes.hub import hub, pt
 
 FLOATS = {name: np.full(VOICE_BYTES // 4, i, "<f4").tobytes() for i, name in enumerate(VOICES[:3], 1)}
 PINNED = {name: hashlib.sha256(floats).hexdigest() for name, floats in FLOATS.items()}
@@ -276,14 +276,14 @@ def test_another_export_is_taken_as_it_is_or_missed(tmp_path: Path, bare_path: P
     voices = tmp_path / "voices"
     voices.mkdir()
     with pytest.raises(AssetsMissing, match="KOKORO_MODEL is .*gone.onnx, which is not a file"):
-        assets.chosen_model(tmp_path, tmp_path / "gone.onnx")
+        assets.resolve_model(tmp_path, tmp_path / "gone.onnx")
     other = tmp_path / "other.onnx"
     other.write_bytes(b"x")
-    assert assets.chosen_model(tmp_path, other) == other
+    assert assets.resolve_model(tmp_path, other) == other
 
 
 def test_every_voice_is_pinned() -> None:
-    pinned = assets.pinned_voices()
+    pinned = assets.load_pinned_voices()
     assert sorted(pinned) == sorted(VOICES)
     assert len(set(pinned.values())) == 54
     assert all(len(sha256) == 64 for sha256 in pinned.values())
@@ -292,7 +292,7 @@ def test_every_voice_is_pinned() -> None:
 def test_a_blend_is_the_weighted_sum(tmp_path: Path) -> None:
     fill(tmp_path)
     held = Assets(tmp_path / "model", tmp_path)
-    assert held.style(find_voice(SECOND)).shape == (510, 256)
-    assert np.allclose(held.style(find_voice(SECOND)), 2)
-    assert np.allclose(held.style(find_voice(f"{FIRST}(1)+{THIRD}(3)")), 2.5)
-    assert held.style(find_voice(f"{THIRD}(3)-{FIRST}(1)")).dtype == np.float32
+    assert held.load_style(find_voice(SECOND)).shape == (510, 256)
+    assert np.allclose(held.load_style(find_voice(SECOND)), 2)
+    assert np.allclose(held.load_style(find_voice(f"{FIRST}(1)+{THIRD}(3)")), 2.5)
+    assert held.load_style(find_voice(f"{THIRD}(3)-{FIRST}(1)")).dtype == np.float32

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from kokoro_server.audio import samples as audio
+from kokoro_server.audio.samples import FORMATS, SAMPLE_RATE, Chunk, Word
 from tests.sounds import speechlike
-from tts.speech import audio
-from tts.speech.audio import FORMATS, SAMPLE_RATE, Chunk, Word
 
 HALF = np.full(SAMPLE_RATE // 2, 0.5, np.float32)
 
@@ -30,7 +30,7 @@ HALF = np.full(SAMPLE_RATE // 2, 0.5, np.float32)
     ],
 )
 def test_rate_is_one_that_the_format_holds(format: str, wanted: int, rate: int) -> None:
-    assert FORMATS[format].rate_for(wanted) == rate
+    assert FORMATS[format].choose_rate(wanted) == rate
 
 
 def test_formats_are_known_by_their_own_names() -> None:
@@ -64,13 +64,13 @@ def test_pcm_never_wraps_round(samples: audio.Samples) -> None:
 
 
 def test_header_of_unknown_length() -> None:
-    header = audio.wav_header(SAMPLE_RATE)
+    header = audio.build_wav_header(SAMPLE_RATE)
     assert len(header) == 44
     assert header[4:8] == header[40:44] == b"\xff\xff\xff\xff"
 
 
 def test_header_of_a_length_that_no_header_can_hold() -> None:
-    assert audio.wav_header(data_size=2**32) == audio.wav_header()
+    assert audio.build_wav_header(data_size=2**32) == audio.build_wav_header()
 
 
 def test_written_file_opens_everywhere(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_written_file_opens_everywhere(tmp_path: Path) -> None:
 
 def test_join_moves_the_words() -> None:
     hello, world = Word("Hello", 0, 5, 0.1, 0.4), Word("world", 6, 11, 0.0, 0.25)
-    joined = audio.join([Chunk(HALF, (hello,)), Chunk(HALF[:2400]), Chunk(HALF, (world,))])
+    joined = audio.join_chunks([Chunk(HALF, (hello,)), Chunk(HALF[:2400]), Chunk(HALF, (world,))])
     assert joined.seconds == pytest.approx(1.1)
     assert joined.words[0] == hello
     assert joined.words[1].start_time == pytest.approx(0.6)
@@ -95,7 +95,7 @@ def test_join_moves_the_words() -> None:
 
 
 def test_join_of_nothing() -> None:
-    assert audio.join([]).seconds == 0
+    assert audio.join_chunks([]).seconds == 0
 
 
 def run(head: float, speech: audio.Samples, tail: float, noise: float = 3e-4) -> audio.Samples:
@@ -115,7 +115,7 @@ def test_trim_keeps_all_speech_between_the_wanted_rests(
     head: float, tail: float, keep_head: float, keep_tail: float
 ) -> None:
     speech = speechlike(0.4, head=0.0)
-    trimmed, cut = audio.trim(run(head, speech, tail), keep_head, keep_tail)
+    trimmed, cut = audio.trim_silence(run(head, speech, tail), keep_head, keep_tail)
     assert len(trimmed) / SAMPLE_RATE == pytest.approx(keep_head + 0.4 + keep_tail, abs=0.021)
     begin = round((head - cut) * SAMPLE_RATE)
     assert begin / SAMPLE_RATE == pytest.approx(keep_head, abs=0.011)
@@ -127,7 +127,7 @@ def test_trim_keeps_all_speech_between_the_wanted_rests(
 def test_trim_keeps_soft_consonants_at_both_ends(level: float) -> None:
     hiss = np.random.default_rng(2).uniform(-level, level, round(0.12 * SAMPLE_RATE)).astype(np.float32)
     soft = np.concatenate([hiss, 2 * speechlike(0.4, head=0.0), hiss])
-    trimmed, cut = audio.trim(run(0.3, soft, 0.5), 0.0, 0.0)
+    trimmed, cut = audio.trim_silence(run(0.3, soft, 0.5), 0.0, 0.0)
     assert cut == pytest.approx(0.3, abs=0.011)
     assert len(trimmed) >= len(soft)
 
@@ -135,25 +135,25 @@ def test_trim_keeps_soft_consonants_at_both_ends(level: float) -> None:
 def test_trim_has_no_click_at_its_ends() -> None:
     speech = speechlike(0.4, head=0.0)
     for run_of_speech in (run(0.3, speech, 0.3), speech):
-        trimmed, _ = audio.trim(run_of_speech, 0.02, 0.02)
+        trimmed, _ = audio.trim_silence(run_of_speech, 0.02, 0.02)
         assert trimmed[0] == trimmed[-1] == 0.0
         assert np.abs(np.diff(trimmed)).max() <= np.abs(np.diff(speech)).max() * 1.01
 
 
 @pytest.mark.parametrize("length", [0, 1, 239, 24_000])
 def test_trim_leaves_rests_where_nothing_is_said(length: int) -> None:
-    trimmed, cut = audio.trim(np.full(length, 1e-4, np.float32), 0.1, 0.2)
+    trimmed, cut = audio.trim_silence(np.full(length, 1e-4, np.float32), 0.1, 0.2)
     assert len(trimmed) == round(0.3 * SAMPLE_RATE)
     assert cut == pytest.approx(-0.1)
 
 
 def test_trim_refuses_what_is_no_sound() -> None:
     with pytest.raises(ValueError, match="finite"):
-        audio.trim(np.array([0.1, np.nan], np.float32), 0.1, 0.1)
+        audio.trim_silence(np.array([0.1, np.nan], np.float32), 0.1, 0.1)
 
 
 def test_trim_does_not_write_into_the_run() -> None:
     samples = speechlike(0.2, head=0.0)
     before = samples.copy()
-    audio.trim(samples, 0.0, 0.0)
+    audio.trim_silence(samples, 0.0, 0.0)
     assert np.array_equal(samples, before)

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from kokoro_server.audio.samples import Chunk
+from kokoro_server.core.errors import Busy, ClientGone
+from kokoro_server.core.request import SpeechRequest
+from kokoro_server.core.voices import find_voice
+from kokoro_server.engine.base import RequestContext
+from kokoro_server.engine.pool import Pool
+from kokoro_server.text.chunking import Utterance, UtteranceSizes, plan_utterances
 from tests.waiting import until
-from tts.engines.base import Listener
-from tts.engines.pool import Pool
-from tts.speech.audio import Chunk
-from tts.speech.errors import Busy, ClientGone
-from tts.speech.request import SpeechRequest
-from tts.speech.text import Sizes, Utterance, utterances
-from tts.speech.voices import find_voice
 
 DEADLINE = 5.0  # seconds
 
@@ -25,17 +25,17 @@ class Scribe:
         self.begun: list[str] = []
         self.let_go = threading.Event()
         self._stop = threading.Event()
-        self.ready = True
-        self.asleep = False
+        self.is_ready = True
+        self.is_unloaded = False
         self.restarts = 0
 
     def start(self) -> None:
         pass
 
-    def rest(self) -> None:
+    def on_idle(self) -> None:
         pass
 
-    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
+    def synthesize(self, utterance: Utterance, threads: int) -> Iterator[Chunk]:
         self._stop.clear()
         self.begun.append(utterance.text)
         while not self.let_go.wait(0.002):
@@ -57,7 +57,7 @@ def worker() -> Scribe:
 
 @pytest.fixture
 def pool(worker: Scribe) -> Iterator[Pool]:
-    pool = Pool("pool", [worker], threads=1, queue=1, sizes=Sizes())
+    pool = Pool("pool", [worker], threads=1, max_waiting=1, sizes=UtteranceSizes())
     pool.start()
     yield pool
     worker.let_go.set()
@@ -65,7 +65,7 @@ def pool(worker: Scribe) -> Iterator[Pool]:
 
 
 def request(text: str, background: bool = False) -> SpeechRequest:
-    return SpeechRequest(text, find_voice("af_heart"), "a", background=background)
+    return SpeechRequest(text, find_voice("af_heart"), "a", is_background=background)
 
 
 class Client(threading.Thread):
@@ -80,7 +80,7 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         try:
-            for _ in self._pool.synthesize(self._wanted, Listener()):
+            for _ in self._pool.synthesize(self._wanted, RequestContext()):
                 self.chunks += 1
         except (ClientGone, Busy) as exc:
             self.error = exc
@@ -102,9 +102,9 @@ def test_the_background_waits_until_no_listener_is_served(pool: Pool, worker: Sc
     listener = Client(pool, request("Hello."))
     until(lambda: worker.begun == ["Hello."])
     book = Client(pool, request("A long book.", background=True))
-    until(lambda: bool(pool._line._background))
+    until(lambda: bool(pool._scheduler._background))
     another = Client(pool, request("World."))
-    until(lambda: bool(pool._line._turns))
+    until(lambda: bool(pool._scheduler._foreground))
     worker.let_go.set()
     for each in (listener, another, book):
         each.join(DEADLINE)
@@ -114,8 +114,8 @@ def test_the_background_waits_until_no_listener_is_served(pool: Pool, worker: Sc
 
 def test_the_background_is_not_refused_and_takes_no_place(pool: Pool, worker: Scribe) -> None:
     books = [Client(pool, request(f"Book {i}.", background=True)) for i in range(4)]
-    until(lambda: len(worker.begun) == 1 and len(pool._line._background) == 3)
-    assert pool.status()["waiting"] == 0
+    until(lambda: len(worker.begun) == 1 and len(pool._scheduler._background) == 3)
+    assert pool.get_status()["waiting"] == 0
     listeners = [Client(pool, request(f"Hello {i}.")) for i in range(2)]
     until(lambda: bool(worker.begun) and worker.begun[-1].startswith("Hello"))
     worker.let_go.set()
@@ -126,6 +126,6 @@ def test_the_background_is_not_refused_and_takes_no_place(pool: Pool, worker: Sc
 
 def test_a_background_utterance_is_long_and_rests_as_its_request_says() -> None:
     text = "This sentence has forty-one characters so. " * 6
-    wanted = SpeechRequest(text, find_voice("af_heart"), "a", rest=0.7, background=True)
-    assert [each.rest for each in utterances(wanted, Sizes())] == [0.7]
-    assert len(utterances(request(text), Sizes())) > 1
+    wanted = SpeechRequest(text, find_voice("af_heart"), "a", final_pause=0.7, is_background=True)
+    assert [each.pause for each in plan_utterances(wanted, UtteranceSizes())] == [0.7]
+    assert len(plan_utterances(request(text), UtteranceSizes())) > 1

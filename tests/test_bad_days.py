@@ -23,16 +23,16 @@ import httpx
 import psutil
 import pytest
 
-from config import Config
+from kokoro_server.api.server import connections
+from kokoro_server.config import Config
+from kokoro_server.core.errors import WorkerUnavailable
+from kokoro_server.engine.worker_process import WorkerProcess
+from kokoro_server.model import assets
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, connect, parsed, read_all
 from tests.fakes.running import ROOT, Running, is_whole, running
 from tests.waiting import until
-from tts.api import connections
-from tts.engines.child import Child
-from tts.speech.errors import WorkerUnavailable
-from tts.synth import assets
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, limits and mounts of POSIX")
 
@@ -122,8 +122,10 @@ def test_a_model_that_was_cut_short_is_one_clear_line(tmp_path: Path) -> None:
     for package in assets.MODEL_PARTS[:1]:
         part = (Path(__import__(package).__file__ or "").parent / "part.bin").read_bytes()
     (tmp_path / assets.MODEL_NAME).write_bytes(part[:1_000_000])
-    command = [sys.executable, "-m", "tts.engines.worker", "--model", str(tmp_path / assets.MODEL_NAME)]
-    with closing(Child([*command, "--voices", str(tmp_path), "--cache", str(tmp_path / "graphs")], 20)) as worker:
+    command = [sys.executable, "-m", "kokoro_server.synthesis.worker", "--model", str(tmp_path / assets.MODEL_NAME)]
+    with closing(
+        WorkerProcess([*command, "--voices", str(tmp_path), "--cache", str(tmp_path / "graphs")], 20)
+    ) as worker:
         with pytest.raises(WorkerUnavailable, match=r"A worker could not start: \w+") as told:
             worker.start()
         assert "\n" not in told.value.message.strip()
@@ -135,7 +137,7 @@ def test_a_server_on_a_model_that_was_cut_short_ends_with_one_clear_line(tmp_pat
     os.truncate(whole, 10_000_000)
     settings = {"MODEL": whole, "MODEL_DIR": tmp_path, "TEMP_DIR": tmp_path / "temp", "DATA_DIR": tmp_path / "data"}
     environment = {**os.environ, **{f"KOKORO_{name}": str(value) for name, value in settings.items()}}
-    shutil.copytree(assets.ensure(Config().MODEL_DIR).voices, tmp_path / "voices")
+    shutil.copytree(assets.ensure_assets(Config().MODEL_DIR).voices, tmp_path / "voices")
     where = ("--host", "127.0.0.1", "--port", "0", "--workers", "1")
     command = [sys.executable, "kokoro_tts_api.py", *where]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
@@ -145,7 +147,7 @@ def test_a_server_on_a_model_that_was_cut_short_ends_with_one_clear_line(tmp_pat
 
 @pytest.mark.real
 def test_a_network_that_is_cut_short_under_a_server_is_prepared_again_or_missed_honestly(tmp_path: Path) -> None:
-    shutil.copytree(assets.ensure(Config().MODEL_DIR).voices, tmp_path / "voices")
+    shutil.copytree(assets.ensure_assets(Config().MODEL_DIR).voices, tmp_path / "voices")
     with real_server(tmp_path) as server:
         before = server.say("Hello there.")
         assert before.status_code == 200
@@ -396,14 +398,14 @@ def test_slow_senders_hold_neither_worker_nor_health(served: Running) -> None:
 
 
 def test_slow_readers_hold_neither_worker_nor_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "STALLED", 0.3)
+    monkeypatch.setattr(connections, "STALL_TIMEOUT", 0.3)
     engine = FakeEngine(60.0)  # 2.9 MB of sound an utterance: what no buffer takes
     with ExitStack() as opened, live(make_app(tmp_path, engine), threads=4) as address:
         for _ in range(6):
             connection = opened.enter_context(closing(connect(address)))
             connection.sendall(asked("/synthesize/stream", {"text": LONG * 4}))
-        until(lambda: engine.open == 4)
-        for path in connections.TELLING:
+        until(lambda: engine.open_count == 4)
+        for path in connections.STATUS_ROUTES:
             began = time.monotonic()
             assert httpx.get(address + path, timeout=5).status_code == 200
             assert time.monotonic() - began < HEALTH_SECONDS
@@ -426,13 +428,13 @@ def test_health_needs_none_of_the_threads_that_slow_readers_hold(tmp_path: Path)
         for _ in range(4):
             connection = opened.enter_context(closing(connect(address)))
             connection.sendall(asked("/synthesize/stream", {"text": LONG * 4}))
-        until(lambda: engine.open == 2)
-        for path in connections.TELLING:
+        until(lambda: engine.open_count == 2)
+        for path in connections.STATUS_ROUTES:
             assert httpx.get(address + path, timeout=5).status_code == 200
 
 
 def test_who_reads_slowly_but_reads_gets_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "STALLED", 0.3)
+    monkeypatch.setattr(connections, "STALL_TIMEOUT", 0.3)
     engine = FakeEngine(60.0)
     with (
         live(make_app(tmp_path, engine), threads=1) as address,
@@ -504,11 +506,11 @@ def test_a_killed_server_leaves_no_worker_and_the_next_start_cleans_up(tmp_path:
 # --- Clocks ----------------------------------------------------------------------------------------------------------
 
 WALL_CLOCK = {
-    "tts/api/jobs.py": 1,  # when a book was handed in
-    "tts/api/downloads.py": 1,  # the age of files, which only the wall clock knows
-    "tts/api/access.py": 2,  # the limiter's own end of a limit, and whether its clock was set
-    "tts/engines/logs.py": 1,  # when a line was written
-    "tts/synth/graph/prepared.py": 1,  # the age of a file
+    "kokoro_server/api/audiobook_jobs.py": 1,  # when a book was handed in
+    "kokoro_server/api/downloads.py": 1,  # the age of files, which only the wall clock knows
+    "kokoro_server/api/auth.py": 2,  # the limiter's own end of a limit, and whether its clock was set
+    "kokoro_server/core/logs.py": 1,  # when a line was written
+    "kokoro_server/model/cache/artifacts.py": 1,  # the age of a file
 }
 
 
@@ -548,7 +550,7 @@ def test_a_clock_that_is_set_while_they_are_served_harms_nobody(tmp_path: Path) 
 
 
 def test_a_clock_that_jumps_moves_no_deadline() -> None:
-    for path in (*ROOT.glob("tts/**/*.py"), *ROOT.glob("*.py")):
+    for path in (*ROOT.glob("kokoro_server/**/*.py"), *ROOT.glob("*.py")):
         name = path.relative_to(ROOT).as_posix()
-        if not name.startswith("tts/books/"):
+        if not name.startswith("kokoro_server/audiobooks/"):
             assert wall_clocks(ast.parse(path.read_text("utf-8"))) == WALL_CLOCK.get(name, 0), name

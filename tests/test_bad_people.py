@@ -16,13 +16,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from kokoro_server.api import auth as access
+from kokoro_server.core import logs
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import exchange
 from tests.fuzz import blowups, targets
 from tests.test_serving import FAKE_KOKORO, process
-from tts.api import access
-from tts.engines import logs
 
 ROOT = Path(__file__).parents[1]
 KEY = "a-key-that-nobody-may-see"
@@ -49,7 +49,7 @@ def test_no_route_tells_the_key(tmp_path: Path) -> None:
 
 def test_neither_keys_nor_what_was_said_reach_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before = logging.getLogger().handlers[:]
-    logs.begin("DEBUG", "json")
+    logs.configure_logging("DEBUG", "json")
     logging.getLogger("httpx").setLevel("WARNING")
     logging.getLogger("httpcore").setLevel("WARNING")
     try:
@@ -148,8 +148,8 @@ def test_a_rate_is_kept_for_each_key(tmp_path: Path) -> None:
     assert [status("one") for _ in range(3)] == [200, 200, 429]
     assert [status("two") for _ in range(3)] == [200, 200, 429]
     assert [status("wrong") for _ in range(3)] == [401, 401, 401]
-    assert [status("one", path) for path in sorted(access.OPEN_PATHS - {"/favicon.ico"})] == [200] * (
-        len(access.OPEN_PATHS) - 1
+    assert [status("one", path) for path in sorted(access.PUBLIC_PATHS - {"/favicon.ico"})] == [200] * (
+        len(access.PUBLIC_PATHS) - 1
     )
     refused = client.get("/v1/models", headers={"Authorization": "Bearer one"})
     assert 3500 < int(refused.headers["Retry-After"]) <= 3601
@@ -251,12 +251,13 @@ def test_no_expression_blows_up(module: str) -> None:
 
 def test_every_kind_of_expression_is_found() -> None:
     found = {
-        name: {each.name for each in blowups.expressions(name)} for name in ("tts.speech.ssml", "tts.speech.markup")
+        name: {each.name for each in blowups.expressions(name)}
+        for name in ("kokoro_server.text.ssml", "kokoro_server.text.inline_tags")
     }
-    assert "tts.speech.markup.MARK" in found["tts.speech.markup"]
-    assert any(name.startswith("tts.speech.ssml:") for name in found["tts.speech.ssml"])
-    tables = {each.name for each in blowups.expressions("tts.synth.readings.code")}
-    assert "tts.synth.readings.code.LETTER_RULES[0][0]" in tables
+    assert "kokoro_server.text.inline_tags.INLINE_TAG" in found["kokoro_server.text.inline_tags"]
+    assert any(name.startswith("kokoro_server.text.ssml:") for name in found["kokoro_server.text.ssml"])
+    tables = {each.name for each in blowups.expressions("kokoro_server.text.normalization.identifiers")}
+    assert "kokoro_server.text.normalization.identifiers.LETTER_RULES[0][0]" in tables
     assert sum(len(blowups.expressions(name)) for name in blowups.modules()) > 250
 
 
@@ -270,7 +271,7 @@ def test_every_kind_of_expression_is_found() -> None:
     ],
 )
 def test_an_expression_that_blows_up_is_caught(pattern: str, length: int) -> None:
-    name = "tts.speech.x" if length == blowups.LONG else f"{blowups.READING}x"
+    name = "kokoro_server.core.x" if length == blowups.LONG else f"{blowups.READING}x"
     assert next(blowups.faults(blowups.Expression(name, re.compile(pattern), frozenset({"search"})), ATTACKS), None)
 
 
@@ -282,7 +283,12 @@ def test_no_reader_blows_up(reader: Callable[[str], object]) -> None:
     """The whole of what an expression is a part of, on what each expression of it would find hardest."""
     makers = [
         maker
-        for module in ("tts.speech.markup", "tts.speech.sentences", "tts.synth.readings.code", "tts.books.plain")
+        for module in (
+            "kokoro_server.text.inline_tags",
+            "kokoro_server.text.segmentation",
+            "kokoro_server.text.normalization.identifiers",
+            "kokoro_server.audiobooks.formats.plain_text",
+        )
         for expression in blowups.expressions(module)
         for maker in blowups.attacks(expression.pattern, 2)
     ]
@@ -297,17 +303,20 @@ def test_no_reader_blows_up(reader: Callable[[str], object]) -> None:
 NOT_LOOKED_FOR = "B101,B404,B603"
 """asserts of what can't happen, and that programs are started, none of them by a shell (which B602 would find)."""
 EXPLAINED = {
-    ("B104", "config.py"): "HOST is all interfaces: a server that only its own machine reaches would puzzle most",
-    ("B105", "tts/speech/sentences.py"): "a word, no password",
-    ("B310", "tts/synth/assets.py"): "HUB is the operator's own setting",
-    ("B403", "tts/speech/voice_file.py"): "names pickle's opcodes, and reads none",
-    ("B406", "tts/speech/ssml.py"): "types only: the parser is defusedxml's, and refuses every DTD",
-    ("B608", "tts/books/store.py"): "only constants stand in its queries, see below",
+    (
+        "B104",
+        "kokoro_server/config.py",
+    ): "HOST is all interfaces: a server that only its own machine reaches would puzzle most",
+    ("B105", "kokoro_server/text/segmentation.py"): "a word, no password",
+    ("B310", "kokoro_server/model/assets.py"): "HUB is the operator's own setting",
+    ("B403", "kokoro_server/api/voice_file.py"): "names pickle's opcodes, and reads none",
+    ("B406", "kokoro_server/text/ssml.py"): "types only: the parser is defusedxml's, and refuses every DTD",
+    ("B608", "kokoro_server/audiobooks/job_store.py"): "only constants stand in its queries, see below",
 }
 
 
 def test_bandit_finds_nothing_that_is_not_explained() -> None:
-    what = ["tts", "config.py", "kokoro_tts_api.py", "run.py"]
+    what = ["kokoro_server", "config.py", "kokoro_tts_api.py", "run.py"]
     done = subprocess.run(
         [sys.executable, "-m", "bandit", "-q", "-f", "json", "-s", NOT_LOOKED_FOR, "-r", *what],
         cwd=ROOT,
@@ -321,7 +330,7 @@ def test_bandit_finds_nothing_that_is_not_explained() -> None:
 
 
 def test_queries_hold_constants_alone() -> None:
-    tree = ast.parse((ROOT / "tts/books/store.py").read_text("utf-8"))
+    tree = ast.parse((ROOT / "kokoro_server/audiobooks/job_store.py").read_text("utf-8"))
     queries = [
         node
         for node in ast.walk(tree)
@@ -330,4 +339,4 @@ def test_queries_hold_constants_alone() -> None:
     names = {
         ast.unparse(part.value) for query in queries for part in query.values if isinstance(part, ast.FormattedValue)
     }
-    assert names and all(re.fullmatch(r"_[A-Z]+", name) for name in names)
+    assert names and all(re.fullmatch(r"_[A-Z_]+", name) for name in names)

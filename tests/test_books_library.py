@@ -16,17 +16,15 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.fakes.book_engine import BookEngine, hum
-from tests.waiting import until
-from tts.books import runner, stint
-from tts.books.book import Book, Chapter
-from tts.books.jobs import Job, Narration, Portion, Segment, State
-from tts.books.library import Library, Terms
-from tts.books.sound import SoundFile, read_sound
-from tts.books.store import SCHEMAS, Store
-from tts.engines.base import ROOT, Listener
-from tts.speech.audio import Chunk, join, to_pcm, wav_header
-from tts.speech.errors import (
+from kokoro_server.audio.samples import Chunk, build_wav_header, join_chunks, to_pcm
+from kokoro_server.audiobooks import job_run as stint
+from kokoro_server.audiobooks import job_worker as runner
+from kokoro_server.audiobooks.formats.book import Book, Chapter
+from kokoro_server.audiobooks.job_store import MIGRATIONS, JobDatabase
+from kokoro_server.audiobooks.jobs import Job, JobStatus, Narration, Segment, SegmentPlan
+from kokoro_server.audiobooks.service import AudiobookService, AudiobookSettings
+from kokoro_server.audiobooks.sound_file import SegmentFile, read_segments
+from kokoro_server.core.errors import (
     Busy,
     ClientGone,
     Conflict,
@@ -37,8 +35,11 @@ from tts.speech.errors import (
     SynthesisFailed,
     WorkerUnavailable,
 )
-from tts.speech.request import Run
-from tts.speech.voices import find_voice
+from kokoro_server.core.request import TextSpan
+from kokoro_server.core.voices import find_voice
+from kokoro_server.engine.base import IMPORT_ROOT, RequestContext
+from tests.fakes.book_engine import BookEngine, make_hum
+from tests.waiting import until
 
 DEADLINE = 20.0  # seconds
 NARRATION = Narration(find_voice("af_bella(2)+af_sky(1)"), "a", 1.25)
@@ -58,218 +59,224 @@ def engine() -> BookEngine:
 
 
 @pytest.fixture
-def library(folder: Path, engine: BookEngine) -> Iterator[Library]:
-    with closing(Library(Terms(folder), engine, ahead=2)) as library:
+def library(folder: Path, engine: BookEngine) -> Iterator[AudiobookService]:
+    with closing(AudiobookService(AudiobookSettings(folder), engine, max_in_flight=2)) as library:
         library.start()
         yield library
 
 
-def finished(library: Library, job: Job) -> Job:
-    until(lambda: library.find(job.id).state.ended)
-    return library.find(job.id)
+def finished(library: AudiobookService, job: Job) -> Job:
+    until(lambda: library.find_job(job.id).state.is_terminal)
+    return library.find_job(job.id)
 
 
-def sound(library: Library, job: Job, format: str = "wav") -> bytes:
-    return library.audio(library.find(job.id), format, Listener(), partial=False).read_bytes()
+def sound(library: AudiobookService, job: Job, format: str = "wav") -> bytes:
+    return library.get_audio_file(library.find_job(job.id), format, RequestContext(), partial=False).read_bytes()
 
 
 def expected_sound(engine: BookEngine, book: Book) -> Chunk:
     """What the engine says for each utterance of the book, one after the other."""
     pieces = []
     for chapter in book.chapters:
-        for each in engine.plan(NARRATION.request(chapter.text, stint.CHAPTER_REST / NARRATION.speed)):
-            pieces.append(hum(replace(each, runs=(Run(each.text, 0, len(each.text)),))))
-    return join(pieces)
+        for each in engine.plan(NARRATION.make_request(chapter.text, stint.CHAPTER_PAUSE / NARRATION.speed)):
+            pieces.append(make_hum(replace(each, spans=(TextSpan(each.text, 0, len(each.text)),))))
+    return join_chunks(pieces)
 
 
-def test_a_book_is_spoken_whole_and_in_order(library: Library, engine: BookEngine) -> None:
+def test_a_book_is_spoken_whole_and_in_order(library: AudiobookService, engine: BookEngine) -> None:
     job = finished(library, library.submit(BOOK, NARRATION, "wav"))
     wanted = expected_sound(engine, BOOK)
-    assert (job.state, job.characters_done, job.error) == (State.DONE, BOOK.characters, None)
+    assert (job.state, job.characters_done, job.error) == (JobStatus.DONE, BOOK.characters, None)
     assert job.samples == len(wanted.samples)
     assert sound(library, job)[44:] == to_pcm(wanted.samples).tobytes()
-    assert sorted(engine.spoken) == sorted(job_passages(library, job))
+    assert sorted(engine.texts) == sorted(job_passages(library, job))
     assert job.times_real_time is not None and job.times_real_time > 0
-    assert library.find(job.id).narration == NARRATION
+    assert library.find_job(job.id).narration == NARRATION
 
 
-def job_passages(library: Library, job: Job) -> list[str]:
-    chapters = library._store.chapters(job.id)
-    segments = library._store.spoken(job.id)
-    return [chapters[s.portion.chapter].text[s.portion.start : s.portion.end] for s in segments]
+def job_passages(library: AudiobookService, job: Job) -> list[str]:
+    chapters = library._database.load_chapters(job.id)
+    segments = library._database.list_segments(job.id)
+    return [chapters[s.plan.chapter].text[s.plan.start : s.plan.end] for s in segments]
 
 
-def test_chapters_have_their_places(library: Library) -> None:
+def test_chapters_have_their_places(library: AudiobookService) -> None:
     job = finished(library, library.submit(BOOK, NARRATION, "wav"))
-    (one, two) = library.headings(job.id)
-    segments = library._store.spoken(job.id)
-    first = sum(segment.samples for segment in segments if segment.portion.chapter == 0)
+    (one, two) = library.list_chapter_starts(job.id)
+    segments = library._database.list_segments(job.id)
+    first = sum(segment.samples for segment in segments if segment.plan.chapter == 0)
     assert one == ("One", len(BOOK.chapters[0].text), 0)
     assert two == ("Two", len(BOOK.chapters[1].text), first)
 
 
 def speaker(folder: Path, log: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tests.fakes.book_speaker", str(folder), str(log)], cwd=ROOT)
+    return subprocess.Popen([sys.executable, "-m", "tests.fakes.book_speaker", str(folder), str(log)], cwd=IMPORT_ROOT)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM] if os.name == "posix" else [signal.SIGTERM])
 def test_a_killed_job_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) -> None:
-    with closing(Library(Terms(tmp_path / "whole"), BookEngine(), ahead=2)) as library:
+    with closing(AudiobookService(AudiobookSettings(tmp_path / "whole"), BookEngine(), max_in_flight=2)) as library:
         library.start()
         whole = finished(library, library.submit(BOOK, NARRATION, "wav"))
         uninterrupted = sound(library, whole)
-        pieces = library._shelf.sound(whole.id).read_bytes()
-        portions = len(library._store.spoken(whole.id))
+        pieces = library._storage.get_segments_path(whole.id).read_bytes()
+        portions = len(library._database.list_segments(whole.id))
 
-    with closing(Library(Terms(tmp_path / "killed"), BookEngine(), ahead=2)) as library:
+    with closing(AudiobookService(AudiobookSettings(tmp_path / "killed"), BookEngine(), max_in_flight=2)) as library:
         job = library.submit(BOOK, NARRATION, "wav")
         kept: set[int] = set()
         for share in (0.2, 0.6):
             log = tmp_path / f"log-{share}"
             with speaker(tmp_path / "killed", log) as process:
-                until(lambda share=share: library.find(job.id).characters_done > share * BOOK.characters)
+                until(lambda share=share: library.find_job(job.id).characters_done > share * BOOK.characters)
                 process.send_signal(how)
                 process.wait(DEADLINE)
-            before, kept = kept, {s.portion.number for s in library._store.spoken(job.id)}
+            before, kept = kept, {s.plan.number for s in library._database.list_segments(job.id)}
             assert before < kept and len(kept) < portions
-            assert library.find(job.id).state is State.RUNNING
-        with library._shelf.sound(job.id).open("ab") as file:
+            assert library.find_job(job.id).state is JobStatus.RUNNING
+        with library._storage.get_segments_path(job.id).open("ab") as file:
             file.write(b"what was being written when the power failed")
         again = tmp_path / "again"
         with speaker(tmp_path / "killed", again) as process:
             assert process.wait(DEADLINE) == 0
-        assert library.find(job.id).state is State.DONE
+        assert library.find_job(job.id).state is JobStatus.DONE
         assert len(again.read_text().splitlines()) == portions - len(kept)
         assert sound(library, job) == uninterrupted
-        assert library._shelf.sound(job.id).read_bytes() == pieces
-        assert library.find(job.id).samples == whole.samples
+        assert library._storage.get_segments_path(job.id).read_bytes() == pieces
+        assert library.find_job(job.id).samples == whole.samples
 
 
 def test_lost_sound_is_spoken_again(folder: Path) -> None:
     slow = BookEngine(pause=0.05)
-    with closing(Library(Terms(folder), slow, ahead=1)) as library:
+    with closing(AudiobookService(AudiobookSettings(folder), slow, max_in_flight=1)) as library:
         library.start()
         job = library.submit(BOOK, NARRATION, "wav")
-        until(lambda: library.find(job.id).characters_done > 100)
-    with closing(Library(Terms(folder), slow, ahead=1)) as library:
-        path = library._shelf.sound(job.id)
+        until(lambda: library.find_job(job.id).characters_done > 100)
+    with closing(AudiobookService(AudiobookSettings(folder), slow, max_in_flight=1)) as library:
+        path = library._storage.get_segments_path(job.id)
         os.truncate(path, path.stat().st_size - 1)
-        spoken = len(library._store.spoken(job.id))
-        slow.spoken.clear()
+        spoken = len(library._database.list_segments(job.id))
+        slow.texts.clear()
         library.start()
         assert finished(library, job).characters_done == BOOK.characters
-        assert len(slow.spoken) == len(library._store.spoken(job.id)) - (spoken - 1)
-        wanted = wav_header(data_size=2 * library.find(job.id).samples)
+        assert len(slow.texts) == len(library._database.list_segments(job.id)) - (spoken - 1)
+        wanted = build_wav_header(data_size=2 * library.find_job(job.id).samples)
         assert sound(library, job) == wanted + to_pcm(expected_sound(slow, BOOK).samples).tobytes()
 
 
 def test_jobs_run_in_order_the_interrupted_first(folder: Path) -> None:
-    with closing(Store(folder / "jobs.sqlite3")) as store:
-        first, second, third = (store.add(SHORT, NARRATION, "wav", 10) for _ in range(3))
-        assert (store.begin() or first).id == first.id
-        assert (store.begin() or second).id == first.id
-        store.end(first.id, State.DONE)
-        assert (store.begin() or first).id == second.id
-        assert [job.state for job in store.jobs()] == [State.QUEUED, State.RUNNING, State.DONE]
+    with closing(JobDatabase(folder / "jobs.sqlite3")) as store:
+        first, second, third = (store.add_job(SHORT, NARRATION, "wav", 10) for _ in range(3))
+        assert (store.start_next_job() or first).id == first.id
+        assert (store.start_next_job() or second).id == first.id
+        store.end_job(first.id, JobStatus.DONE)
+        assert (store.start_next_job() or first).id == second.id
+        assert [job.state for job in store.list_jobs()] == [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.DONE]
 
 
 def test_listeners_interrupt_and_workers_fail_but_the_book_goes_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "tts.books")
-    monkeypatch.setattr(stint, "RETRY", 0.01)
+    caplog.set_level("INFO", "kokoro_server.audiobooks")
+    monkeypatch.setattr(stint, "RETRY_DELAY", 0.01)
     troubles: dict[str, list[SpeechError]] = {
         "He left.": [ClientGone("A listener came."), WorkerUnavailable("No worker."), SynthesisFailed("Crashed.")]
     }
-    with closing(Library(Terms(folder), BookEngine(troubles=troubles), ahead=2)) as library:
+    with closing(
+        AudiobookService(AudiobookSettings(folder), BookEngine(troubles=troubles), max_in_flight=2)
+    ) as library:
         library.start()
         job = finished(library, library.submit(BOOK, NARRATION, "wav"))
-        assert (job.state, job.error, troubles["He left."]) == (State.DONE, None, [])
+        assert (job.state, job.error, troubles["He left."]) == (JobStatus.DONE, None, [])
         until(lambda: len(caplog.records) >= 2)
         assert [record.message.split()[-1] for record in caplog.records] == ["spoken", "done"]
         assert "".join(job_passages(library, job)) == "".join(chapter.text for chapter in BOOK.chapters)
 
 
 def test_what_cannot_be_spoken_fails_and_says_where(folder: Path) -> None:
-    troubles: dict[str, list[SpeechError]] = {"He left.": [SynthesisFailed("The network broke.")] * stint.TRIES}
-    with closing(Library(Terms(folder), BookEngine(troubles=troubles), ahead=2)) as library:
+    troubles: dict[str, list[SpeechError]] = {"He left.": [SynthesisFailed("The network broke.")] * stint.MAX_TRIES}
+    with closing(
+        AudiobookService(AudiobookSettings(folder), BookEngine(troubles=troubles), max_in_flight=2)
+    ) as library:
         library.start()
         job = finished(library, library.submit(BOOK, NARRATION, "wav"))
-        assert job.state is State.FAILED
+        assert job.state is JobStatus.FAILED
         assert job.error == "'One', characters 96 to 104: The network broke."
-        assert finished(library, library.submit(SHORT, NARRATION, "wav")).state is State.DONE
+        assert finished(library, library.submit(SHORT, NARRATION, "wav")).state is JobStatus.DONE
         with pytest.raises(Conflict, match="The job is failed"):
-            library.audio(job, "wav", Listener(), partial=False)
-        part = library.audio(job, "wav", Listener(), partial=True)
+            library.get_audio_file(job, "wav", RequestContext(), partial=False)
+        part = library.get_audio_file(job, "wav", RequestContext(), partial=True)
         assert len(part.read_bytes()) == 44 + 2 * job.samples
 
 
-def test_a_broken_engine_fails_the_job_alone(library: Library, engine: BookEngine) -> None:
+def test_a_broken_engine_fails_the_job_alone(library: AudiobookService, engine: BookEngine) -> None:
     engine._troubles["One. Two."] = [ZeroDivisionError()]  # type: ignore[list-item]  # no SpeechError: a bug
     assert finished(library, library.submit(SHORT, NARRATION, "wav")).error == "The server failed; its log says how."
-    assert finished(library, library.submit(SHORT, NARRATION, "wav")).state is State.DONE
+    assert finished(library, library.submit(SHORT, NARRATION, "wav")).state is JobStatus.DONE
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_cancelling_stops_and_cleans(library: Library, engine: BookEngine, folder: Path, first: bool) -> None:
+def test_cancelling_stops_and_cleans(library: AudiobookService, engine: BookEngine, folder: Path, first: bool) -> None:
     engine.hold.clear()
     jobs = [library.submit(BOOK, NARRATION, "wav") for _ in range(2)]
-    until(lambda: library.find(jobs[0].id).state is State.RUNNING)
+    until(lambda: library.find_job(jobs[0].id).state is JobStatus.RUNNING)
     until(lambda: (folder / "books" / jobs[0].id).exists())
     cancelled, other = jobs if first else reversed(jobs)
-    library.remove(cancelled.id)
-    until(lambda: library.find(other.id).state is State.RUNNING)
+    library.remove_job(cancelled.id)
+    until(lambda: library.find_job(other.id).state is JobStatus.RUNNING)
     engine.hold.set()
-    assert finished(library, other).state is State.DONE
+    assert finished(library, other).state is JobStatus.DONE
     until(lambda: not (folder / "books" / cancelled.id).exists())
-    assert library.find(cancelled.id).state is State.CANCELLED
-    assert library._store.chapters(cancelled.id) == []
-    library.remove(cancelled.id)
+    assert library.find_job(cancelled.id).state is JobStatus.CANCELLED
+    assert library._database.load_chapters(cancelled.id) == []
+    library.remove_job(cancelled.id)
     with pytest.raises(NotFound):
-        library.find(cancelled.id)
+        library.find_job(cancelled.id)
 
 
 def test_what_was_spoken_for_a_cancelled_job_is_not_kept(folder: Path) -> None:
-    with closing(Store(folder / "jobs.sqlite3")) as store:
-        job = store.add(SHORT, NARRATION, "wav", 10)
-        store.begin()
-        portion = Portion(0, 0, 0, 4, 0.0)
-        store.plan(job.id, [portion])
-        assert store.keep(job.id, Segment(portion, 0, 10, 100), 1.0)
-        assert store.end(job.id, State.CANCELLED) and not store.end(job.id, State.DONE)
-        assert not store.keep(job.id, Segment(portion, 0, 10, 100), 1.0)
-        assert store.find(job.id).samples == 100
+    with closing(JobDatabase(folder / "jobs.sqlite3")) as store:
+        job = store.add_job(SHORT, NARRATION, "wav", 10)
+        store.start_next_job()
+        portion = SegmentPlan(0, 0, 0, 4, 0.0)
+        store.save_plan(job.id, [portion])
+        assert store.save_segment(job.id, Segment(portion, 0, 10, 100), 1.0)
+        assert store.end_job(job.id, JobStatus.CANCELLED) and not store.end_job(job.id, JobStatus.DONE)
+        assert not store.save_segment(job.id, Segment(portion, 0, 10, 100), 1.0)
+        assert store.find_job(job.id).samples == 100
 
 
-def test_a_done_job_is_removed_with_its_files(library: Library, folder: Path) -> None:
+def test_a_done_job_is_removed_with_its_files(library: AudiobookService, folder: Path) -> None:
     job = finished(library, library.submit(SHORT, NARRATION, "mp3"))
     assert sorted(path.name for path in (folder / "books" / job.id).iterdir()) == ["book.mp3", "sound.pieces"]
-    library.remove(job.id)
-    assert not (folder / "books" / job.id).exists() and library.jobs() == []
+    library.remove_job(job.id)
+    assert not (folder / "books" / job.id).exists() and library.list_jobs() == []
 
 
 def test_ended_jobs_expire(folder: Path, engine: BookEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "SWEEP", 0.0)
-    with closing(Library(Terms(folder, keep=0.3), engine, ahead=1)) as library:
+    monkeypatch.setattr(runner, "SWEEP_INTERVAL", 0.0)
+    with closing(
+        AudiobookService(AudiobookSettings(folder, retention_seconds=0.3), engine, max_in_flight=1)
+    ) as library:
         library.start()
         old = finished(library, library.submit(SHORT, NARRATION, "wav"))
         stray = folder / "books" / ("0" * 32)
         stray.mkdir()
-        time.sleep(max(0.0, (old.ended or 0) + 0.4 - time.time()))
+        time.sleep(max(0.0, (old.ended_at or 0) + 0.4 - time.time()))
         new = finished(library, library.submit(SHORT, NARRATION, "wav"))
-        assert [job.id for job in library.jobs()] == [new.id]
+        assert [job.id for job in library.list_jobs()] == [new.id]
         assert [path.name for path in (folder / "books").iterdir()] == [new.id]
 
 
 def test_the_queue_is_bounded(folder: Path, engine: BookEngine) -> None:
-    with closing(Library(Terms(folder, unfinished=1), engine, ahead=1)) as library:
+    with closing(AudiobookService(AudiobookSettings(folder, max_unfinished=1), engine, max_in_flight=1)) as library:
         library.submit(SHORT, NARRATION, "wav")
         with pytest.raises(Busy, match="1 books are waiting"):
             library.submit(SHORT, NARRATION, "wav")
 
 
 def test_the_disk_space_is_bounded(folder: Path, engine: BookEngine) -> None:
-    with closing(Library(Terms(folder, space=250_000), engine, ahead=1)) as library:
+    with closing(AudiobookService(AudiobookSettings(folder, max_bytes=250_000), engine, max_in_flight=1)) as library:
         library.submit(SHORT, NARRATION, "m4b")
         with pytest.raises(StorageFull, match="of the 0 MB that they may") as caught:
             library.submit(BOOK, NARRATION, "wav")
@@ -278,46 +285,46 @@ def test_the_disk_space_is_bounded(folder: Path, engine: BookEngine) -> None:
 
 
 def test_editions_that_can_be_bound_again_make_room(folder: Path, engine: BookEngine) -> None:
-    with closing(Library(Terms(folder), engine, ahead=1)) as library:
+    with closing(AudiobookService(AudiobookSettings(folder), engine, max_in_flight=1)) as library:
         library.start()
         job = finished(library, library.submit(BOOK, NARRATION, "mp3"))
-        wav = library.audio(job, "wav", Listener(), partial=False)
-        used = library._shelf.used()
-        library._editions._space = used
-        flac = library.audio(job, "flac", Listener(), partial=False)
+        wav = library.get_audio_file(job, "wav", RequestContext(), partial=False)
+        used = library._storage.measure_bytes()
+        library._renditions._max_bytes = used
+        flac = library.get_audio_file(job, "flac", RequestContext(), partial=False)
         assert flac.exists() and not wav.exists()
-        library._editions._space = 1000
+        library._renditions._max_bytes = 1000
         with pytest.raises(StorageFull):
-            library.audio(job, "opus", Listener(), partial=False)
+            library.get_audio_file(job, "opus", RequestContext(), partial=False)
 
 
-def test_a_download_that_is_given_up_is_not_bound(library: Library, folder: Path) -> None:
+def test_a_download_that_is_given_up_is_not_bound(library: AudiobookService, folder: Path) -> None:
     job = finished(library, library.submit(BOOK, NARRATION, "wav"))
     with pytest.raises(ClientGone):
-        library.audio(job, "mp3", Listener(has_gone=lambda: True), partial=False)
+        library.get_audio_file(job, "mp3", RequestContext(is_cancelled=lambda: True), partial=False)
     assert sorted(path.name for path in (folder / "books" / job.id).iterdir()) == ["book.wav", "sound.pieces"]
 
 
 def test_one_process_speaks_a_folder(folder: Path, engine: BookEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "IDLE", 0.02)
+    monkeypatch.setattr(runner, "POLL_INTERVAL", 0.02)
     other = BookEngine()
-    with closing(Library(Terms(folder), other, ahead=1)) as second:
-        with closing(Library(Terms(folder), engine, ahead=1)) as first:
+    with closing(AudiobookService(AudiobookSettings(folder), other, max_in_flight=1)) as second:
+        with closing(AudiobookService(AudiobookSettings(folder), engine, max_in_flight=1)) as first:
             first.start()
-            until(lambda: first._runner._stint is None and (folder / "speaking.lock").exists())
+            until(lambda: first._worker._current_run is None and (folder / "speaking.lock").exists())
             job = first.submit(SHORT, NARRATION, "wav")
             finished(first, job)
             second.start()
             queued = second.submit(SHORT, NARRATION, "wav")
-            until(lambda: second.find(queued.id).state.ended)
-        assert other.spoken == [] and len(engine.spoken) == 2
+            until(lambda: second.find_job(queued.id).state.is_terminal)
+        assert other.texts == [] and len(engine.texts) == 2
         finished(second, second.submit(SHORT, NARRATION, "wav"))
-        assert len(other.spoken) == 1
+        assert len(other.texts) == 1
 
 
 def test_an_unusable_folder_is_told(tmp_path: Path, engine: BookEngine) -> None:
     (tmp_path / "file").write_text("no folder")
-    with closing(Library(Terms(tmp_path / "file"), engine, ahead=1)) as library:
+    with closing(AudiobookService(AudiobookSettings(tmp_path / "file"), engine, max_in_flight=1)) as library:
         library.start()
         with pytest.raises(StorageUnavailable, match="KOKORO_DATA_DIR"):
             library.submit(SHORT, NARRATION, "wav")
@@ -327,14 +334,17 @@ def test_a_newer_database_is_left_alone(folder: Path) -> None:
     folder.mkdir()
     with closing(sqlite3.connect(folder / "jobs.sqlite3")) as db:
         db.execute("PRAGMA user_version = 99")
-    with closing(Store(folder / "jobs.sqlite3")) as store, pytest.raises(StorageUnavailable, match="newer server"):
-        store.jobs()
+    with (
+        closing(JobDatabase(folder / "jobs.sqlite3")) as store,
+        pytest.raises(StorageUnavailable, match="newer server"),
+    ):
+        store.list_jobs()
 
 
 def test_an_older_database_is_brought_up_to_date(folder: Path) -> None:
     folder.mkdir()
     with closing(sqlite3.connect(folder / "jobs.sqlite3")) as db:
-        db.executescript(SCHEMAS[0])
+        db.executescript(MIGRATIONS[0])
         db.execute("PRAGMA user_version = 1")
         db.execute(
             "INSERT INTO jobs (id, state, voice, language, speed, normalize, pronunciations, format, title, author,"
@@ -342,50 +352,50 @@ def test_an_older_database_is_brought_up_to_date(folder: Path) -> None:
             " ('a', 'queued', '[[\"af_sky\", 1.0]]', 'a', 1.0, 1, '[]', 'wav', '', '', 5, 0)"
         )
         db.commit()
-    with closing(Store(folder / "jobs.sqlite3")) as store:
-        assert store.find("a").narration == Narration(find_voice("af_sky"), "a")
+    with closing(JobDatabase(folder / "jobs.sqlite3")) as store:
+        assert store.find_job("a").narration == Narration(find_voice("af_sky"), "a")
 
 
 def test_a_narration_is_kept_as_it_was_asked_for(folder: Path) -> None:
     folder.mkdir()
     asked = replace(NARRATION, normalize=False, emoji=False, pronunciations=(("SQL", "sequel"),))
-    with closing(Store(folder / "jobs.sqlite3")) as store:
-        assert store.add(SHORT, asked, "wav", 9).narration == asked
-    assert asked.request("Hi.").emoji is False
+    with closing(JobDatabase(folder / "jobs.sqlite3")) as store:
+        assert store.add_job(SHORT, asked, "wav", 9).narration == asked
+    assert asked.make_request("Hi.").emoji is False
 
 
 def test_sound_comes_back_as_it_was(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     chunks = [Chunk(rng.uniform(-1, 1, n).astype(np.float32)) for n in (5000, 0, 1, 24_000)]
     segments = []
-    with closing(SoundFile(tmp_path / "sound", 0)) as file:
+    with closing(SegmentFile(tmp_path / "sound", 0)) as file:
         for number, chunk in enumerate(chunks):
             offset, size = file.append(chunk)
-            segments.append(Segment(Portion(number, 0, 0, 1, 0.0), offset, size, len(chunk.samples)))
-    for before, after in zip(chunks, read_sound(tmp_path / "sound", segments), strict=True):
+            segments.append(Segment(SegmentPlan(number, 0, 0, 1, 0.0), offset, size, len(chunk.samples)))
+    for before, after in zip(chunks, read_segments(tmp_path / "sound", segments), strict=True):
         np.testing.assert_array_equal(to_pcm(after.samples), to_pcm(before.samples))
 
 
-def test_ids_are_no_paths(library: Library) -> None:
+def test_ids_are_no_paths(library: AudiobookService) -> None:
     job = library.submit(SHORT, NARRATION, "wav")
     for trick in ("..", "../jobs", "", "a" * 31, job.id.upper(), job.id + "\n", f"{job.id}/"):
         with pytest.raises(NotFound):
-            library.find(trick)
+            library.find_job(trick)
         with pytest.raises(NotFound):
-            library.remove(trick)
+            library.remove_job(trick)
         with pytest.raises(ValueError):
-            library._shelf.edition(trick, "x")
-        library._shelf.discard(trick)
-    assert library.find(job.id).id == job.id and (library.terms.folder / "jobs.sqlite3").exists()
+            library._storage.get_rendition_path(trick, "x")
+        library._storage.delete_files(trick)
+    assert library.find_job(job.id).id == job.id and (library.settings.folder / "jobs.sqlite3").exists()
 
 
 def test_a_thread_that_ends_takes_its_connection_along(folder: Path) -> None:
     """A server has threads that come and go: each looks at the jobs once."""
-    with closing(Store(folder / "jobs.sqlite3")) as store:
-        store.jobs()
+    with closing(JobDatabase(folder / "jobs.sqlite3")) as store:
+        store.list_jobs()
         before = psutil.Process().num_fds() if os.name == "posix" else psutil.Process().num_handles()
         for _ in range(20):
-            visitor = threading.Thread(target=store.jobs)
+            visitor = threading.Thread(target=store.list_jobs)
             visitor.start()
             visitor.join()
         after = psutil.Process().num_fds() if os.name == "posix" else psutil.Process().num_handles()

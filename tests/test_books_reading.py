@@ -7,13 +7,13 @@ from pathlib import Path
 import av
 import pytest
 
+from kokoro_server.audiobooks import reading
+from kokoro_server.audiobooks.formats.book import Book, BookLimits, Chapter, clean_book, clean_text
+from kokoro_server.audiobooks.formats.html import parse_xml
+from kokoro_server.audiobooks.formats.plain_text import decode_text
+from kokoro_server.audiobooks.formats.reader import read_book
+from kokoro_server.core.errors import BadRequest, TooLarge, UnsupportedMedia
 from tests import documents
-from tts.books import reading
-from tts.books.book import Book, BookLimits, Chapter, tidied, tidy
-from tts.books.markup import parse_xml
-from tts.books.plain import decode
-from tts.books.reader import read
-from tts.speech.errors import BadRequest, TooLarge, UnsupportedMedia
 
 
 def chapters(book: Book) -> list[tuple[str, str]]:
@@ -23,7 +23,7 @@ def chapters(book: Book) -> list[tuple[str, str]]:
 def read_as(tmp_path: Path, name: str, text: str) -> Book:
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
-    return read(path, BookLimits(), "file")
+    return read_book(path, BookLimits(), "file")
 
 
 TEXT = "By nobody.\n\nCHAPTER I. Down\n\nAlice fell.\n\nChapter II\n\nShe   swam.\r\nOn.\n\nThe chapter ended there.\n"
@@ -83,7 +83,7 @@ CONTENTS = {"The First": "one.xhtml#c1", "The Second": "one.xhtml#c2", "The Thir
 
 def test_epub(tmp_path: Path) -> None:
     path = documents.epub(tmp_path / "book.epub", PAGES, CONTENTS, {"OPS/front.png": documents.png(3000, 100)})
-    book = read(path, BookLimits(), "file")
+    book = read_book(path, BookLimits(), "file")
     assert (book.title, book.author, book.language) == ("The Small Book", "Ann Author, Bo Writer", "en-GB")
     assert chapters(book) == [
         ("The First", "I\n\nFirst words."),
@@ -97,7 +97,7 @@ def test_epub(tmp_path: Path) -> None:
 
 def test_epub_without_contents_has_a_chapter_a_document(tmp_path: Path) -> None:
     path = documents.epub(tmp_path / "book.epub", PAGES, {}, {"OPS/front.png": b"no picture"})
-    book = read(path, BookLimits(), "file")
+    book = read_book(path, BookLimits(), "file")
     assert [chapter.title for chapter in book.chapters] == ["I", "II", "Chapter 3", "Chapter 4"]
     assert book.cover is None
 
@@ -122,7 +122,7 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "ha"}">' for n i
 def test_bad_epubs(tmp_path: Path, more: dict[str, str], message: str) -> None:
     path = documents.epub(tmp_path / "book.epub", PAGES, CONTENTS, more)
     with pytest.raises(BadRequest, match=message) as caught:
-        read(path, BookLimits(), "file")
+        read_book(path, BookLimits(), "file")
     assert (caught.value.status, caught.value.field) == (400, "file")
 
 
@@ -143,7 +143,7 @@ PRINTED = [
 
 def test_pdf(tmp_path: Path) -> None:
     path = documents.pdf(tmp_path / "book.pdf", PRINTED, {"Clocks": 0, "Smells": 2})
-    book = read(path, BookLimits(), "file")
+    book = read_book(path, BookLimits(), "file")
     assert (book.title, book.author) == ("The Printed Book", "Pat Printer")
     first = "It was a bright cold day in April, and the clocks were striking thirteen.\n\n"
     second = "Winston went in through the glass doors of Victory Mansions, quickly."
@@ -164,12 +164,12 @@ def test_bad_pdfs(
 ) -> None:
     path = documents.pdf(tmp_path / "book.pdf", lines, {}, password)
     with pytest.raises(error, match=message) as caught:
-        read(path, limits, "file")
+        read_book(path, limits, "file")
     assert type(caught.value) is error
 
 
 def test_docx(tmp_path: Path) -> None:
-    book = read(documents.docx(tmp_path / "book.docx"), BookLimits(), "file")
+    book = read_book(documents.docx(tmp_path / "book.docx"), BookLimits(), "file")
     assert (book.title, book.author) == ("The Typed Book", "Ty Pist")
     assert chapters(book) == [("One", "One\n\nFirst words.\n\nleft, right"), ("Two", "Two\n\nLast words.")]
 
@@ -180,7 +180,7 @@ def test_rubbish_is_refused(tmp_path: Path, suffix: str, data: bytes) -> None:
     path = tmp_path / f"rubbish{suffix}"
     path.write_bytes(data)
     with pytest.raises(BadRequest, match="file is damaged"):
-        read(path, BookLimits(), "file")
+        read_book(path, BookLimits(), "file")
 
 
 @pytest.mark.parametrize("suffix", [".epub", ".docx"])
@@ -188,7 +188,7 @@ def test_a_zip_bomb_is_too_large(tmp_path: Path, suffix: str) -> None:
     path = documents.zipped(tmp_path / f"bomb{suffix}", {"META-INF/container.xml": b"\0" * 20_000_000})
     assert path.stat().st_size < 30_000
     with pytest.raises(TooLarge, match="unpacks to 20000000 bytes") as caught:
-        reading.read_file(path, BookLimits(unpacked=10_000_000))
+        reading.read_book_file(path, BookLimits(unpacked_bytes=10_000_000))
     assert caught.value.status == 413
 
 
@@ -196,27 +196,27 @@ def test_a_zip_that_understates_its_size_is_damaged(tmp_path: Path) -> None:
     path = documents.zipped(tmp_path / "liar.epub", {"META-INF/container.xml": b"\0" * 1_000_000})
     path.write_bytes(path.read_bytes().replace((1_000_000).to_bytes(4, "little"), (1_000).to_bytes(4, "little")))
     with pytest.raises(BadRequest, match="can't be unpacked"):
-        read(path, BookLimits(unpacked=10_000), "file")
+        read_book(path, BookLimits(unpacked_bytes=10_000), "file")
 
 
 def test_a_zip_of_another_method_is_refused(tmp_path: Path) -> None:
     path = documents.zipped(tmp_path / "odd.epub", {"a": b"x"}, zipfile.ZIP_LZMA)
     with pytest.raises(BadRequest, match="other than deflate"):
-        read(path, BookLimits(), "file")
+        read_book(path, BookLimits(), "file")
 
 
 def test_a_file_is_read_in_a_process_of_its_own(tmp_path: Path) -> None:
     path = documents.epub(tmp_path / "book.epub", PAGES, CONTENTS, {"OPS/front.png": documents.png()})
-    assert reading.read_file(path, BookLimits()) == read(path, BookLimits(), "file")
+    assert reading.read_book_file(path, BookLimits()) == read_book(path, BookLimits(), "file")
 
 
 def test_refusals_and_broken_readers_reach_the_caller(tmp_path: Path) -> None:
     path = documents.pdf(tmp_path / "book.pdf", [["x"]] * 3, {})
     with pytest.raises(TooLarge, match="upload has 3 pages") as caught:
-        reading.read_file(path, BookLimits(pages=2), "upload")
+        reading.read_book_file(path, BookLimits(pages=2), "upload")
     assert (caught.value.field, caught.value.allowed) == ("upload", "2 pages")
     with pytest.raises(BadRequest, match="can't be read"):
-        reading.read_file(tmp_path / "missing.txt", BookLimits())
+        reading.read_book_file(tmp_path / "missing.txt", BookLimits())
 
 
 @pytest.mark.parametrize(
@@ -224,24 +224,24 @@ def test_refusals_and_broken_readers_reach_the_caller(tmp_path: Path) -> None:
     [("A.Book.EPUB", "", ".epub"), ("x", "application/pdf", ".pdf"), ("../../a.txt", "image/png", ".txt")],
 )
 def test_kinds_of_files(name: str, content_type: str, suffix: str) -> None:
-    assert reading.suffix_of(name, content_type, "file") == suffix
+    assert reading.detect_suffix(name, content_type, "file") == suffix
 
 
 def test_other_files_are_refused() -> None:
     with pytest.raises(UnsupportedMedia, match=r"file is a \.exe: expected \.txt, "):
-        reading.suffix_of("setup.exe", "application/octet-stream", "file")
+        reading.detect_suffix("setup.exe", "application/octet-stream", "file")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_encodings(encoding: str) -> None:
     text = "Où est le café ? Là-bas, près de l’hôtel — “c’est ça”, répond-elle à sa mère, déjà fâchée."
-    assert decode(text.encode(encoding)) == text
+    assert decode_text(text.encode(encoding)) == text
 
 
 def test_tidy() -> None:
-    assert tidy("a\u00adb\x00 \t c\r\nd\u2029e\n \n\n\nf\ufeff") == "ab c\nd\n\ne\n\nf"
+    assert clean_text("a\u00adb\x00 \t c\r\nd\u2029e\n \n\n\nf\ufeff") == "ab c\nd\n\ne\n\nf"
 
 
 def test_long_books_are_refused() -> None:
     with pytest.raises(TooLarge, match="text has 5 characters: expected at most 4"):
-        tidied(Book("", "", "", (Chapter("", "abcde"),)), BookLimits(characters=4), "text")
+        clean_book(Book("", "", "", (Chapter("", "abcde"),)), BookLimits(characters=4), "text")

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from kokoro_server.api.response_cache import ResponseCache
+from kokoro_server.api.schemas import SpeechJob
+from kokoro_server.core.errors import SynthesisFailed
+from kokoro_server.core.request import SpeechRequest
+from kokoro_server.core.voices import find_voice
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import make_app
-from tts.api.bodies import Order
-from tts.api.cache import Answers
-from tts.speech.errors import SynthesisFailed
-from tts.speech.request import SpeechRequest
-from tts.speech.voices import find_voice
 
 SEVERAL = (
     "This is a text of several sentences. They are spoken one after the other, each in its own piece. "
@@ -86,8 +86,8 @@ def test_whatever_shapes_the_sound_makes_another_answer(
 
 
 def test_another_version_or_model_makes_another_answer(tmp_path: Path) -> None:
-    order = Order(SpeechRequest("Hi.", find_voice("af_sky"), "a"), "wav")
-    tags = {Answers(tmp_path, 1, made_by).tag(order, True) for made_by in ("1 pool", "2 pool", "1 command")}
+    order = SpeechJob(SpeechRequest("Hi.", find_voice("af_sky"), "a"), "wav")
+    tags = {ResponseCache(tmp_path, 1, made_by).make_tag(order, True) for made_by in ("1 pool", "2 pool", "1 command")}
     assert len(tags) == 3
 
 
@@ -108,7 +108,7 @@ def test_a_part_is_never_kept(tmp_path: Path) -> None:
     left = listen(client)
     next(iter(left.response))
     left.close()
-    assert engine.open == 0
+    assert engine.open_count == 0
     whole = speak(client, response_format="pcm")
     assert len(whole.data) > 4_800 and len(engine.requests) == 2
 
@@ -117,20 +117,20 @@ def test_the_stream_is_not_held_up(tmp_path: Path) -> None:
     engine = FakeEngine(gated=True)
     answer = listen(make_app(tmp_path, engine, CACHE_MB=8).test_client())
     blocks = iter(answer.response)
-    assert next(blocks) and engine.made == 1
+    assert next(blocks) and engine.chunk_count == 1
     engine.gate.release()
-    assert next(blocks) and engine.made == 2
+    assert next(blocks) and engine.chunk_count == 2
     answer.close()
 
 
 def test_space_is_bounded_and_one_answer_gets_a_part_of_it(tmp_path: Path) -> None:
-    answers = Answers(tmp_path, 1, "test")
-    answers.keep("large", b"x" * 60_000)
+    answers = ResponseCache(tmp_path, 1, "test")
+    answers.put("large", b"x" * 60_000)
     assert answers.get("large") is None
     for number in range(30):
-        answers.keep(f"small {number}", bytes(1_000))
+        answers.put(f"small {number}", bytes(1_000))
     for number in range(40):
-        answers.keep(str(number), bytes(40_000))
+        answers.put(str(number), bytes(40_000))
         used = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
         assert used <= 1_050_000
     assert used >= 400_000
@@ -146,8 +146,8 @@ def test_a_disk_that_fails_costs_no_sound(client: FlaskClient, engine: FakeEngin
 
 
 def test_never_unpickles(tmp_path: Path) -> None:
-    answers = Answers(tmp_path, 1, "test")
-    answers.keep("tag", b"good")
+    answers = ResponseCache(tmp_path, 1, "test")
+    answers.put("tag", b"good")
     with sqlite3.connect(tmp_path / "cache.db") as database:
         database.execute("UPDATE Cache SET mode = 4, value = ?", (pickle.dumps("evil"),))
     database.close()

@@ -14,12 +14,12 @@ import numpy as np
 import psutil
 import pytest
 
+from kokoro_server.audio.samples import Chunk
+from kokoro_server.core.errors import ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerLost, WorkerUnavailable
+from kokoro_server.engine.worker_process import WorkerProcess
+from kokoro_server.text.chunking import Utterance
 from tests.fakes.requests import utterance
 from tests.waiting import until
-from tts.engines.child import Child
-from tts.speech.audio import Chunk
-from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerLost, WorkerUnavailable
-from tts.speech.text import Utterance
 
 FAKE = [sys.executable, "-m", "tests.fakes.fake_worker_process"]
 GOOD, BAD = utterance("A good one."), utterance("A bad one.")
@@ -30,17 +30,17 @@ def children() -> list[psutil.Process]:
 
 
 @contextmanager
-def child(*arguments: str, timeout: float = 20.0) -> Iterator[Child]:
+def child(*arguments: str, timeout: float = 20.0) -> Iterator[WorkerProcess]:
     """A started child; nothing of it is left afterwards."""
     before = len(children())
-    with closing(Child([*FAKE, *arguments], timeout)) as worker:
+    with closing(WorkerProcess([*FAKE, *arguments], timeout)) as worker:
         worker.start()
         yield worker
     assert len(children()) == before
 
 
-def speak(worker: Child, what: Utterance = GOOD) -> list[Chunk]:
-    return sounds(worker.speak(what, 1))
+def speak(worker: WorkerProcess, what: Utterance = GOOD) -> list[Chunk]:
+    return sounds(worker.synthesize(what, 1))
 
 
 def sounds(answers: Iterator[Chunk | None]) -> list[Chunk]:
@@ -85,7 +85,7 @@ def test_what_goes_wrong_in_an_utterance_is_told_and_the_next_is_spoken(
         assert len(children()) == 1
 
 
-def patient(worker: Child) -> Child:
+def patient(worker: WorkerProcess) -> WorkerProcess:
     """The same, with time for a fresh start on a busy machine."""
     worker._timeout = 20.0
     return worker
@@ -100,20 +100,20 @@ CANNOT_START = [
 
 @pytest.mark.parametrize(("arguments", "words"), CANNOT_START)
 def test_what_goes_wrong_at_the_start_is_told(arguments: list[str], words: str) -> None:
-    worker = Child([*FAKE, *arguments], 5.0)
+    worker = WorkerProcess([*FAKE, *arguments], 5.0)
     with pytest.raises(WorkerUnavailable, match=words):
         worker.start()
-    assert not worker.ready
+    assert not worker.is_ready
     assert children() == []
 
 
 def test_a_command_that_is_not_there_is_told() -> None:
     with pytest.raises(WorkerUnavailable, match="no/such/python cannot be run"):
-        Child(["no/such/python"], 5.0).start()
+        WorkerProcess(["no/such/python"], 5.0).start()
 
 
 def test_a_start_that_failed_is_not_tried_again_at_once() -> None:
-    worker = Child([*FAKE, "--mode", "cannot-load"], 5.0)
+    worker = WorkerProcess([*FAKE, "--mode", "cannot-load"], 5.0)
     with pytest.raises(WorkerUnavailable, match="no such model"):
         worker.start()
     for _ in range(3):
@@ -126,7 +126,7 @@ def test_a_start_that_failed_is_not_tried_again_at_once() -> None:
 
 def test_a_worker_killed_in_mid_utterance_fails_it_and_the_next_is_spoken() -> None:
     with child("--pace", "0.01", "--pieces", "10") as worker:
-        chunks = worker.speak(utterance("x" * 500), 1)
+        chunks = worker.synthesize(utterance("x" * 500), 1)
         next(chunks)
         kill()
         with pytest.raises(SynthesisFailed, match="ended unexpectedly"):
@@ -136,23 +136,23 @@ def test_a_worker_killed_in_mid_utterance_fails_it_and_the_next_is_spoken() -> N
 
 def test_a_worker_killed_while_idle_is_not_ready_and_the_next_is_spoken() -> None:
     with child() as worker:
-        assert worker.ready
+        assert worker.is_ready
         kill()
-        until(lambda: not worker.ready)
+        until(lambda: not worker.is_ready)
         assert speak(worker)
-        assert worker.ready
+        assert worker.is_ready
 
 
 def test_a_worker_that_is_started_again_is_not_ready_until_it_has_loaded() -> None:
     with child("--mode", "slow-start") as worker:
         kill()
-        until(lambda: not worker.ready)
+        until(lambda: not worker.is_ready)
         starting = threading.Thread(target=worker.start)
         starting.start()
         until(children)
-        assert not worker.ready
+        assert not worker.is_ready
         starting.join(10)
-        assert worker.ready
+        assert worker.is_ready
         assert len(children()) == 1
 
 
@@ -161,7 +161,7 @@ def kill() -> None:
         process.kill()
 
 
-def cancel_soon(worker: Child, seconds: float = 0.05) -> None:
+def cancel_soon(worker: WorkerProcess, seconds: float = 0.05) -> None:
     threading.Timer(seconds, worker.cancel).start()
 
 
@@ -189,7 +189,7 @@ def test_a_cancel_of_a_worker_that_hangs_replaces_it() -> None:
 
 def test_a_reader_that_stops_reading_gives_the_rest_up() -> None:
     with child("--pace", "0.01", "--pieces", "50") as worker:
-        chunks = worker.speak(utterance("x" * 5000), 1)
+        chunks = worker.synthesize(utterance("x" * 5000), 1)
         next(chunks)
         chunks.close()  # type: ignore[attr-defined]
         assert sum(len(chunk.samples) for chunk in speak(worker)) == 24 * len(GOOD.text)
@@ -197,7 +197,7 @@ def test_a_reader_that_stops_reading_gives_the_rest_up() -> None:
 
 def test_a_cancel_before_the_first_chunk_is_asked_for_counts() -> None:
     with child() as worker:
-        chunks = worker.speak(GOOD, 1)
+        chunks = worker.synthesize(GOOD, 1)
         worker.cancel()
         with pytest.raises(ClientGone):
             list(chunks)
@@ -207,11 +207,11 @@ def test_a_cancel_before_the_first_chunk_is_asked_for_counts() -> None:
 def test_a_cancel_while_the_worker_is_replaced_lets_it_load_and_then_counts() -> None:
     with child("--mode", "slow-start") as worker:
         kill()
-        until(lambda: not worker.ready)
+        until(lambda: not worker.is_ready)
         cancel_soon(worker, 0.2)
         with pytest.raises(ClientGone):
             speak(worker)
-        assert worker.ready
+        assert worker.is_ready
         assert speak(worker)
 
 
@@ -226,9 +226,9 @@ def samples(answers: Iterator[Chunk | None]) -> int:
 
 def test_one_that_ends_takes_the_next_utterance_before_its_last_sound() -> None:
     with child("--linger", "0.3", "--pieces", "2") as worker:
-        first = worker.speak(GOOD, 1)
+        first = worker.synthesize(GOOD, 1)
         heard = to_the_end(first)
-        second = worker.speak(utterance("x" * 100), 1)
+        second = worker.synthesize(utterance("x" * 100), 1)
         assert heard + samples(first) == 24 * len(GOOD.text)
         began = time.monotonic()
         assert to_the_end(second) == 24 * 50
@@ -239,37 +239,37 @@ def test_one_that_ends_takes_the_next_utterance_before_its_last_sound() -> None:
 def test_a_cancel_is_about_the_one_that_was_handed_ahead() -> None:
     with child("--linger", "0.1", "--pieces", "1") as worker:
         (process,) = children()
-        first = worker.speak(GOOD, 1)
+        first = worker.synthesize(GOOD, 1)
         to_the_end(first)
-        second = worker.speak(GOOD, 1)
+        second = worker.synthesize(GOOD, 1)
         worker.cancel()
         assert samples(first) == 24 * len(GOOD.text)
         with pytest.raises(ClientGone):
             list(second)
-        assert samples(worker.speak(GOOD, 1)) == 24 * len(GOOD.text)
+        assert samples(worker.synthesize(GOOD, 1)) == 24 * len(GOOD.text)
         assert children() == [process]
 
 
 @pytest.mark.parametrize(("mode", "error"), [("die-ending", WorkerLost), ("hang-ending", TimedOut)])
 def test_one_handed_ahead_to_a_worker_that_goes_wrong_is_lost(mode: str, error: type[SpeechError]) -> None:
     with child("--mode", mode, timeout=0.5) as worker:
-        first = worker.speak(BAD, 1)
+        first = worker.synthesize(BAD, 1)
         to_the_end(first)
-        second = worker.speak(GOOD, 1)
+        second = worker.synthesize(GOOD, 1)
         with pytest.raises(error):
             list(first)
         with pytest.raises(WorkerLost):
             list(second)
         worker = patient(worker)
-        assert samples(worker.speak(GOOD, 1)) == 24 * len(GOOD.text)
+        assert samples(worker.synthesize(GOOD, 1)) == 24 * len(GOOD.text)
 
 
 def test_a_reader_that_stops_after_the_next_was_handed_over_leaves_that_whole() -> None:
     with child("--linger", "0.1") as worker:
         (process,) = children()
-        first = worker.speak(GOOD, 1)
+        first = worker.synthesize(GOOD, 1)
         to_the_end(first)
-        second = worker.speak(GOOD, 1)
+        second = worker.synthesize(GOOD, 1)
         first.close()  # type: ignore[attr-defined]
         assert samples(second) == 24 * len(GOOD.text)
         assert children() == [process]
@@ -278,7 +278,7 @@ def test_a_reader_that_stops_after_the_next_was_handed_over_leaves_that_whole() 
 def test_a_cancel_is_not_about_one_that_ends() -> None:
     """Nor between its last sound and the word that it is done."""
     with child("--linger", "0.1", "--pieces", "1") as worker:
-        first = worker.speak(GOOD, 1)
+        first = worker.synthesize(GOOD, 1)
         assert to_the_end(first) == 0
         worker.cancel()
         last = next(first)
@@ -289,9 +289,9 @@ def test_a_cancel_is_not_about_one_that_ends() -> None:
 
 def test_an_order_too_large_for_a_pipe_is_sent_when_its_turn_has_come() -> None:
     with child("--linger", "0.1") as worker:
-        first = worker.speak(GOOD, 1)
+        first = worker.synthesize(GOOD, 1)
         heard = to_the_end(first)
-        second = worker.speak(utterance("x" * 100_000), 1)
+        second = worker.synthesize(utterance("x" * 100_000), 1)
         assert heard + samples(first) == 24 * len(GOOD.text)
         assert samples(second) == 24 * 100_000
 
@@ -299,9 +299,9 @@ def test_an_order_too_large_for_a_pipe_is_sent_when_its_turn_has_come() -> None:
 def test_a_cancel_is_about_an_order_that_waits_for_its_turn() -> None:
     with child("--linger", "0.1") as worker:
         (process,) = children()
-        first = worker.speak(GOOD, 1)
+        first = worker.synthesize(GOOD, 1)
         heard = to_the_end(first)
-        second = worker.speak(utterance("x" * 100_000), 1)
+        second = worker.synthesize(utterance("x" * 100_000), 1)
         worker.cancel()
         assert heard + samples(first) == 24 * len(GOOD.text)
         with pytest.raises(ClientGone):
@@ -311,9 +311,9 @@ def test_a_cancel_is_about_an_order_that_waits_for_its_turn() -> None:
 
 def test_a_worker_s_death_is_told_at_once_to_all_that_it_was_given() -> None:
     with child("--mode", "die-ending") as worker:
-        first = worker.speak(BAD, 1)
+        first = worker.synthesize(BAD, 1)
         to_the_end(first)
-        second = worker.speak(GOOD, 1)
+        second = worker.synthesize(GOOD, 1)
         began = time.monotonic()
         for lost in (first, second):
             with pytest.raises(WorkerLost):
@@ -341,7 +341,7 @@ def test_close_from_another_thread_ends_an_utterance() -> None:
 
 
 def test_close_from_another_thread_ends_a_start() -> None:
-    worker = Child([*FAKE, "--mode", "mute"], 5.0)
+    worker = WorkerProcess([*FAKE, "--mode", "mute"], 5.0)
     threading.Timer(0.2, worker.close).start()
     with pytest.raises(WorkerUnavailable):
         worker.start()
@@ -349,7 +349,7 @@ def test_close_from_another_thread_ends_a_start() -> None:
 
 
 def test_close_comes_first_and_twice() -> None:
-    worker = Child(FAKE, 5.0)
+    worker = WorkerProcess(FAKE, 5.0)
     worker.close()
     worker.close()
     with pytest.raises(WorkerUnavailable):
@@ -371,7 +371,7 @@ def test_nothing_is_left_open() -> None:
         with child() as worker:
             speak(worker)
             kill()
-            until(lambda: not worker.ready)
+            until(lambda: not worker.is_ready)
             worker.start()
 
     once()

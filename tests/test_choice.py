@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tts.synth.kernels import choice
-from tts.synth.kernels.choice import RUNS, fastest, layer_of, named, rivals, seconds_of
-from tts.synth.kernels.library import SHAPES, Library, fitting, native_shape
+from kokoro_server.model.kernels.library import SHAPES, Library, fitting, native_shape
+from kokoro_server.model.native import autotune as choice
+from kokoro_server.model.native.autotune import RUNS, fastest, layer_of, named, rivals, seconds_of
 
 TWO = ["avx512f", "avx", "plain"]
 

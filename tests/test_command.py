@@ -14,18 +14,18 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.fakes.requests import utterance
-from tests.waiting import until
-from tts.engines.command import RUN_PREFIX, Command
-from tts.speech.audio import SAMPLE_RATE, Chunk
-from tts.speech.errors import (
+from kokoro_server.audio.samples import SAMPLE_RATE, Chunk
+from kokoro_server.core.errors import (
     ClientGone,
     StorageUnavailable,
     SynthesisFailed,
     TimedOut,
     WorkerUnavailable,
 )
-from tts.speech.text import Utterance
+from kokoro_server.engine.command import RUN_FOLDER_PREFIX, CommandWorker
+from kokoro_server.text.chunking import Utterance
+from tests.fakes.requests import utterance
+from tests.waiting import until
 
 FAKE = str(Path(__file__).parent / "fakes" / "fake_kokoro.py")
 WEIRD = [
@@ -43,12 +43,12 @@ WEIRD = [
 ]
 
 
-def command(folder: Path, mode: str = "ok", timeout: float = 30.0, *more: str) -> Command:
-    return Command([sys.executable, FAKE, "--mode", mode, *more], folder, timeout)
+def command(folder: Path, mode: str = "ok", timeout: float = 30.0, *more: str) -> CommandWorker:
+    return CommandWorker([sys.executable, FAKE, "--mode", mode, *more], folder, timeout)
 
 
-def speak(worker: Command, what: Utterance) -> list[Chunk]:
-    return list(worker.speak(what, 1))
+def speak(worker: CommandWorker, what: Utterance) -> list[Chunk]:
+    return list(worker.synthesize(what, 1))
 
 
 def runs(log: Path) -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ def test_it_speaks_a_run_an_utterance(tmp_path: Path) -> None:
 
 
 def test_an_utterances_rest_follows_it(tmp_path: Path) -> None:
-    what = utterance(voice="bf_emma", rest=0.5)
+    what = utterance(voice="bf_emma", pause=0.5)
     (chunk,) = speak(command(tmp_path), what)
     assert len(chunk.samples) == 12 * 24 + SAMPLE_RATE // 2
 
@@ -154,7 +154,7 @@ def test_a_cancel_kills_the_run_with_its_tree(tmp_path: Path) -> None:
 
 def test_a_cancel_between_speak_and_its_first_chunk_counts(tmp_path: Path) -> None:
     worker = command(tmp_path, "hangs")
-    chunks = worker.speak(utterance(), 1)
+    chunks = worker.synthesize(utterance(), 1)
     worker.cancel()
     with pytest.raises(ClientGone):
         list(chunks)
@@ -189,13 +189,13 @@ def test_start_asks_for_help(tmp_path: Path) -> None:
 )
 def test_a_command_that_does_not_answer_cannot_start(tmp_path: Path, words: list[str], message: str) -> None:
     with pytest.raises(WorkerUnavailable, match=message):
-        Command(words, tmp_path, 5.0).start()
+        CommandWorker(words, tmp_path, 5.0).start()
 
 
 def test_the_runs_folder_can_be_told_from_others(tmp_path: Path) -> None:
     log = tmp_path / "log"
     speak(command(tmp_path, "ok", 30.0, "--log", str(log)), utterance())
-    assert Path(runs(log)[0]["arguments"][-1]).parent.name.startswith(RUN_PREFIX)
+    assert Path(runs(log)[0]["arguments"][-1]).parent.name.startswith(RUN_FOLDER_PREFIX)
 
 
 def test_a_folder_that_is_removed_is_made_again(tmp_path: Path) -> None:

@@ -15,15 +15,15 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from config import Config
+from kokoro_server.cli.book import _find_or_create_job, _hash_request, _poll_job, _wait_for_job
+from kokoro_server.cli.embedded_server import run_embedded_server
+from kokoro_server.cli.http_client import HttpClient
+from kokoro_server.cli.main import cli
+from kokoro_server.config import Config
+from kokoro_server.core.errors import SpeechError, Unsupported, WorkerUnavailable
 from tests.fakes.book_engine import BookEngine
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
-from tts.command.book import _digest, _follow, _job, _news
-from tts.command.main import cli
-from tts.command.own_server import own_server
-from tts.command.remote import Remote
-from tts.speech.errors import SpeechError, Unsupported, WorkerUnavailable
 
 FAKE = [sys.executable, str(Path(__file__).parent / "fakes" / "fake_kokoro.py")]
 TEXT = "# The First Day\n\nIt was a cold day. Nobody came.\n\n# The Second Day\n\nEverybody came, and they all sang.\n"
@@ -70,7 +70,7 @@ def test_a_server_speaks_it(server: str, engine: BookEngine, book: Path) -> None
     words, titles, seconds = bound(out)
     assert titles == ["The First Day", "The Second Day"] and seconds > 0.5
     assert (words["title"], words["artist"]) == ("days \u00fc", "A. Nobody")
-    assert "The First Day" in {text.strip() for text in engine.spoken}  # portions are spoken side by side
+    assert "The First Day" in {text.strip() for text in engine.texts}  # portions are spoken side by side
     assert f"Spoken into {out}" in told.output
 
 
@@ -114,34 +114,34 @@ def test_it_tells_what_the_server_refuses(
 
 def test_a_book_that_fails_says_why(tmp_path: Path, book: Path) -> None:
     with (
-        own_server(
+        run_embedded_server(
             Config(TEMP_DIR=tmp_path), tmp_path / "data", FakeEngine(fail_at=0, error=Unsupported("No."))
         ) as desk,
         pytest.raises(SpeechError, match="The book is failed: No."),
     ):
-        _follow(desk, _job(desk, book, {}))
+        _wait_for_job(desk, _find_or_create_job(desk, book, {}))
 
 
 def test_it_goes_on_where_it_was(tmp_path: Path, book: Path, engine: BookEngine) -> None:
     config = Config(TEMP_DIR=tmp_path)
     engine.hold.clear()
-    with own_server(config, tmp_path / "data", engine) as desk:
-        first = _job(desk, book, {})
+    with run_embedded_server(config, tmp_path / "data", engine) as desk:
+        first = _find_or_create_job(desk, book, {})
     engine.hold.set()
-    with own_server(config, tmp_path / "data", engine) as desk:
-        assert _job(desk, book, {}) == first
-        _follow(desk, first)
-        assert len(desk.told("GET", "/jobs")["jobs"]) == 1
-    with own_server(config, tmp_path / "other", engine) as desk:
-        assert desk.told("GET", "/jobs")["jobs"] == []
+    with run_embedded_server(config, tmp_path / "data", engine) as desk:
+        assert _find_or_create_job(desk, book, {}) == first
+        _wait_for_job(desk, first)
+        assert len(desk.request_json("GET", "/jobs")["jobs"]) == 1
+    with run_embedded_server(config, tmp_path / "other", engine) as desk:
+        assert desk.request_json("GET", "/jobs")["jobs"] == []
 
 
 def test_work_is_kept_for_the_same_book_in_the_same_manner(tmp_path: Path, book: Path) -> None:
-    same = _digest(book, {"voice": "af_sky", "speed": "1"})
-    assert same == _digest(book, {"speed": "1", "voice": "af_sky"}) != _digest(book, {"voice": "af_sky"})
+    same = _hash_request(book, {"voice": "af_sky", "speed": "1"})
+    assert same == _hash_request(book, {"speed": "1", "voice": "af_sky"}) != _hash_request(book, {"voice": "af_sky"})
     other = tmp_path / "other.md"
     other.write_text("Something else.")
-    assert _digest(other, {"voice": "af_sky", "speed": "1"}) != same
+    assert _hash_request(other, {"voice": "af_sky", "speed": "1"}) != same
 
 
 def test_an_engine_of_its_own_speaks_it_and_leaves_nothing(tmp_path: Path, book: Path) -> None:
@@ -162,24 +162,24 @@ def test_an_engine_of_its_own_speaks_it_and_leaves_nothing(tmp_path: Path, book:
 
 
 def test_an_interruption_says_what_becomes_of_it(book: Path) -> None:
-    class Interrupted(Remote):
-        def told(self, *arguments: Any) -> dict[str, Any]:
+    class Interrupted(HttpClient):
+        def request_json(self, *arguments: Any) -> dict[str, Any]:
             raise KeyboardInterrupt
 
     with pytest.raises(click.ClickException, match="The server goes on: http://nas:9880/jobs/1."):
-        _follow(Interrupted("http://nas:9880"), "/jobs/1")
+        _wait_for_job(Interrupted("http://nas:9880"), "/jobs/1")
     with pytest.raises(click.ClickException, match="The same command goes on where it was."):
-        _follow(Interrupted("http://127.0.0.1:1", is_own=True), "/jobs/1")
+        _wait_for_job(Interrupted("http://127.0.0.1:1", is_embedded=True), "/jobs/1")
 
 
 def test_a_server_that_is_away_for_a_while_is_waited_for() -> None:
-    class Away(Remote):
+    class Away(HttpClient):
         answers = [WorkerUnavailable("away"), {"state": "running"}, WorkerUnavailable("away"), {"state": "done"}]
 
-        def told(self, *arguments: Any) -> dict[str, Any]:
+        def request_json(self, *arguments: Any) -> dict[str, Any]:
             answer = self.answers.pop(0)
             if isinstance(answer, WorkerUnavailable):
                 raise answer
             return answer
 
-    assert [told["state"] for told in _news(Away("http://nas"), "/jobs/1")] == ["running", "done"]
+    assert [told["state"] for told in _poll_job(Away("http://nas"), "/jobs/1")] == ["running", "done"]

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import httpx
@@ -19,19 +18,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from config import Config, flag
+from kokoro_server import __version__
+from kokoro_server.audio.samples import build_wav_header
+from kokoro_server.cli import checks
+from kokoro_server.cli.checks import CheckStatus
+from kokoro_server.cli.files import detect_format, save_audio
+from kokoro_server.cli.main import COMMANDS, cli
+from kokoro_server.cli.player import PlaybackError, PlayerProgram, find_player
+from kokoro_server.config import SETTINGS, Config, flag
+from kokoro_server.core.errors import SynthesisFailed
+from kokoro_server.core.voices import VOICES
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.sound import decoded
-from tts import __version__
-from tts.command import checks
-from tts.command.checks import State
-from tts.command.files import format_of, save
-from tts.command.main import COMMANDS, cli
-from tts.command.player import CannotPlay, Program, find_player
-from tts.speech.audio import wav_header
-from tts.speech.errors import SynthesisFailed
-from tts.speech.voices import VOICES
 
 ROOT = Path(__file__).parents[1]
 FAKE = shlex.join([sys.executable, str(ROOT / "tests" / "fakes" / "fake_kokoro.py")]) if os.name != "nt" else ""
@@ -50,7 +49,7 @@ def process(
 ) -> subprocess.CompletedProcess[bytes]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("KOKORO_")}
     return subprocess.run(
-        [sys.executable, "-m", "tts", *arguments],
+        [sys.executable, "-m", "kokoro_server", *arguments],
         input=text,
         capture_output=True,
         cwd=folder,
@@ -99,7 +98,8 @@ def test_a_wrong_setting_is_one_clear_line() -> None:
 
 
 def test_version_and_completion_load_nothing_heavy() -> None:
-    code = "import sys; sys.argv = ['x', 'say', '-v', ''];\nfrom tts.command.main import cli\ntry: cli(['--version'])\n"
+    code = "import sys; sys.argv = ['x', 'say', '-v', ''];\nfrom kokoro_server.cli.main import cli\n"
+    code += "try: cli(['--version'])\n"
     code += "except SystemExit: pass\nprint([name for name in ('numpy', 'flask', 'av', 'mcp') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
@@ -223,16 +223,16 @@ def test_say_as_a_process_to_stdout(tmp_path: Path) -> None:
 # --- playing
 
 
-def player(tmp_path: Path, code: str, *arguments: str) -> Program:
+def player(tmp_path: Path, code: str, *arguments: str) -> PlayerProgram:
     script = tmp_path / "player.py"
     script.write_text(f"import shutil, sys, pathlib\n{code}\n", "utf-8")
-    return Program((sys.executable, str(script), *arguments))
+    return PlayerProgram((sys.executable, str(script), *arguments))
 
 
 def test_a_program_plays_what_comes(tmp_path: Path) -> None:
     heard = tmp_path / "heard"
     program = player(tmp_path, f"shutil.copyfileobj(sys.stdin.buffer, open({str(heard)!r}, 'wb'))")
-    find_player([Program(("no-such-player",)), program])(iter([b"ab" * 1000, b"cd"]))
+    find_player([PlayerProgram(("no-such-player",)), program])(iter([b"ab" * 1000, b"cd"]))
     assert heard.read_bytes() == b"ab" * 1000 + b"cd"
 
 
@@ -240,18 +240,18 @@ def test_a_program_plays_a_file(tmp_path: Path) -> None:
     heard = tmp_path / "heard"
     program = player(tmp_path, f"shutil.copy(sys.argv[1], {str(heard)!r})\nprint(sys.argv[1])", "{file}")
     find_player([program])(iter([b"ab" * 1000]))
-    assert heard.read_bytes() == wav_header(data_size=2000) + b"ab" * 1000
+    assert heard.read_bytes() == build_wav_header(data_size=2000) + b"ab" * 1000
 
 
 def test_a_program_that_fails_says_why(tmp_path: Path) -> None:
     program = player(tmp_path, "sys.exit('no sound card')")
-    with pytest.raises(CannotPlay, match=r"did not play \(exit code 1\): no sound card"):
+    with pytest.raises(PlaybackError, match=r"did not play \(exit code 1\): no sound card"):
         find_player([program])(bytes(100_000) for _ in range(50))
 
 
 def test_without_a_player_it_says_what_to_do() -> None:
-    with pytest.raises(CannotPlay, match="pip install sounddevice, or one of no-such-player; or write a file"):
-        find_player([Program(("no-such-player",))])
+    with pytest.raises(PlaybackError, match="pip install sounddevice, or one of no-such-player; or write a file"):
+        find_player([PlayerProgram(("no-such-player",))])
 
 
 # --- files
@@ -264,16 +264,16 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
 
     path = tmp_path / "x.mp3"
     with pytest.raises(SynthesisFailed):
-        save(path, "mp3", broken())
+        save_audio(path, "mp3", broken())
     assert list(tmp_path.iterdir()) == []
-    assert save(path, "mp3", iter([b"some", b"thing"])) == 9 and path.read_bytes() == b"something"
+    assert save_audio(path, "mp3", iter([b"some", b"thing"])) == 9 and path.read_bytes() == b"something"
 
 
 @pytest.mark.parametrize(
     ("name", "format"), [("a.WAV", "wav"), ("a.b.mp3", "mp3"), ("a.txt", None), (".mp3", None), ("mp3", None)]
 )
 def test_a_name_tells_its_format(name: str, format: str | None) -> None:
-    assert format_of(Path(name)) == format
+    assert detect_format(Path(name)) == format
 
 
 # --- voices
@@ -318,7 +318,7 @@ def test_completion_prints_a_script(shell: str) -> None:
 def test_voices_are_completed() -> None:
     completing = {"_KOKORO_TTS_API_COMPLETE": "bash_complete", "COMP_WORDS": "x say -v bf_", "COMP_CWORD": "3"}
     done = subprocess.run(
-        [sys.executable, "-c", "from tts.command.main import cli; cli(prog_name='kokoro-tts-api')"],
+        [sys.executable, "-c", "from kokoro_server.cli.main import cli; cli(prog_name='kokoro-tts-api')"],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -362,25 +362,27 @@ def test_doctor_as_a_process_fails_and_says_what_to_fix(tmp_path: Path) -> None:
 
 
 def test_doctor_knows_a_server_of_ours(server: str) -> None:
-    found = checks.port(Config(HOST="127.0.0.1", PORT=int(server.rpartition(":")[2])))
-    assert found.state is State.OK and f"a server of version {__version__}" in found.told
+    found = checks.check_port(Config(HOST="127.0.0.1", PORT=int(server.rpartition(":")[2])))
+    assert found.state is CheckStatus.OK and f"a server of version {__version__}" in found.told
 
 
 def test_doctor_times_a_sentence(tmp_path: Path) -> None:
     words = tuple(shlex.split(FAKE)) if os.name != "nt" else (sys.executable, str(ROOT / "tests/fakes/fake_kokoro.py"))
-    told = checks.speed(Config(ENGINE="command", KOKORO_COMMAND=words, TEMP_DIR=tmp_path))
-    assert told.state in (State.OK, State.WARN) and re.search(r"0\.\d s of speech in .* x real time", told.told)
-    broken = checks.speed(Config(ENGINE="command", KOKORO_COMMAND=("no-such-kokoro",), TEMP_DIR=tmp_path))
-    assert broken.state is State.FAIL and "no-such-kokoro" in broken.told
+    told = checks.check_speed(Config(ENGINE="command", KOKORO_COMMAND=words, TEMP_DIR=tmp_path))
+    assert told.state in (CheckStatus.OK, CheckStatus.WARN) and re.search(
+        r"0\.\d s of speech in .* x real time", told.told
+    )
+    broken = checks.check_speed(Config(ENGINE="command", KOKORO_COMMAND=("no-such-kokoro",), TEMP_DIR=tmp_path))
+    assert broken.state is CheckStatus.FAIL and "no-such-kokoro" in broken.told
 
 
 def test_doctor_compares_what_is_installed_with_what_was_tested() -> None:
-    assert checks.required()["click"] == checks.installed("click")
-    assert len(checks.required()) > 30
-    missing = checks.packages(Config(), {"click": "0.1", "no-such-package": "1"})
-    assert missing.state is State.FAIL and "no-such-package" in missing.told and "pip install" in missing.fix
-    other = checks.packages(Config(), {"click": "0.1"})
-    assert other.state is State.WARN and "(tested 0.1)" in other.told
+    assert checks.find_required_packages()["click"] == checks.find_installed_version("click")
+    assert len(checks.find_required_packages()) > 30
+    missing = checks.check_packages(Config(), {"click": "0.1", "no-such-package": "1"})
+    assert missing.state is CheckStatus.FAIL and "no-such-package" in missing.told and "pip install" in missing.fix
+    other = checks.check_packages(Config(), {"click": "0.1"})
+    assert other.state is CheckStatus.WARN and "(tested 0.1)" in other.told
 
 
 # --- health
@@ -407,13 +409,13 @@ def test_health_asks_by_names_that_strangers_may_not_use(tmp_path: Path) -> None
 
 def test_serve_takes_every_setting() -> None:
     told = run("serve", "--help", COLUMNS="200").output
-    assert all(flag(each.name) in told for each in fields(Config))
+    assert all(flag(each.name) in told for each in SETTINGS)
 
 
 def test_serve_as_a_process_until_it_is_told_to_stop(tmp_path: Path) -> None:
     arguments = ["--host", "127.0.0.1", "--port", "0", "--engine", "command", "--kokoro-command", FAKE]
     with subprocess.Popen(
-        [sys.executable, "-m", "tts", "serve", *arguments, "--wyoming", "127.0.0.1:0"],
+        [sys.executable, "-m", "kokoro_server", "serve", *arguments, "--wyoming", "127.0.0.1:0"],
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,

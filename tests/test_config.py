@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from config import Config, ConfigError, usable_cores, variable
-from kokoro_tts_api import given
-from tts.speech.voices import VOICES
+from kokoro_server.app import parse_settings
+from kokoro_server.config import SETTINGS, Config, ConfigError, usable_cores, variable
+from kokoro_server.core.voices import VOICES
 
 READ = [
     ("KOKORO_HOST", "127.0.0.1", "HOST", "127.0.0.1"),
@@ -80,12 +79,12 @@ def test_a_setting_is_read(name: str, value: str, field: str, expected: object) 
 
 
 def test_every_setting_is_in_the_table() -> None:
-    assert {each.name for each in fields(Config)} == {field for _, _, field, _ in READ}
+    assert {each.name for each in SETTINGS} == {field for _, _, field, _ in READ}
 
 
 def test_every_setting_says_why() -> None:
-    for each in fields(Config):
-        assert each.metadata["why"].endswith("."), each.name
+    for each in SETTINGS:
+        assert each.why.endswith("."), each.name
 
 
 def test_the_defaults_that_the_documentation_promises() -> None:
@@ -95,7 +94,7 @@ def test_the_defaults_that_the_documentation_promises() -> None:
     assert (Path("output_temp"), True) == (config.TEMP_DIR, config.CLEANUP_FILES)
     assert set(config.ALLOWED_VOICES) <= set(VOICES)
     assert config.WORKERS == config.THREADS == usable_cores() >= 1
-    assert (sys.executable, "-m", "tts.synth.cli") == config.KOKORO_COMMAND
+    assert (sys.executable, "-m", "kokoro_server.synthesis.kokoro_command") == config.KOKORO_COMMAND
     assert config.graphs.parent == config.MODEL_DIR
 
 
@@ -185,8 +184,8 @@ def test_a_wrong_setting_is_named_with_what_was_expected(name: str, value: str, 
 
 
 def test_every_bound_is_checked() -> None:
-    for each in fields(Config):
-        for bound, beyond in ((each.metadata["low"], -1), (each.metadata["high"], 1)):
+    for each in SETTINGS:
+        for bound, beyond in ((each.low, -1), (each.high, 1)):
             if bound is not None:
                 Config(**{each.name: type(bound)(bound)})
                 with pytest.raises(ConfigError, match=variable(each.name)):
@@ -195,7 +194,7 @@ def test_every_bound_is_checked() -> None:
 
 def test_arguments_overrule_the_environment() -> None:
     environment = {"KOKORO_PORT": "1", "KOKORO_HOST": "127.0.0.1"}
-    arguments = given(["--port", "2", "--kokoro-command", "say it", "--cleanup-files", "no"])
+    arguments = parse_settings(["--port", "2", "--kokoro-command", "say it", "--cleanup-files", "no"])
     config = Config.from_environment({**environment, **arguments})
     assert (config.PORT, config.HOST, config.KOKORO_COMMAND) == (2, "127.0.0.1", ("say", "it"))
     assert config.CLEANUP_FILES is False
@@ -204,13 +203,13 @@ def test_arguments_overrule_the_environment() -> None:
 @pytest.mark.parametrize("arguments", [["--prot", "1"], ["8080"], ["--port"], ["--por", "1"]])
 def test_unknown_arguments_end_the_start(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        given(arguments)
+        parse_settings(arguments)
     assert arguments[0] in capsys.readouterr().err
 
 
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        given(["--help"])
+        parse_settings(["--help"])
     shown = capsys.readouterr().out
-    for each in fields(Config):
+    for each in SETTINGS:
         assert "--" + each.name.lower().replace("_", "-") in shown

@@ -22,11 +22,11 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from kokoro_server.api.openai import SpeechBody
+from kokoro_server.api.schemas import NativeBody
+from kokoro_server.audio.samples import FORMATS
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
-from tts.api.bodies import NativeBody
-from tts.api.openai import SpeechBody
-from tts.speech.audio import FORMATS
 
 CHECKS = [
     not_a_server_error,

@@ -10,9 +10,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kokoro_server.audio.encoding import encode_file, encode_stream
+from kokoro_server.audio.samples import FORMATS, SAMPLE_RATE, Chunk, Samples, to_pcm
 from tests.sounds import cut, decode, likeness, speechlike
-from tts.speech.audio import FORMATS, SAMPLE_RATE, Chunk, Samples, to_pcm
-from tts.speech.encoding import encode, encode_whole
 
 FRAME = {"wav": 1, "pcm": 1, "flac": 1, "opus": 1, "aac": 1_024, "mp3": 576}  # samples, at 24 kHz
 LOSSLESS = ("wav", "pcm", "flac")
@@ -23,7 +23,7 @@ every_format = pytest.mark.parametrize("format", FORMATS)
 
 def excess(samples: Samples, format: str) -> float:
     """How much longer (in samples at 24 kHz) the decoded sound is than what was sent in uneven pieces."""
-    heard, rate = decode(b"".join(encode(cut(samples, 70_001), format)), format)
+    heard, rate = decode(b"".join(encode_stream(cut(samples, 70_001), format)), format)
     return len(heard) * SAMPLE_RATE / rate - len(samples)
 
 
@@ -43,7 +43,7 @@ def test_length_of_five_minutes(format: str) -> None:
 @pytest.mark.parametrize("head", [0.25, 0.0])
 def test_sound_is_whole(format: str, head: float) -> None:
     samples = speechlike(1.5, head)
-    heard, rate = decode(encode_whole([Chunk(samples)], format), format)
+    heard, rate = decode(encode_file([Chunk(samples)], format), format)
     heard = heard[:: rate // SAMPLE_RATE]
     run_up = {"aac": 1_024, "mp3": 1_105}.get(format, 0)
     if head:  # the run-up is left out in whole frames
@@ -58,8 +58,8 @@ def test_sound_is_whole(format: str, head: float) -> None:
 @pytest.mark.parametrize("sample_rate", RATES)
 def test_other_rates(format: str, sample_rate: int) -> None:
     samples = speechlike(1.2)
-    data = b"".join(encode(cut(samples, 9_000), format, sample_rate))
-    rate = FORMATS[format].rate_for(sample_rate)
+    data = b"".join(encode_stream(cut(samples, 9_000), format, sample_rate))
+    rate = FORMATS[format].choose_rate(sample_rate)
     heard, heard_rate = decode(data, format, rate)
     assert heard_rate == (48_000 if format == "opus" else rate)
     frame = 1_152 if format == "mp3" and rate >= 32_000 else FRAME[format]
@@ -68,7 +68,7 @@ def test_other_rates(format: str, sample_rate: int) -> None:
 
 @every_format
 def test_nothing_to_say_is_still_a_file(format: str) -> None:
-    whole, streamed = encode_whole([], format), b"".join(encode([], format))
+    whole, streamed = encode_file([], format), b"".join(encode_stream([], format))
     if format == "pcm":
         assert whole == streamed == b""
         return
@@ -81,7 +81,7 @@ def test_nothing_to_say_is_still_a_file(format: str) -> None:
 @every_format
 @pytest.mark.parametrize("length", [1, 24, 1_000])
 def test_a_moment_of_sound(format: str, length: int) -> None:
-    heard, rate = decode(encode_whole([Chunk(np.full(length, 0.2, np.float32))], format), format)
+    heard, rate = decode(encode_file([Chunk(np.full(length, 0.2, np.float32))], format), format)
     assert length <= len(heard) * SAMPLE_RATE / rate <= length + 3 * FRAME[format]
 
 
@@ -90,9 +90,9 @@ def test_a_moment_of_sound(format: str, length: int) -> None:
 def test_empty_chunks_send_no_empty_pieces(format: str, length: int) -> None:
     empty = Chunk(np.zeros(0, np.float32))
     sound = cut(speechlike(1.0)[:length], 3_000)
-    pieces = list(encode([empty, *sound[:2], empty, *sound[2:], empty], format))
+    pieces = list(encode_stream([empty, *sound[:2], empty, *sound[2:], empty], format))
     assert all(pieces)
-    assert len(b"".join(pieces)) == len(b"".join(encode(sound, format)))
+    assert len(b"".join(pieces)) == len(b"".join(encode_stream(sound, format)))
 
 
 @every_format
@@ -100,7 +100,7 @@ def test_too_loud_and_not_a_number_do_no_harm(format: str) -> None:
     samples = 9 * speechlike(0.5, head=0.0)
     samples[1_000:1_100] = np.nan
     samples[2_000:2_010] = np.inf
-    heard, _ = decode(encode_whole([Chunk(samples)], format), format)
+    heard, _ = decode(encode_file([Chunk(samples)], format), format)
     assert np.isfinite(heard).all()
     assert np.abs(heard).max() < 1.5
     if format in LOSSLESS:
@@ -117,7 +117,7 @@ def test_sound_leaves_before_the_next_chunk_is_made(format: str) -> None:
             made += 1
             yield chunk
 
-    pieces = encode(chunks(), format)
+    pieces = encode_stream(chunks(), format)
     data = b""
     while made < 2:
         before, data = data, data + next(pieces)
@@ -133,7 +133,7 @@ def test_leaving_early_frees_the_encoder(format: str) -> None:
 
     gc.collect()
     before = alive()
-    pieces = encode(cut(speechlike(2.0), 4_000), format)
+    pieces = encode_stream(cut(speechlike(2.0), 4_000), format)
     for _ in range(3):
         next(pieces)
     assert alive() == before + (format not in ("wav", "pcm"))
@@ -149,12 +149,12 @@ def test_cuts_do_not_change_the_sound(lengths: list[int], format: str) -> None:
     samples = speechlike(1.0)
     edges = np.cumsum([1_200, *lengths])
     pieces = [Chunk(part) for part in np.split(samples, edges)]
-    assert encode_whole(pieces, format) == encode_whole([Chunk(samples)], format)
+    assert encode_file(pieces, format) == encode_file([Chunk(samples)], format)
 
 
 def test_wav_streams_after_a_whole_header() -> None:
     samples = speechlike(0.5)
-    pieces = list(encode(cut(samples, 5_000), "wav"))
+    pieces = list(encode_stream(cut(samples, 5_000), "wav"))
     assert len(pieces[0]) == 44
     data = b"".join(pieces)
     assert data[44:] == to_pcm(samples).tobytes()
@@ -167,20 +167,20 @@ def test_wav_streams_after_a_whole_header() -> None:
 
 @pytest.mark.parametrize("sample_rate", [SAMPLE_RATE, 16_000])
 def test_whole_wav_tells_its_length(sample_rate: int) -> None:
-    data = encode_whole(cut(speechlike(0.5), 5_000), "wav", sample_rate)
+    data = encode_file(cut(speechlike(0.5), 5_000), "wav", sample_rate)
     with wave.open(io.BytesIO(data)) as file:
         assert file.getparams()[:4] == (1, 2, sample_rate, sample_rate // 2)
     assert int.from_bytes(data[4:8], "little") == len(data) - 8
 
 
 def test_whole_flac_tells_its_length() -> None:
-    info = soundfile.info(io.BytesIO(encode_whole(cut(speechlike(0.5), 5_000), "flac")))
+    info = soundfile.info(io.BytesIO(encode_file(cut(speechlike(0.5), 5_000), "flac")))
     assert (info.frames, info.samplerate) == (SAMPLE_RATE // 2, SAMPLE_RATE)
 
 
 @pytest.mark.parametrize("sample_rate", [8_000, 24_000, 44_100])
 def test_mp3_is_bare_frames(sample_rate: int) -> None:
-    data = encode_whole(cut(speechlike(2.0), 5_000), "mp3", sample_rate)
+    data = encode_file(cut(speechlike(2.0), 5_000), "mp3", sample_rate)
     assert data[0] == 0xFF and data[1] & 0xE0 == 0xE0
     assert not any(mark in data for mark in (b"Xing", b"Info", b"ID3", b"TAG"))
     assert len(data) * 8 / 2.0 >= 64_000 * 0.97
@@ -188,7 +188,7 @@ def test_mp3_is_bare_frames(sample_rate: int) -> None:
 
 def test_mp3_frames_stand_alone() -> None:
     """Each says that its sound begins in itself: the byte after the header, in MPEG-2 Layer III."""
-    data = encode_whole(cut(speechlike(2.0), 5_000), "mp3")
+    data = encode_file(cut(speechlike(2.0), 5_000), "mp3")
     size = 96_000 // 8 * 576 // SAMPLE_RATE
     assert len(data) % size == 0
     assert {data[start] for start in range(0, len(data), size)} == {0xFF}
@@ -197,7 +197,7 @@ def test_mp3_frames_stand_alone() -> None:
 
 def test_mp3s_in_a_row_play_one_after_the_other() -> None:
     first, second = speechlike(1.0, seed=1), speechlike(1.5, seed=2)
-    files = [b"".join(encode([Chunk(samples)], "mp3")) for samples in (first, second)]
+    files = [b"".join(encode_stream([Chunk(samples)], "mp3")) for samples in (first, second)]
     lengths = [len(decode(file, "mp3")[0]) for file in files]
     heard, _ = decode(b"".join(files), "mp3")
     assert len(heard) == sum(lengths)
@@ -212,9 +212,9 @@ def test_a_fault_cuts_the_sound_short(format: str) -> None:
         raise OSError("the worker has gone")
 
     with pytest.raises(OSError, match="the worker has gone"):
-        list(encode(chunks(), format))
+        list(encode_stream(chunks(), format))
 
 
 def test_unknown_format_is_noticed_at_once() -> None:
     with pytest.raises(KeyError, match="ogg"):
-        encode([], "ogg")
+        encode_stream([], "ogg")

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from tts.speech import errors
-from tts.speech.errors import BadRequest, Busy, SpeechError, shown
+from kokoro_server.core import errors
+from kokoro_server.core.errors import BadRequest, Busy, SpeechError, shorten_value
 
 WIRE = [
     (SpeechError("x"), 500, "Internal server error", "internal_error", "server_error"),
@@ -74,5 +74,5 @@ def test_a_bad_request_names_its_field() -> None:
     ],
 )
 def test_how_much_of_a_value_is_repeated(value: object, repeated: object) -> None:
-    assert shown(value) == repeated
-    json.dumps(shown(value), allow_nan=False).encode("utf-8")
+    assert shorten_value(value) == repeated
+    json.dumps(shorten_value(value), allow_nan=False).encode("utf-8")

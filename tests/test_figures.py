@@ -19,23 +19,23 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import TestResponse
 
-from config import Config
-from kokoro_tts_api import serve
-from tests.fakes.cluster_machine import EDITION
+from kokoro_server.api.tracing import TracingUnavailable
+from kokoro_server.app import serve
+from kokoro_server.config import Config
+from kokoro_server.core.errors import SynthesisFailed
+from kokoro_server.core.logs import JsonFormatter, TextFormatter, log_fields
+from kokoro_server.engine.cluster.engine import ClusterEngine
+from kokoro_server.engine.cluster.messages import ClusterSettings
+from kokoro_server.engine.pool import Pool
+from kokoro_server.setup import StartupError
+from kokoro_server.text.chunking import UtteranceSizes
+from tests.fakes.cluster_machine import BUILD_ID
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, exchange
 from tests.fakes.requests import LONG
 from tests.fakes.worker import FakeWorker
 from tests.waiting import until
-from tts.api.tracing import TracesUnavailable
-from tts.engines.cluster import Cluster
-from tts.engines.logs import JsonLines, TextLines, about
-from tts.engines.parcels import Link
-from tts.engines.pool import Pool
-from tts.setup import StartFailed
-from tts.speech.errors import SynthesisFailed
-from tts.speech.text import Sizes
 
 DASHBOARD = Path(__file__).parents[1] / "deploy" / "grafana" / "kokoro-tts-api.json"
 SEVERAL = "One sentence here. " * 20
@@ -109,12 +109,12 @@ def test_sound_that_ends_early_is_told_from_whole_one(tmp_path: Path) -> None:
 
 def test_the_pool_tells_its_work_and_its_waits(tmp_path: Path) -> None:
     worker = FakeWorker()
-    with closing(Pool("fake", [worker], 2, 10, Sizes(), idle=0.01)) as pool:
+    with closing(Pool("fake", [worker], 2, 10, UtteranceSizes(), idle_interval=0.01)) as pool:
         client = make_app(tmp_path, pool).test_client()  # type: ignore[arg-type]  # any engine would do
         assert figures(client.get("/metrics").text)["kokoro_workers|down"] == 1
         pool.start()
         say(client, "/synthesize", SEVERAL)
-        worker.alive = False
+        worker.is_alive = False
         until(lambda: worker.starts == 2)
         found = figures(client.get("/metrics").text)
     assert found["kokoro_queue_wait_seconds_count"] == 1 and found["kokoro_queue_length"] == 0
@@ -126,8 +126,10 @@ def test_the_pool_tells_its_work_and_its_waits(tmp_path: Path) -> None:
 
 
 def test_the_dashboard_asks_for_figures_that_there_are(tmp_path: Path) -> None:
-    cluster = Cluster(Link("redis://127.0.0.1:1/0", "redis://127.0.0.1:1/0", 60, 60, EDITION), 1, 1, 1)
-    with closing(Pool("fake", [FakeWorker()], 1, 1, Sizes(), idle=0.01)) as pool, closing(cluster):
+    cluster = ClusterEngine(
+        ClusterSettings("redis://127.0.0.1:1/0", "redis://127.0.0.1:1/0", 60, 60, BUILD_ID), 1, 1, 1
+    )
+    with closing(Pool("fake", [FakeWorker()], 1, 1, UtteranceSizes(), idle_interval=0.01)) as pool, closing(cluster):
         pool.start()
         known = set()
         for engine in (pool, cluster):
@@ -147,7 +149,7 @@ def test_the_dashboard_asks_for_figures_that_there_are(tmp_path: Path) -> None:
 
 def test_alive_is_not_yet_ready(tmp_path: Path) -> None:
     worker = FakeWorker()
-    with closing(Pool("fake", [worker], 1, 1, Sizes())) as pool:
+    with closing(Pool("fake", [worker], 1, 1, UtteranceSizes())) as pool:
         client = make_app(tmp_path, pool, API_KEY=("a-key",)).test_client()  # type: ignore[arg-type]
         assert client.get("/health/live").json == {"status": "alive"}
         refused = client.get("/health/ready")
@@ -162,12 +164,12 @@ def test_alive_is_not_yet_ready(tmp_path: Path) -> None:
 
 def record(message: str, **fields: object) -> logging.LogRecord:
     made = logging.LogRecord("tts.x", logging.INFO, "x.py", 1, message, (), None)
-    made.__dict__.update(about(**fields))
+    made.__dict__.update(log_fields(**fields))
     return made
 
 
 def test_a_json_line_holds_what_was_told() -> None:
-    line = JsonLines("worker 7").format(record("it\nspoke", request_id="r1", ms=3))
+    line = JsonFormatter("worker 7").format(record("it\nspoke", request_id="r1", ms=3))
     assert "\n" not in line
     told = json.loads(line)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", told.pop("time"))
@@ -177,7 +179,7 @@ def test_a_json_line_holds_what_was_told() -> None:
 
 @pytest.mark.parametrize("sign", ["\n", "\r", "\x1b", "\x85", "\u2028"])
 def test_nobody_writes_lines_of_their_own(sign: str) -> None:
-    line = TextLines().format(record(f"GET /x{sign}2026-01-01 INFO all is well"))
+    line = TextFormatter().format(record(f"GET /x{sign}2026-01-01 INFO all is well"))
     assert sign not in line and "all is well" in line
 
 
@@ -187,8 +189,8 @@ def test_an_error_keeps_its_traceback() -> None:
     except ValueError:
         broken = record("x failed")
         broken.exc_info = sys.exc_info()
-    assert "ValueError: broke" in json.loads(JsonLines().format(broken))["exception"]
-    assert TextLines().format(broken).count("\n") >= 3
+    assert "ValueError: broke" in json.loads(JsonFormatter().format(broken))["exception"]
+    assert TextFormatter().format(broken).count("\n") >= 3
 
 
 def test_a_request_is_followed_through_the_log_and_to_the_worker(
@@ -196,12 +198,12 @@ def test_a_request_is_followed_through_the_log_and_to_the_worker(
 ) -> None:
     caplog.set_level(logging.INFO)
     worker = FakeWorker(errors=[None, None, SynthesisFailed("broke")])
-    with closing(Pool("fake", [worker], 1, 10, Sizes(), idle=0.01)) as pool:
+    with closing(Pool("fake", [worker], 1, 10, UtteranceSizes(), idle_interval=0.01)) as pool:
         pool.start()
         with live(make_app(tmp_path, pool)) as address:  # type: ignore[arg-type]
             answer = exchange(address, asked("/synthesize/stream", {"text": LONG}, "1.1", "Connection: close"))
     request_id = answer.headers["x-request-id"]
-    assert {spoken.request_id for spoken in worker.begun} == {request_id}
+    assert {spoken.request_id for spoken in worker.utterances} == {request_id}
     told = [entry.__dict__["fields"] for entry in caplog.records if "fields" in entry.__dict__]
     assert {fields["request_id"] for fields in told} == {request_id}
     (end,) = [fields for fields in told if "first_audio_ms" in fields]
@@ -257,8 +259,8 @@ def test_a_request_is_traced_to_its_end(tmp_path: Path) -> None:
 
 def test_traces_without_their_packages_are_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-    with pytest.raises(TracesUnavailable, match="pip install opentelemetry-sdk"):
+    with pytest.raises(TracingUnavailable, match="pip install opentelemetry-sdk"):
         make_app(tmp_path, FakeEngine(), TRACES="http://127.0.0.1:1/v1/traces")
     config = Config(HOST="127.0.0.1", PORT=0, TEMP_DIR=tmp_path, MODEL_DIR=tmp_path, TRACES="http://127.0.0.1:1/")
-    with pytest.raises(StartFailed, match="KOKORO_TRACES needs packages"):
+    with pytest.raises(StartupError, match="KOKORO_TRACES needs packages"):
         serve(config, FakeEngine())

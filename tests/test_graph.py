@@ -13,10 +13,10 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from tts.synth.graph.dequantize import dequantize
-from tts.synth.graph.durations import FRAMES, expose_durations
-from tts.synth.graph.prepared import BUILDING, UNUSED, cache_key, prepared
-from tts.synth.graph.spectrum import convolve_spectra
+from kokoro_server.model.cache.artifacts import BUILDING, UNUSED, cache_key, prepared
+from kokoro_server.model.onnx.dequantize import dequantize
+from kokoro_server.model.onnx.durations import FRAMES, expose_durations
+from kokoro_server.model.onnx.spectrum import convolve_spectra
 
 RANDOM = np.random.default_rng(7)
 

@@ -10,13 +10,13 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from kokoro_server.audio.samples import SAMPLE_RATE, Chunk
+from kokoro_server.engine.base import RequestContext
+from kokoro_server.engine.pool import Pool
+from kokoro_server.engine.prefetch import PrefetchPolicy
+from kokoro_server.text.chunking import UtteranceSizes
 from tests.fakes.requests import asking, utterance
 from tests.fakes.worker import FakeWorker
-from tts.engines.base import Listener
-from tts.engines.headway import Headway
-from tts.engines.pool import Pool
-from tts.speech.audio import SAMPLE_RATE, Chunk
-from tts.speech.text import Sizes
 
 
 def sound(seconds: float) -> Chunk:
@@ -27,11 +27,11 @@ def underway(lengths: Sequence[int], *made: tuple[float, float]) -> Callable[[in
     """Whether the headway suffices for so many workers: utterances of such lengths, of which some were `made`, each at
     a time and so long."""
     now = 0.0
-    headway = Headway([utterance("a" * length) for length in lengths], lambda: now)
+    headway = PrefetchPolicy([utterance("a" * length) for length in lengths], lambda: now)
     for number, (at, seconds) in enumerate(made):
         now = at
-        headway.came(number, sound(seconds))
-    return headway.suffices
+        headway.record_chunk(number, sound(seconds))
+    return headway.can_prefetch
 
 
 def test_before_the_first_sound_nothing_suffices() -> None:
@@ -67,11 +67,13 @@ def most_ahead(gate: threading.Semaphore | None, ms: float) -> int:
     """How many utterances two workers had begun, at the most, beyond those that were heard."""
     workers = [FakeWorker(ms=ms, gate=gate) for _ in range(2)]
     ahead = []
-    with closing(Pool("fake", workers, 2, 10, Sizes(), idle=0.01)) as pool:
+    with closing(Pool("fake", workers, 2, 10, UtteranceSizes(), idle_interval=0.01)) as pool:
         pool.start()
-        for heard, _ in enumerate(pool.synthesize(asking("One sentence after another is said. " * 30), Listener()), 1):
+        for heard, _ in enumerate(
+            pool.synthesize(asking("One sentence after another is said. " * 30), RequestContext()), 1
+        ):
             time.sleep(0.02)
-            ahead.append(sum(len(worker.begun) for worker in workers) - heard)
+            ahead.append(sum(len(worker.utterances) for worker in workers) - heard)
     assert len(ahead) > 4
     return max(ahead)
 

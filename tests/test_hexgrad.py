@@ -9,15 +9,15 @@ import httpx
 import psutil
 import pytest
 
-from benchmarks.competitors import ROOT, native_body
-from benchmarks.servers import Server
+from benchmarks.competitors import ROOT, build_native_body
+from benchmarks.servers import HttpTarget
+from kokoro_server.core.errors import TimedOut
+from kokoro_server.engine.command import CommandWorker
 from tests.fakes.requests import utterance
 from tests.hexgrad.rig import Hexgrad, hexgrad_command
 from tests.listening.sound import measure_speech
 from tests.listening.whisper import transcribe
 from tests.listening.wording import fold_words, word_error_rate
-from tts.engines.command import Command
-from tts.speech.errors import TimedOut
 
 pytestmark = pytest.mark.hexgrad
 
@@ -49,7 +49,7 @@ def address(hexgrad: Hexgrad, folder: Path) -> Iterator[str]:
         "KOKORO_WORKERS": "1",
     }
     command = [sys.executable, "kokoro_tts_api.py"]
-    server = Server("command", command, "/synthesize", native_body, {**settings, **hexgrad.environment}, ROOT)
+    server = HttpTarget("command", command, "/synthesize", build_native_body, {**settings, **hexgrad.environment}, ROOT)
     server.start()
     yield server.address
     server.close()
@@ -73,9 +73,9 @@ def test_a_run_over_its_time_is_ended_with_all_its_processes(
 ) -> None:
     for name, value in hexgrad.environment.items():
         monkeypatch.setenv(name, value)
-    worker = Command(hexgrad.command, tmp_path, timeout=1.0)
+    worker = CommandWorker(hexgrad.command, tmp_path, timeout=1.0)
     before = set(psutil.Process(os.getpid()).children(recursive=True))
     with pytest.raises(TimedOut, match="longer than 1 second"):
-        list(worker.speak(utterance(SAID), threads=1))
+        list(worker.synthesize(utterance(SAID), threads=1))
     assert set(psutil.Process(os.getpid()).children(recursive=True)) <= before
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import fields
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,16 @@ from typing import Any
 import pytest
 import yaml
 
-from config import Config, flag, variable
-from tts import __version__
-from tts.command.main import COMMANDS
-from tts.speech.voices import VOICES
+from kokoro_server import __version__
+from kokoro_server.cli.main import COMMANDS
+from kokoro_server.config import SETTINGS, Config
+from kokoro_server.core.voices import VOICES
 
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "deploy" / "systemd" / "kokoro-tts-api.service"
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "requirements.txt", "config.py", "kokoro_tts_api.py")
-SETTINGS = {variable(each.name) for each in fields(Config)}
-FLAGS = {flag(each.name) for each in fields(Config)}
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "requirements.txt")
+VARIABLES = {each.variable for each in SETTINGS}
+FLAGS = {each.flag for each in SETTINGS}
 
 
 def read(*path: str) -> str:
@@ -43,7 +42,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in SOURCES:
         shutil.copy(ROOT / name, copy)
-    shutil.copytree(ROOT / "tts", copy / "tts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "kokoro_server", copy / "kokoro_server", ignore=shutil.ignore_patterns("__pycache__"))
     pip("wheel", "--no-deps", "--wheel-dir", out, copy)
     (made,) = out.glob("*.whl")
     return made
@@ -74,8 +73,8 @@ def run(installed: Path, folder: Path, *command: str) -> str:
 
 def test_the_wheel_has_every_file_of_ours(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
-    ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tts").rglob("*") if path.is_file()}
-    wanted = {name for name in ours if "__pycache__" not in name} | {"config.py", "kokoro_tts_api.py"}
+    ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "kokoro_server").rglob("*") if path.is_file()}
+    wanted = {name for name in ours if "__pycache__" not in name}
     assert wanted <= packed
     assert {name.partition("/")[0] for name in packed - wanted} == {f"kokoro_tts_api-{__version__}.dist-info"}
 
@@ -99,14 +98,14 @@ def test_the_command_is_installed(installed: Path, tmp_path: Path) -> None:
 
 def test_what_is_installed_serves(installed: Path, tmp_path: Path) -> None:
     code = """
-import tts, config
+import kokoro_server
 from tests_folder import app
 client = app.test_client()
 print([client.get(path).status_code for path in ("/", "/docs", "/static/page.js", "/openapi.json", "/voices")])
-print(tts.__file__, config.__file__)
+print(kokoro_server.__file__)
 """
     (tmp_path / "tests_folder.py").write_text(
-        "from pathlib import Path\nfrom config import Config\nfrom kokoro_tts_api import create_app\n"
+        "from pathlib import Path\nfrom kokoro_server.app import create_app\nfrom kokoro_server.config import Config\n"
         "here = Path.cwd()\n"
         "app = create_app(Config(ENGINE='command', TEMP_DIR=here, MODEL_DIR=here, DATA_DIR=here))\n",
         "utf-8",
@@ -129,7 +128,7 @@ def test_the_image_copies_what_is_there_and_let_in() -> None:
     copies = [rest.split()[:-1] for word, rest in instructions("Dockerfile") if word == "COPY" and "--from" not in rest]
     sources = [name for names in copies for name in names]
     let_in = {line[1:] for line in read(".dockerignore").splitlines() if line.startswith("!")}
-    assert set(sources) == let_in == {*SOURCES, "tts"}
+    assert set(sources) == let_in == {*SOURCES, "kokoro_server"}
     assert all((ROOT / name).exists() for name in sources)
 
 
@@ -169,7 +168,7 @@ FILES = (
 @pytest.mark.parametrize("name", FILES)
 def test_only_settings_that_exist_are_set(name: str) -> None:
     named = set(re.findall(r"KOKORO_[A-Z_]+", read(name))) - {"KOKORO_NAME"}
-    assert named and named <= SETTINGS
+    assert named and named <= VARIABLES
 
 
 def unit() -> dict[str, Any]:
@@ -201,7 +200,7 @@ def test_launchd_starts_a_command_that_exists() -> None:
 
 def test_the_windows_task_starts_a_command_that_exists() -> None:
     script = read("deploy", "windows", "install.ps1")
-    command = re.search(r'-Argument "-m tts (\w+) \$args"', script)
+    command = re.search(r'-Argument "-m kokoro_server (\w+) \$args"', script)
     assert command and command[1] in COMMANDS
     assert set(re.findall(r"--[a-z-]+", script)) <= FLAGS
 

@@ -12,12 +12,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from config import Config
-from kokoro_tts_api import create_app
+from kokoro_server.api import audiobook_jobs as jobs
+from kokoro_server.app import create_app
+from kokoro_server.audiobooks.service import AudiobookService
+from kokoro_server.config import Config
 from tests import documents
 from tests.fakes.book_engine import BookEngine
-from tts.api import jobs
-from tts.books.library import Library
 
 DEADLINE = 20.0  # seconds
 TEXT = "Chapter 1\n\nIt was a cold day. Nobody came.\n\nChapter 2\n\nIt was a warm day, and everybody did come at last."
@@ -34,7 +34,7 @@ def app(tmp_path: Path, engine: BookEngine) -> Iterator[Flask]:
         DATA_DIR=tmp_path / "data", TEMP_DIR=tmp_path, WORKERS=2, UPLOAD_MB=1, UNPACKED_MB=2, BOOK_LENGTH=5_000
     )
     app = create_app(config, engine)
-    library: Library = app.extensions["library"]
+    library: AudiobookService = app.extensions["library"]
     library.start()
     yield app
     library.close()
@@ -119,7 +119,7 @@ def test_kinds_of_files(
 ) -> None:
     (tmp_path / name).write_bytes(data)
     job = done(client, upload(client, tmp_path / name).headers["Location"])
-    assert (job["title"], engine.spoken) == ("note", [text])
+    assert (job["title"], engine.texts) == ("note", [text])
 
 
 def test_formats_and_ranges(client: FlaskClient) -> None:
@@ -167,7 +167,7 @@ def events(answer: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_events_end_with_the_job(client: FlaskClient, engine: BookEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "POLL", 0.01)
+    monkeypatch.setattr(jobs, "EVENT_POLL_INTERVAL", 0.01)
     engine.hold.clear()
     job = client.post("/jobs", json={"text": TEXT}).get_json()
     answer = client.get(job["links"]["events"])

@@ -8,15 +8,26 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tts.synth.kernels.convolution import rows_of
-from tts.synth.kernels.crew import Cancelled, Crew
-from tts.synth.kernels.dense import counted
-from tts.synth.kernels.emit import FLOAT, Shape
-from tts.synth.kernels.library import SCHEMES, Library
-from tts.synth.kernels.lstm import interleaved
-from tts.synth.kernels.norm import EPSILON
-from tts.synth.kernels.toom_cook import scheme
-from tts.synth.layers import SPARE_ROWS, Convolution, Dense, Lstm, Norm, Workshop, address, kept_in, measured
+from kokoro_server.core.errors import Cancelled
+from kokoro_server.model.kernels.builder import FLOAT, Shape
+from kokoro_server.model.kernels.convolution import rows_of
+from kokoro_server.model.kernels.gemm import counted
+from kokoro_server.model.kernels.library import SCHEMES, Library
+from kokoro_server.model.kernels.lstm import interleaved
+from kokoro_server.model.kernels.norm import EPSILON
+from kokoro_server.model.kernels.thread_pool import Crew
+from kokoro_server.model.kernels.toom_cook import scheme
+from kokoro_server.model.native.layers import (
+    SPARE_ROWS,
+    Convolution,
+    Dense,
+    Lstm,
+    Norm,
+    Workshop,
+    address,
+    kept_in,
+    measured,
+)
 
 RANDOM = np.random.default_rng(11)
 LENGTHS = [7, 131]

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from kokoro_server.api import downloads
+from kokoro_server.api.voice_file import to_pt
+from kokoro_server.core.errors import SynthesisFailed, Unsupported
+from kokoro_server.core.request import Phonemization
+from kokoro_server.engine.base import RequestContext
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import make_app
-from tts.api import downloads
-from tts.engines.base import Listener
-from tts.speech.errors import SynthesisFailed, Unsupported
-from tts.speech.request import Pronunciation
-from tts.speech.voice_file import to_pt
 
 SEVERAL = (
     "This is a text of several sentences. They are spoken one after the other, each in its own piece. "
@@ -139,8 +139,8 @@ def test_refuses_what_has_no_phonemes(client: FlaskClient, fields: dict[str, str
 @pytest.mark.parametrize(("setting", "named"), [("named", True), ("silent", False)])
 def test_phonemes_follow_the_setting_for_emoji(tmp_path: Path, setting: str, named: bool) -> None:
     class Telling(FakeEngine):
-        def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
-            return Pronunciation(f"emoji {emoji}", (0, 0))
+        def phonemize(self, text: str, language: str, context: RequestContext, emoji: bool = True) -> Phonemization:
+            return Phonemization(f"emoji {emoji}", (0, 0))
 
     answer = make_app(tmp_path, Telling(), EMOJI=setting).test_client().post("/dev/phonemize", json={"text": "Hi"})
     assert answer.get_json()["phonemes"] == f"emoji {named}"
@@ -148,7 +148,7 @@ def test_phonemes_follow_the_setting_for_emoji(tmp_path: Path, setting: str, nam
 
 def test_an_engine_that_knows_no_phonemes_says_so(tmp_path: Path) -> None:
     class Mute(FakeEngine):
-        def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
+        def phonemize(self, text: str, language: str, context: RequestContext, emoji: bool = True) -> Phonemization:
             raise Unsupported("It only speaks.")
 
     answer = make_app(tmp_path, Mute()).test_client().post("/dev/phonemize", json={"text": "Hi"})
@@ -162,7 +162,7 @@ def test_speaks_phonemes(client: FlaskClient, engine: FakeEngine) -> None:
     with wave.open(io.BytesIO(answer.data)) as file:
         assert file.getnframes() == 1_200
     (request,) = engine.requests
-    assert (request.text, request.phonemes, request.language, request.speed) == ("həlˈO", True, "b", 2.0)
+    assert (request.text, request.is_phonemes, request.language, request.speed) == ("həlˈO", True, "b", 2.0)
     refused = client.post("/dev/generate_from_phonemes", json={"phonemes": " "})
     assert refused.get_json()["error"]["param"] == "phonemes"
 
@@ -196,7 +196,7 @@ def test_a_link_works_once_the_answer_is_whole(tmp_path: Path) -> None:
     next(iter(answer.response))
     assert client.get(answer.headers["X-Download-Path"]).status_code == 404
     answer.close()
-    assert list(tmp_path.glob("tts_*")) == [] and engine.open == 0
+    assert list(tmp_path.glob("tts_*")) == [] and engine.open_count == 0
 
 
 def test_an_answer_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -215,26 +215,26 @@ def test_links_expire(client: FlaskClient, tmp_path: Path) -> None:
         paths.append((answer.headers["X-Download-Path"], answer.data)[0])
         answer.close()
     old = tmp_path / paths[0].rpartition("/")[2]
-    past = time.time() - downloads.LIFETIME - 1
+    past = time.time() - downloads.DOWNLOAD_LIFETIME - 1
     os.utime(old, (past, past))
     assert client.get(paths[0]).status_code == 404 and not old.exists()
     assert client.get(paths[1], buffered=True).status_code == 200
 
 
 def test_no_more_than_a_number_of_files_is_kept(tmp_path: Path) -> None:
-    for number in range(downloads.MOST + 5):
-        path = tmp_path / f"{downloads.PREFIX}{number:032x}.mp3"
+    for number in range(downloads.MAX_DOWNLOADS + 5):
+        path = tmp_path / f"{downloads.DOWNLOAD_PREFIX}{number:032x}.mp3"
         path.write_bytes(b"x")
         os.utime(path, (time.time() - 200 + number,) * 2)
-    downloads.sweep(tmp_path)
+    downloads.remove_expired_downloads(tmp_path)
     left = sorted(path.name for path in tmp_path.iterdir())
-    assert len(left) == downloads.MOST and left[0].endswith(f"{5:032x}.mp3")
+    assert len(left) == downloads.MAX_DOWNLOADS and left[0].endswith(f"{5:032x}.mp3")
 
 
 def test_nothing_else_can_be_fetched(client: FlaskClient, tmp_path: Path) -> None:
-    name = f"{downloads.PREFIX}{'0' * 32}"
+    name = f"{downloads.DOWNLOAD_PREFIX}{'0' * 32}"
     (tmp_path.parent / "secret.wav").write_bytes(b"x")
-    for other in (f"{downloads.PREFIX}0.wav", f"{name}.mp3.part", f"{name}.txt", "x.wav"):
+    for other in (f"{downloads.DOWNLOAD_PREFIX}0.wav", f"{name}.mp3.part", f"{name}.txt", "x.wav"):
         (tmp_path / other).write_bytes(b"x")
         assert client.get(f"/v1/download/{other}").status_code == 404
     for other in (f"{name}.wav", "..%2fsecret.wav", "..\\secret.wav", "%2e%2e/secret.wav"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -11,12 +10,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from config import Config, variable
-from tts import __version__
-from tts.command.main import COMMANDS
-from tts.engines.base import ROOT
+from kokoro_server import __version__
+from kokoro_server.cli.main import COMMANDS
+from kokoro_server.config import SETTINGS, Config, variable
+from kokoro_server.engine.base import IMPORT_ROOT
 
-FOLDER = ROOT / "deploy" / "kubernetes"
+FOLDER = IMPORT_ROOT / "deploy" / "kubernetes"
 VERSIONS = ("1.31", "1.37")
 """Kubernetes' own schemas, which kubernetes-validate brings along: the oldest that should work, and the newest."""
 
@@ -74,7 +73,7 @@ def test_selectors_find_the_pods(name: str) -> None:
 
 
 def test_every_variable_is_a_setting_that_reads_its_value() -> None:
-    settings = {variable(each.name) for each in fields(Config)}
+    settings = {variable(each.name) for each in SETTINGS}
     for name in ("kokoro-front", "kokoro-worker"):
         assert set(variables(name)) <= settings
         plain = {each["name"]: each["value"] for each in container(name)["env"] if "value" in each}
@@ -123,7 +122,7 @@ def test_every_mounted_volume_is_there_and_every_probe_has_a_route() -> None:
     for name in ("kokoro-front", "kokoro-worker"):
         there = {each["name"] for each in pod(name)["volumes"]}
         assert {each["name"] for each in container(name)["volumeMounts"]} == there
-    routes = (ROOT / "tts" / "api").rglob("*.py")
+    routes = (IMPORT_ROOT / "kokoro_server" / "api").rglob("*.py")
     code = "\n".join(path.read_text("utf-8") for path in routes)
     probes = [container("kokoro-front")[each]["httpGet"]["path"] for each in ("livenessProbe", "readinessProbe")]
     assert all(f'"{path}"' in code for path in (*probes, "/metrics"))

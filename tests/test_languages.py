@@ -17,17 +17,24 @@ import pyopenjtalk
 import pytest
 from pypinyin import Style, lazy_pinyin
 
-from config import Config
+from kokoro_server.audio.samples import Chunk, join_chunks
+from kokoro_server.config import Config
+from kokoro_server.core.request import TextSpan
+from kokoro_server.core.voices import Voice
+from kokoro_server.model.assets import ensure_assets
+from kokoro_server.synthesis.synthesizer import Synthesizer
+from kokoro_server.text.chunking import Utterance
+from kokoro_server.text.g2p import (
+    TOKEN_LIMIT,
+    Phonemizer,
+    encode_phonemes,
+    join_phonemes,
+    split_for_model,
+    to_model_symbols,
+)
 from tests.listening.skeleton import skeleton
 from tests.listening.whisper import Transcript, hear
 from tests.listening.wording import edits, fold_characters, fold_words
-from tts.speech.audio import Chunk, join
-from tts.speech.request import Run
-from tts.speech.text import Utterance
-from tts.speech.voices import Voice
-from tts.synth.assets import ensure
-from tts.synth.phonemes import TOKEN_LIMIT, Phonemizer, joined, known, pieces, tokens
-from tts.synth.speaker import Speaker
 
 pytestmark = pytest.mark.real
 
@@ -60,14 +67,14 @@ WRITTEN = [(row["language"], row["text"]) for row in _table("written.tsv")]
 
 
 @pytest.fixture(scope="module")
-def speaker() -> Speaker:
+def speaker() -> Synthesizer:
     config = Config()
-    return Speaker(ensure(config.MODEL_DIR), config.graphs)
+    return Synthesizer(ensure_assets(config.MODEL_DIR), config.graphs)
 
 
 def _utterance(text: str, voice: str, language: str, speed: float = 1.0) -> Utterance:
-    run = Run(text, 0, len(text))
-    return Utterance((run,), Voice(((voice, 1.0),)), LETTERS[language], speed=speed, rest=0.1)
+    run = TextSpan(text, 0, len(text))
+    return Utterance((run,), Voice(((voice, 1.0),)), LETTERS[language], speed=speed, pause=0.1)
 
 
 # Sentences that we say otherwise than hexgrad's pipeline: heteronyms, Japanese readings and word borders, Mandarin's
@@ -77,14 +84,14 @@ OTHERWISE = {"en-us": 1, "ja": 8, "zh": 4}
 
 
 @pytest.mark.parametrize("language", LETTERS)
-def test_prose_has_hexgrads_phonemes(speaker: Speaker, language: str) -> None:
+def test_prose_has_hexgrads_phonemes(speaker: Synthesizer, language: str) -> None:
     def bare(phonemes: str) -> str:
-        return known(phonemes).rstrip(". ")
+        return to_model_symbols(phonemes).rstrip(". ")
 
     differing = [
         text
         for text, theirs in ROWS[language]
-        if bare(speaker.phonemes(_utterance(text, "af_heart", language))) != bare(theirs)
+        if bare(speaker.phonemize(_utterance(text, "af_heart", language))) != bare(theirs)
     ]
     assert len(ROWS[language]) >= 28
     assert len(differing) <= OTHERWISE.get(language, 0), differing
@@ -96,8 +103,8 @@ def test_long_prose_without_a_mark_is_cut_and_nothing_is_lost(language: str) -> 
     prose = (" " if spaced else "").join(text for text, _ in ROWS[language] * 2)
     text = re.sub(r"[.,!?¿¡;:।。，、？！]", "", prose)
     spoken = Phonemizer()(text, LETTERS[language])
-    assert all(len(tokens(joined(run))) <= TOKEN_LIMIT for run in pieces(spoken))
-    loud = [word for run in pieces(spoken) for word in run if word.phonemes.strip()]
+    assert all(len(encode_phonemes(join_phonemes(run))) <= TOKEN_LIMIT for run in split_for_model(spoken))
+    loud = [word for run in split_for_model(spoken) for word in run if word.phonemes.strip()]
     for written in re.finditer(r"\S*\w\S*" if spaced else r"\w", text):
         assert any(word.start < written.end() and word.end > written.start() for word in loud), written[0]
 
@@ -144,14 +151,14 @@ EARS = {
 
 
 @pytest.fixture(scope="module")
-def listen(speaker: Speaker) -> Callable[[str], Heard]:
+def listen(speaker: Synthesizer) -> Callable[[str], Heard]:
     return lru_cache(partial(_heard, speaker))
 
 
-def _heard(speaker: Speaker, language: str) -> Heard:
+def _heard(speaker: Synthesizer, language: str) -> Heard:
     ear = EARS[language]
     text = " ".join(ROWS[language][row][0] for row in ear.rows)
-    chunk = join(speaker.speak(_utterance(text, ear.voice, language), threads=CORES))
+    chunk = join_chunks(speaker.synthesize(_utterance(text, ear.voice, language), threads=CORES))
     return Heard(text, chunk, hear(chunk.samples, ear.whisper))
 
 
@@ -192,8 +199,10 @@ def _pairs(spoken: Heard, language: str) -> Iterator[tuple[float, float]]:
 
 
 @pytest.mark.parametrize(("language", "text"), WRITTEN)
-def test_every_written_word_is_timed_once_and_in_order(speaker: Speaker, language: str, text: str) -> None:
-    words = join(speaker.speak(_utterance(text, EARS[language].voice, language, speed=1.5), threads=CORES)).words
+def test_every_written_word_is_timed_once_and_in_order(speaker: Synthesizer, language: str, text: str) -> None:
+    words = join_chunks(
+        speaker.synthesize(_utterance(text, EARS[language].voice, language, speed=1.5), threads=CORES)
+    ).words
     ends = [0, *(word.end for word in words)]
     assert all(end <= word.start < word.end for end, word in zip(ends, words, strict=False))
     times = [0.0, *(time for word in words for time in (word.start_time, word.end_time))]

@@ -11,37 +11,77 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODULES = {
     path.relative_to(ROOT).with_suffix("").as_posix(): ast.parse(path.read_text("utf-8"))
-    for path in (*ROOT.glob("tts/**/*.py"), *ROOT.glob("*.py"))
+    for path in (*ROOT.glob("kokoro_server/**/*.py"), *ROOT.glob("*.py"))
 }
-PROGRAMS = ("config", "kokoro_tts_api")
+PACKAGE = "kokoro_server."
+WORDS = ("text", "core")
+SPEECH = ("synthesis.captions", "text", "audio", "core")
 MAY_IMPORT = {
-    "tts/speech/": ("tts.speech",),
-    "tts/synth/": ("tts.synth", "tts.speech"),
-    "tts/synth/cli": ("tts.synth", "tts.speech", "config"),  # a program of its own
-    "tts/engines/": ("tts.engines", "tts.speech"),
-    "tts/engines/worker": ("tts.engines", "tts.synth", "tts.speech"),  # the child process
-    "tts/books/": ("tts.books", "tts.engines", "tts.speech"),
-    "tts/books/reader": ("tts.books", "tts.speech"),  # a child process
-    "tts/api/": ("tts.api", "tts.books", "tts.engines", "tts.speech"),
-    "tts/setup/": ("tts.setup", "tts.api", "tts.books", "tts.engines", "tts.synth.assets", "tts.speech", "config"),
-    "tts/command/": ("tts.command", "tts.setup", "tts.api", "tts.books", "tts.engines", "tts.speech", *PROGRAMS),
-    "tts/command/checks": ("tts.command", "tts.synth", "tts.speech", "config"),  # looks at all that must be there
-    "tts/__main__": ("tts.command",),
-    "config": ("tts.speech",),
+    "kokoro_server/core/": ("core",),
+    "kokoro_server/config": ("core",),
+    "kokoro_server/audio/": ("audio", "core"),
+    "kokoro_server/text/": ("text.segmentation", "text.chunking", "text.inline_tags", "text.aligned", "core"),
+    "kokoro_server/text/normalization/": ("text.normalization", "text.segmentation", "text.aligned", "core"),
+    "kokoro_server/text/normalization/locales/": ("text.normalization.locales", "text.aligned", "core"),
+    "kokoro_server/text/g2p/": ("text.g2p", "text.normalization", "text.aligned", "core"),
+    "kokoro_server/model/": ("model", "core"),
+    "kokoro_server/model/cache/": ("model.cache", "core"),
+    "kokoro_server/model/onnx/": ("model.onnx", "core"),
+    "kokoro_server/model/kernels/": ("model.kernels", "model.cache", "core"),
+    "kokoro_server/model/native/": ("model.native", "model.kernels", "model.onnx", "model.cache", "core"),
+    "kokoro_server/synthesis/": ("synthesis", "text", "model", "audio", "core"),
+    "kokoro_server/synthesis/captions": ("text", "audio", "core"),
+    "kokoro_server/synthesis/frames": (),
+    "kokoro_server/synthesis/kokoro_command": ("synthesis", "text", "model", "audio", "core", "config"),  # a program
+    "kokoro_server/engine/": ("engine", "synthesis.frames", "text", "audio", "core"),
+    "kokoro_server/audiobooks/": ("audiobooks", "engine", *SPEECH),
+    "kokoro_server/audiobooks/formats/": ("audiobooks.formats", "core"),
+    "kokoro_server/api/": ("api", "audiobooks", "engine", *SPEECH),
+    "kokoro_server/wyoming/": ("wyoming", "api.schemas", "engine", "text", "audio", "core"),
+    "kokoro_server/setup/": (
+        "setup",
+        "wyoming",
+        "api",
+        "audiobooks",
+        "engine",
+        "model.assets",
+        "text",
+        "core",
+        "config",
+    ),
+    "kokoro_server/app": ("setup", "wyoming", "api", "audiobooks", "engine", "model.assets", "core", "config"),
+    "kokoro_server/cli/": ("cli", "app", "setup", "api", "audiobooks", "engine", *SPEECH, "config"),
+    "kokoro_server/cli/checks": ("cli", "model", "audio", "core", "config"),  # looks at all that must be there
+    "kokoro_server/__main__": ("cli",),
+    "config": ("config",),
+    "kokoro_tts_api": ("app",),
     "run": (),
 }
-CHECKS = "tts/command/checks"  # which looks whether everything can be imported
+"""What each module may import, by the longest name here that its own begins with."""
+CHECKS = "kokoro_server/cli/checks"  # which looks whether everything can be imported
 ONLY = [
     # who may be imported by whom
-    ({"flask", "flask_cors", "waitress", "werkzeug"}, ("tts/api/", "kokoro_tts_api")),
     (
-        {"onnx", "onnxruntime", "openvino", "llvmlite", "espeakng_loader", "pyopenjtalk", "misaki"},
-        ("tts/synth/", CHECKS),
+        {"flask", "flask_cors", "waitress", "werkzeug"},
+        ("kokoro_server/api/", "kokoro_server/app"),
     ),
-    ({"lxml", "pypdf", "docx", "markdown_it", "charset_normalizer"}, ("tts/books/",)),
-    ({"celery", "kombu"}, ("tts/engines/cluster",)),
-    ({"config"}, ("kokoro_tts_api", "tts/synth/cli", "tts/setup/", "tts/command/")),
-    ({"subprocess"}, ("tts/engines/", "tts/books/reading", "tts/synth/assets", "tts/command/player", "run")),
+    ({"onnx", "onnxruntime", "openvino", "llvmlite"}, ("kokoro_server/model/", CHECKS)),
+    ({"espeakng_loader", "pyopenjtalk", "misaki"}, ("kokoro_server/text/", CHECKS)),
+    (
+        {"lxml", "pypdf", "docx", "markdown_it", "charset_normalizer"},
+        ("kokoro_server/audiobooks/formats/",),
+    ),
+    ({"celery", "kombu"}, ("kokoro_server/engine/cluster/engine",)),
+    (
+        {"subprocess"},
+        (
+            "kokoro_server/engine/",
+            "kokoro_server/audiobooks/reading",
+            "kokoro_server/model/assets",
+            "kokoro_server/cli/player",
+            "run",
+        ),
+    ),
 ]
 
 
@@ -50,21 +90,16 @@ def imported(tree: ast.Module) -> set[str]:
     return names | {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
 
-def layer(module: str) -> str:
+def find_layer(module: str) -> str:
     """The longest name in MAY_IMPORT that the module's begins with."""
     return max((name for name in MAY_IMPORT if module.startswith(name)), key=len, default="")
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if layer(module)])
+@pytest.mark.parametrize("module", [module for module in MODULES if find_layer(module)])
 def test_imports_point_one_way(module: str) -> None:
-    ours = {
-        name
-        for name in imported(MODULES[module])
-        if name.split(".")[0] in ("tts", "config", "kokoro_tts_api", "run") and name != "tts"  # which is the version
-    }
-    assert not [
-        name for name in ours if not f"{name}.".startswith(tuple(f"{may}." for may in MAY_IMPORT[layer(module)]))
-    ]
+    ours = {name for name in imported(MODULES[module]) if name.startswith((PACKAGE, "config", "kokoro_tts_api", "run"))}
+    allowed = tuple(f"{PACKAGE}{name}." for name in MAY_IMPORT[find_layer(module)])
+    assert not [name for name in ours if not f"{name}.".startswith(allowed)]
 
 
 @pytest.mark.parametrize(("names", "places"), ONLY, ids=lambda each: min(each))
@@ -77,13 +112,13 @@ def test_what_only_some_may_import(names: set[str], places: tuple[str, ...]) -> 
 def test_nobody_reads_the_environment_but_config() -> None:
     """Programs hand it to config whole, and an engine hands it on to its children: nobody else may look into it."""
     handing_on = {
-        "kokoro_tts_api": (
-            *("os.environ.update(given(words[working:]))", "Config.from_environment(os.environ)"),
+        "kokoro_server/app": (
+            *("os.environ.update(parse_settings(words[working:]))", "Config.from_environment(os.environ)"),
             "forget_secrets(os.environ)",
         ),
-        "tts/command/options": ("Config.from_environment(os.environ)",),
-        "tts/synth/cli": ("Config.from_environment(os.environ)",),
-        "tts/engines/command": ("{**os.environ, ",),
+        "kokoro_server/cli/options": ("Config.from_environment(os.environ)",),
+        "kokoro_server/synthesis/kokoro_command": ("Config.from_environment(os.environ)",),
+        "kokoro_server/engine/command": ("{**os.environ, ",),
     }
     for module, tree in MODULES.items():
         source = ast.unparse(tree)

@@ -15,11 +15,11 @@ import numpy as np
 import openai
 import pytest
 
+from kokoro_server.core.errors import SynthesisFailed
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.sound import decoded
 from tests.waiting import until
-from tts.speech.errors import SynthesisFailed
 
 SEVERAL = (
     "This is a text of several sentences. They are spoken one after the other, each in its own piece. "
@@ -122,13 +122,13 @@ def test_the_first_sound_comes_before_the_next_is_made(tmp_path: Path, format: s
         blocks = answer.iter_raw()
         while len(heard) < 400:
             heard += next(blocks)
-        assert engine.made == 1
+        assert engine.chunk_count == 1
         for _ in range(10):
             engine.gate.release()
         heard += b"".join(blocks)
     pieces = len(engine.plan(engine.requests[0]))
     samples, rate = decoded(heard, format)
-    assert engine.made == pieces and len(samples) / rate == pytest.approx(pieces, abs=0.1)
+    assert engine.chunk_count == pieces and len(samples) / rate == pytest.approx(pieces, abs=0.1)
 
 
 def test_the_first_event_comes_before_the_next_is_made(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_first_event_comes_before_the_next_is_made(tmp_path: Path) -> None:
     ):
         lines = (line for line in answer.iter_lines() if line)
         assert json.loads(next(lines).removeprefix("data: "))["type"] == "speech.audio.delta"
-        assert engine.made == 1
+        assert engine.chunk_count == 1
         for _ in range(10):
             engine.gate.release()
         assert json.loads(list(lines)[-1].removeprefix("data: "))["type"] == "speech.audio.done"
@@ -162,9 +162,9 @@ def test_a_client_that_leaves_is_noticed_while_it_waits(tmp_path: Path) -> None:
         with httpx.stream("POST", f"{address}/v1/audio/speech", json={"input": SEVERAL}) as answer:
             heard = answer.iter_bytes()
             next(heard)
-            assert engine.open == 1
-        until(lambda: engine.open == 0)
-    assert engine.made == 1
+            assert engine.open_count == 1
+        until(lambda: engine.open_count == 0)
+    assert engine.chunk_count == 1
 
 
 def test_a_client_that_leaves_is_noticed_while_it_is_sent_to(tmp_path: Path) -> None:
@@ -173,8 +173,8 @@ def test_a_client_that_leaves_is_noticed_while_it_is_sent_to(tmp_path: Path) -> 
         body = {"input": LONG, "response_format": "pcm"}
         with httpx.stream("POST", f"{address}/v1/audio/speech", json=body) as answer:
             next(answer.iter_bytes())
-        until(lambda: engine.open == 0)
-        assert engine.made < len(engine.plan(engine.requests[0]))
+        until(lambda: engine.open_count == 0)
+        assert engine.chunk_count < len(engine.plan(engine.requests[0]))
 
 
 def test_a_slow_client_holds_the_engine_back_and_gets_everything(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_slow_client_holds_the_engine_back_and_gets_everything(tmp_path: Path)
         size = len(next(blocks))
         pieces = len(engine.plan(engine.requests[0]))
         time.sleep(0.3)
-        assert engine.made < pieces
+        assert engine.chunk_count < pieces
         size += sum(map(len, blocks))
     assert size == 2 * 240_000 * pieces
 
@@ -248,7 +248,7 @@ def test_thirty_two_clients_at_once(tmp_path: Path) -> None:
 
         with ThreadPoolExecutor(32) as many:
             answers = list(many.map(ask, range(32)))
-    assert engine.open == 0 and len(engine.requests) == 32
+    assert engine.open_count == 0 and len(engine.requests) == 32
     pieces = len(engine.plan(next(request for request in engine.requests if request.text == SEVERAL)))
     for number, answer in enumerate(answers):
         samples, rate = decoded(answer, "mp3")

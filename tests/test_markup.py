@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.speech.errors import BadRequest
-from tts.speech.markup import check_pauses, parse_seconds, passages
-from tts.speech.request import Manner, Passage
-from tts.speech.ssml import ssml_passages
-from tts.speech.voices import VOICES, find_voice
+from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.request import Prosody, SpeechSegment
+from kokoro_server.core.voices import VOICES, find_voice
+from kokoro_server.text.inline_tags import check_pauses, parse_inline_tags, parse_seconds
+from kokoro_server.text.ssml import parse_ssml
 
-HEART = Manner(find_voice("af_heart"), "a")
+HEART = Prosody(find_voice("af_heart"), "a")
 
 
-def parsed(text: str) -> list[Passage]:
-    return passages(text, HEART, VOICES)
+def parsed(text: str) -> list[SpeechSegment]:
+    return parse_inline_tags(text, HEART, VOICES)
 
 
 def outline(text: str) -> list[tuple[str, str, float, float]]:
     """(text, voice, rate, pause) of every passage."""
-    return [(each.text, each.manner.voice.name, each.manner.rate, each.pause) for each in parsed(text)]
+    return [(each.text, each.prosody.voice.name, each.prosody.rate, each.pause) for each in parsed(text)]
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_an_unknown_voice_is_named_with_its_mark_and_place(text: str) -> None:
     ("text", "fine"), [("[pause:60s]" * 10, True), ("<s>a</s>" * 1250, True), ("[pause:60s]" * 11, False)]
 )
 def test_all_pauses_together_are_bounded(text: str, fine: bool) -> None:
-    made = ssml_passages(f"<speak>{text}</speak>", HEART, VOICES) if "<" in text else parsed(text)
+    made = parse_ssml(f"<speak>{text}</speak>", HEART, VOICES) if "<" in text else parsed(text)
     with nullcontext() if fine else pytest.raises(BadRequest, match="text has pauses of 660 seconds together"):
         check_pauses(made, text)
 
 
 def test_a_voices_language_goes_with_it() -> None:
-    assert [each.manner.language for each in parsed("Hi [voice:jf_alpha]こんにちは[/voice]")] == ["a", "j"]
+    assert [each.prosody.language for each in parsed("Hi [voice:jf_alpha]こんにちは[/voice]")] == ["a", "j"]
 
 
 def test_phonemes_stand_for_the_word_inside_the_brackets() -> None:
     text = "Ask [Nguyen](/wˈɪn/) now"
     (passage,) = parsed(text)
-    said = passage.runs[1]
+    said = passage.spans[1]
     assert (said.text, said.phonemes, text[said.start : said.end]) == ("Nguyen", "wˈɪn", "Nguyen")
-    assert not said.plain
+    assert not said.is_verbatim
 
 
 @pytest.mark.parametrize(
@@ -123,5 +123,5 @@ def test_any_text_is_read_or_refused_and_nothing_is_lost(text: str) -> None:
     except BadRequest:
         return
     for passage in found:
-        for run in passage.runs:
+        for run in passage.spans:
             assert run.text == text[run.start : run.end]

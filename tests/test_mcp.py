@@ -16,14 +16,14 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import AudioContent, CallToolResult, TextContent
 
-from config import Config
+from kokoro_server.cli.local_client import LocalClient
+from kokoro_server.cli.mcp import SpeechTools, make_mcp_server
+from kokoro_server.cli.player import PlaybackError, Player
+from kokoro_server.config import Config
+from kokoro_server.core.errors import SynthesisFailed
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.sound import decoded
-from tts.command.local import Local
-from tts.command.mcp import Tools, make_server
-from tts.command.player import CannotPlay, Player
-from tts.speech.errors import SynthesisFailed
 
 ROOT = Path(__file__).parents[1]
 Talk = Callable[[Client], Awaitable[None]]
@@ -39,12 +39,12 @@ def talk(server: Any, conversation: Talk, mode: str = "auto") -> None:
 
 def ask(engine: FakeEngine, conversation: Talk, player: Callable[[], Player] | None = None) -> None:
     """Talk to tools that speak with `engine`."""
-    with closing(Tools(lambda: Local(Config(), engine), player or no_player)) as tools:
-        talk(make_server(tools), conversation)
+    with closing(SpeechTools(lambda: LocalClient(Config(), engine), player or no_player)) as tools:
+        talk(make_mcp_server(tools), conversation)
 
 
 def no_player() -> Player:
-    raise CannotPlay("Nothing here plays sound.")
+    raise PlaybackError("Nothing here plays sound.")
 
 
 def text_of(answer: CallToolResult) -> str:
@@ -169,6 +169,6 @@ def test_an_assistant_starts_it_and_asks(server: str, tmp_path: Path, mode: str)
         assert all("Saved" in text_of(answer) for answer in await asyncio.gather(*both))
 
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "KOKORO_SERVER": server}
-    command = StdioServerParameters(command=sys.executable, args=["-m", "tts", "mcp"], env=environment)
+    command = StdioServerParameters(command=sys.executable, args=["-m", "kokoro_server", "mcp"], env=environment)
     talk(command, speak, mode)
     assert (tmp_path / "a.opus").read_bytes().startswith(b"OggS")

@@ -13,14 +13,14 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from kokoro_server.api.native import TEMP_FILE_PREFIX
+from kokoro_server.audio.samples import UNKNOWN_RIFF_SIZE
+from kokoro_server.core.errors import Busy, SpeechError, SynthesisFailed, TimedOut, WorkerUnavailable
+from kokoro_server.core.voices import VOICES
+from kokoro_server.engine.command import RUN_FOLDER_PREFIX
+from kokoro_server.setup.folders import ensure_temp_directory
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import make_app
-from tts.api.native import FILE_PREFIX
-from tts.engines.command import RUN_PREFIX
-from tts.setup.folders import ensure_temp_directory
-from tts.speech.audio import UNKNOWN_SIZE
-from tts.speech.errors import Busy, SpeechError, SynthesisFailed, TimedOut, WorkerUnavailable
-from tts.speech.voices import VOICES
 
 BOTH = ("/synthesize", "/synthesize/stream")
 LONG = "One sentence comes after another, and each of them is spoken. " * 20
@@ -94,7 +94,9 @@ def test_a_long_text_streams_behind_a_header_of_unknown_size(client: FlaskClient
     assert answer.status_code == 200
     assert "Content-Length" not in answer.headers
     assert answer.data[:4] == b"RIFF" and answer.data[8:16] == b"WAVEfmt "
-    assert int.from_bytes(answer.data[4:8], "little") == int.from_bytes(answer.data[40:44], "little") == UNKNOWN_SIZE
+    assert (
+        int.from_bytes(answer.data[4:8], "little") == int.from_bytes(answer.data[40:44], "little") == UNKNOWN_RIFF_SIZE
+    )
     assert answer.data[44:] == post(client, "/synthesize", json={"text": LONG}).data[44:]
 
 
@@ -323,7 +325,7 @@ def assert_refused(answer: TestResponse, status: int, title: str, words: str) ->
     assert len(answer.json["message"]) < 500
     assert sum(voice in answer.json["message"] for voice in VOICES) <= 5
     assert answer.headers["X-Request-Id"]
-    assert b"Traceback" not in answer.data and b"/tts/" not in answer.data
+    assert b"Traceback" not in answer.data and b"/kokoro_server/" not in answer.data
 
 
 def test_a_content_type_with_a_charset_is_fine(client: FlaskClient) -> None:
@@ -437,7 +439,7 @@ def test_a_time_limit_that_is_hit(tmp_path: Path) -> None:
 
 def test_an_answers_file_goes_when_the_answer_has_gone(client: FlaskClient, tmp_path: Path) -> None:
     answer = client.post("/synthesize", json={"text": LONG}, buffered=False)
-    assert [name.startswith(FILE_PREFIX) for name in files(tmp_path)] == [True]
+    assert [name.startswith(TEMP_FILE_PREFIX) for name in files(tmp_path)] == [True]
     assert samples(answer.data) > 0
     answer.close()
     assert files(tmp_path) == []
@@ -484,11 +486,11 @@ def test_a_temp_folder_that_takes_no_files_is_told(tmp_path: Path, engine: FakeE
 def test_the_start_removes_what_an_earlier_run_left_and_nothing_else(tmp_path: Path, cleanup: bool) -> None:
     folder = tmp_path / "new" / "folder"
     ensure_temp_directory(folder)
-    (folder / f"{FILE_PREFIX}abc.wav").write_bytes(b"x")
-    (folder / f"{RUN_PREFIX}abc").mkdir()
-    (folder / f"{RUN_PREFIX}abc" / "text.txt").write_text("x")
+    (folder / f"{TEMP_FILE_PREFIX}abc.wav").write_bytes(b"x")
+    (folder / f"{RUN_FOLDER_PREFIX}abc").mkdir()
+    (folder / f"{RUN_FOLDER_PREFIX}abc" / "text.txt").write_text("x")
     others = ["tts", "tts_notes.txt", "run-1", "my.wav"]
     for name in others:
         (folder / name).write_text("not ours")
     ensure_temp_directory(folder, cleanup)
-    assert files(folder) == sorted(others + ([] if cleanup else [f"{FILE_PREFIX}abc.wav"]))
+    assert files(folder) == sorted(others + ([] if cleanup else [f"{TEMP_FILE_PREFIX}abc.wav"]))

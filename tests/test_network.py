@@ -10,8 +10,9 @@ import numpy as np
 import onnx
 import pytest
 
-from tts.synth.network import Cancelled, Network, nothing
-from tts.synth.whole import Whole, build_whole
+from kokoro_server.core.errors import Cancelled
+from kokoro_server.model.kokoro import Network, nothing
+from kokoro_server.model.onnx.backend import Whole, build_whole
 
 pytestmark = pytest.mark.real
 

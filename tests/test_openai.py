@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from kokoro_server.audio.samples import FORMATS, UNKNOWN_RIFF_SIZE
+from kokoro_server.core.errors import SynthesisFailed, TimedOut, WorkerUnavailable
+from kokoro_server.core.models import MODELS
+from kokoro_server.core.voices import OPENAI_VOICES, VOICES
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import make_app
 from tests.fakes.sound import decoded
-from tts.speech.audio import FORMATS, UNKNOWN_SIZE
-from tts.speech.errors import SynthesisFailed, TimedOut, WorkerUnavailable
-from tts.speech.models import MODELS
-from tts.speech.voices import OPENAI_VOICES, VOICES
 
 ONE = "Hello there."
 SEVERAL = (
@@ -221,7 +221,7 @@ def test_a_stream_begins_with_a_whole_header_and_a_whole_answer_knows_its_size(c
     streamed = speak(client, input=SEVERAL, response_format="wav")
     blocks = list(streamed.response)
     assert blocks[0][:4] == b"RIFF" and len(blocks[0]) == 44
-    assert int.from_bytes(blocks[0][40:44], "little") == UNKNOWN_SIZE
+    assert int.from_bytes(blocks[0][40:44], "little") == UNKNOWN_RIFF_SIZE
     assert "Content-Length" not in streamed.headers
     for fields in ({"input": SEVERAL, "stream": False}, {"input": ONE}):
         whole = speak(client, response_format="wav", **fields)

@@ -13,14 +13,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from kokoro_server.api.web.page import GREETINGS, STATIC_FOLDER, group_voices
+from kokoro_server.core.errors import Busy, SynthesisFailed
+from kokoro_server.core.voices import LANGUAGES, VOICES, find_voice
 from tests.browser import chromium, visit
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.sound import decoded
 from tests.waiting import until
-from tts.api.page import FILES, GREETINGS, speakers
-from tts.speech.errors import Busy, SynthesisFailed
-from tts.speech.voices import LANGUAGES, VOICES, find_voice
 
 TEXT = "One two three four five. Six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen. The end."
 PHONE = {"width": 360, "height": 740}
@@ -97,7 +97,7 @@ def test_it_speaks_while_the_rest_is_still_being_made(open_page: Open) -> None:
     page = open_page(engine)
     speak(page)
     until(lambda: level(page) > LOUD)
-    assert engine.made == 1
+    assert engine.chunk_count == 1
     expect(page.locator("#player")).to_have_attribute("data-making", "true")
     state(page, "waiting")
     until(lambda: position(page) == each)
@@ -105,7 +105,7 @@ def test_it_speaks_while_the_rest_is_still_being_made(open_page: Open) -> None:
         engine.gate.release()
     until(lambda: position(page) > each + 0.05 and level(page) > LOUD)
     until(lambda: page.locator("#player").get_attribute("data-state") == "ended")
-    assert position(page) == pytest.approx(each * engine.made, abs=0.01)
+    assert position(page) == pytest.approx(each * engine.chunk_count, abs=0.01)
 
 
 def test_pausing_holds_the_sound_and_the_word(open_page: Open) -> None:
@@ -128,7 +128,7 @@ def test_seeking_goes_to_the_place_at_once(open_page: Open) -> None:
     speak(page)
     until(lambda: position(page) > 0)
     expect(page.locator("#player")).to_have_attribute("data-making", "false")
-    last = 3.0 * (engine.made - 1)
+    last = 3.0 * (engine.chunk_count - 1)
     page.get_by_label("Position in the sound").fill(str(last + 0.5))
     until(lambda: lit(page) in engine.plan(engine.requests[0])[-1].text.split())
     assert last + 0.5 <= position(page) < last + 1.5
@@ -158,14 +158,14 @@ def test_stopping_stops_the_server(open_page: Open, how: str) -> None:
     page = open_page(engine)
     speak(page)
     until(lambda: level(page) > LOUD)
-    assert engine.open == 1
+    assert engine.open_count == 1
     if how == "button":
         page.get_by_role("button", name="Stop").click()
     else:
         page.keyboard.press("Escape")
-    until(lambda: engine.open == 0)
+    until(lambda: engine.open_count == 0)
     state(page, "stopped")
-    assert (engine.made, lit(page), level(page)) == (1, "", 0)
+    assert (engine.chunk_count, lit(page), level(page)) == (1, "", 0)
     expect(page.locator("#notice")).to_be_hidden()
     page.get_by_role("button", name="Play", exact=True).click()  # what was made can still be heard
     until(lambda: level(page) > LOUD)
@@ -506,12 +506,12 @@ def test_the_policy_lets_nothing_else_in(tmp_path: Path) -> None:
 
 def test_nothing_is_fetched_from_elsewhere(tmp_path: Path) -> None:
     html = make_app(tmp_path, FakeEngine()).test_client().get("/").text
-    sources = [html, *(path.read_text("utf-8") for path in FILES.iterdir())]
+    sources = [html, *(path.read_text("utf-8") for path in STATIC_FOLDER.iterdir())]
     namespace = "http://www.w3.org/2000/svg"
     assert [found for text in sources for found in re.findall(r"https?://[^\s\"']+", text) if found != namespace] == []
 
 
-@pytest.mark.parametrize("path", sorted(FILES.iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(STATIC_FOLDER.iterdir()), ids=lambda path: path.name)
 def test_every_file_is_sent_with_its_type_once(tmp_path: Path, path: Path) -> None:
     client = make_app(tmp_path, FakeEngine(), API_KEY=("secret",)).test_client()
     with client.get(f"/static/{path.name}") as answer:
@@ -529,7 +529,7 @@ def test_other_files_are_not_sent(tmp_path: Path, name: str) -> None:
 
 
 def test_every_voice_that_is_allowed_is_shown_by_its_language(tmp_path: Path) -> None:
-    shown = speakers(VOICES)
+    shown = group_voices(VOICES)
     assert [language for language, _ in shown] == list(LANGUAGES)
     assert sorted(each.voice for _, group in shown for each in group) == sorted(VOICES)
     assert {language.letter for language in LANGUAGES} == set(GREETINGS)

@@ -12,16 +12,16 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from config import Config
-from kokoro_tts_api import create_app
+from kokoro_server.app import create_app
+from kokoro_server.audiobooks.jobs import Job
+from kokoro_server.audiobooks.service import AudiobookService
+from kokoro_server.config import Config
+from kokoro_server.core.errors import SynthesisFailed
 from tests.browser import chromium, visit
 from tests.fakes.book_engine import BookEngine
 from tests.fakes.live import live
 from tests.fakes.sound import decoded
 from tests.waiting import until
-from tts.books.jobs import Job
-from tts.books.library import Library
-from tts.speech.errors import SynthesisFailed
 
 CHAPTERS = 40
 BOOK: Any = {
@@ -49,7 +49,7 @@ def engine() -> BookEngine:
 def app(tmp_path: Path, engine: BookEngine, request: pytest.FixtureRequest) -> Iterator[Flask]:
     config = Config(DATA_DIR=tmp_path / "data", TEMP_DIR=tmp_path, WORKERS=1, **request.param)
     made = create_app(config, engine)
-    library: Library = made.extensions["library"]
+    library: AudiobookService = made.extensions["library"]
     with closing(library):
         library.start()
         yield made
@@ -62,8 +62,8 @@ def page(browser: Browser, app: Flask) -> Iterator[Page]:
 
 
 def jobs(app: Flask) -> list[Job]:
-    library: Library = app.extensions["library"]
-    return library.jobs()
+    library: AudiobookService = app.extensions["library"]
+    return library.list_jobs()
 
 
 def hand_in(page: Page, book: Any = BOOK) -> None:

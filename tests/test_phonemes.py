@@ -12,8 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tts.synth.phonemes import LANGUAGES, TOKEN_LIMIT, VOCABULARY, Phonemizer, Spoken, joined, known, pieces, tokens
-from tts.synth.phonemes.espeak import ipa
+from kokoro_server.text.g2p import (
+    LANGUAGES,
+    TOKEN_LIMIT,
+    VOCABULARY,
+    PhonemeWord,
+    Phonemizer,
+    encode_phonemes,
+    join_phonemes,
+    split_for_model,
+    to_model_symbols,
+)
+from kokoro_server.text.g2p.espeak import to_ipa
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +32,7 @@ def speak() -> Phonemizer:
 
 
 def said(speak: Phonemizer, text: str, language: str = "a") -> str:
-    return joined(speak(text, language))
+    return join_phonemes(speak(text, language))
 
 
 def by_word(speak: Phonemizer, text: str, language: str) -> list[tuple[str, str]]:
@@ -238,7 +248,7 @@ def test_every_word_once_in_order(speak: Phonemizer, language: str, text: str) -
         assert set(word.phonemes) <= VOCABULARY.keys()
         at = word.end
     assert not any(map(str.isalnum, text[at:]))
-    assert "".join(map(joined, pieces(spoken, 20))) == joined(spoken)
+    assert "".join(map(join_phonemes, split_for_model(spoken, 20))) == join_phonemes(spoken)
 
 
 LONG = ["a" * 10_000, "word " * 2_000, "あ" * 3_000, "的" * 3_000, "-" * 3_000, "a-" * 1_500, "1," * 1_500, "." * 3_000]
@@ -250,10 +260,10 @@ def test_long_texts(speak: Phonemizer, language: str, text: str) -> None:
     speak.load(language)
     start = time.thread_time()
     spoken = speak(text, language)
-    runs = pieces(spoken)
+    runs = split_for_model(spoken)
     assert time.thread_time() - start < 10
-    assert all(len(joined(run)) <= TOKEN_LIMIT for run in runs)
-    assert "".join(map(joined, runs)) == joined(spoken)
+    assert all(len(join_phonemes(run)) <= TOKEN_LIMIT for run in runs)
+    assert "".join(map(join_phonemes, runs)) == join_phonemes(spoken)
     places = [(word.start, word.end) for run in runs for word in run]
     assert places == sorted(places) and places[-1][1] == len(text.rstrip())
 
@@ -270,22 +280,22 @@ def test_long_texts(speak: Phonemizer, language: str, text: str) -> None:
     ],
 )
 def test_pieces(phonemes: list[str], limit: int, cuts: list[int]) -> None:
-    spoken = [Spoken(word, 10 * n, 10 * n + 9) for n, word in enumerate(phonemes)]
-    assert [len(run) for run in pieces(spoken, limit)] == cuts
+    spoken = [PhonemeWord(word, 10 * n, 10 * n + 9) for n, word in enumerate(phonemes)]
+    assert [len(run) for run in split_for_model(spoken, limit)] == cuts
 
 
 def test_pieces_of_a_word_share_its_characters() -> None:
-    parts = [word for run in pieces([Spoken("abcdefgh", 0, 4)], 4) for word in run]
-    assert parts == [Spoken("abcd", 0, 2), Spoken("efgh", 2, 4)]
+    parts = [word for run in split_for_model([PhonemeWord("abcdefgh", 0, 4)], 4) for word in run]
+    assert parts == [PhonemeWord("abcd", 0, 2), PhonemeWord("efgh", 2, 4)]
     with pytest.raises(ValueError, match="limit"):
-        pieces([], 0)
+        split_for_model([], 0)
 
 
 def test_tokens() -> None:
     assert len(VOCABULARY) == 114
-    assert tokens("həlˈO wˈɜɹld!") == [50, 83, 54, 156, 31, 16, 65, 156, 87, 123, 54, 46, 5]
-    assert tokens("ɡ") == tokens("g")
-    assert known("ẽ") == "e\u0303" and known("ç") == "ç"
+    assert encode_phonemes("həlˈO wˈɜɹld!") == [50, 83, 54, 156, 31, 16, 65, 156, 87, 123, 54, 46, 5]
+    assert encode_phonemes("ɡ") == encode_phonemes("g")
+    assert to_model_symbols("ẽ") == "e\u0303" and to_model_symbols("ç") == "ç"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -318,7 +328,7 @@ def test_ordinary_sentences_lose_nothing(
 
 def test_unknown_symbols_are_counted_without_the_text(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert tokens("a☃☃b") == tokens("ab")
+        assert encode_phonemes("a☃☃b") == encode_phonemes("ab")
     assert "2 symbols" in caplog.text and "U+2603" in caplog.text and "☃" not in caplog.text
 
 
@@ -340,7 +350,7 @@ OVERRIDES = [
 @pytest.mark.parametrize(("language", "text", "overrides", "phonemes"), OVERRIDES)
 def test_overrides(speak: Phonemizer, language: str, text: str, overrides: dict[str, str], phonemes: str) -> None:
     spoken = speak(text, language, overrides=overrides)
-    assert joined(spoken) == phonemes
+    assert join_phonemes(spoken) == phonemes
 
 
 def test_an_override_needs_a_word(speak: Phonemizer) -> None:
@@ -350,15 +360,21 @@ def test_an_override_needs_a_word(speak: Phonemizer) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_fixed_words_win(speak: Phonemizer, language: str) -> None:
-    spoken = speak("one two three", language, {"two": "/tu/"}, [Spoken("bˈuː", 4, 7)])
-    assert Spoken("bˈuː ", 4, 7) in spoken
+    spoken = speak("one two three", language, {"two": "/tu/"}, [PhonemeWord("bˈuː", 4, 7)])
+    assert PhonemeWord("bˈuː ", 4, 7) in spoken
     assert spoken[0].start == 0 and spoken[-1].end == 13
 
 
 @pytest.mark.parametrize(
-    "spans", [[Spoken("a", 0, 4), Spoken("b", 3, 5)], [Spoken("a", 0, 9)], [Spoken("a", 2, 2)], [Spoken("a", -1, 2)]]
+    "spans",
+    [
+        [PhonemeWord("a", 0, 4), PhonemeWord("b", 3, 5)],
+        [PhonemeWord("a", 0, 9)],
+        [PhonemeWord("a", 2, 2)],
+        [PhonemeWord("a", -1, 2)],
+    ],
 )
-def test_bad_spans(speak: Phonemizer, spans: list[Spoken]) -> None:
+def test_bad_spans(speak: Phonemizer, spans: list[PhonemeWord]) -> None:
     with pytest.raises(ValueError, match="span"):
         speak("hello", "a", fixed=spans)
 
@@ -417,15 +433,15 @@ def test_threads_do_not_disturb_each_other(speak: Phonemizer) -> None:
     work = [(f"{text} zorb{chr(97 + n)}lat {n}", language) for n in range(20) for language, text, _ in SENTENCES]
     fresh = Phonemizer()
     with ThreadPoolExecutor(8) as pool:
-        together = [joined(spoken) for spoken in pool.map(lambda job: fresh(*job), work)]
-    ipa.cache_clear()
-    assert together == [joined(speak(*job)) for job in work]
+        together = [join_phonemes(spoken) for spoken in pool.map(lambda job: fresh(*job), work)]
+    to_ipa.cache_clear()
+    assert together == [join_phonemes(speak(*job)) for job in work]
 
 
 def test_english_loads_alone() -> None:
     """No spaCy, no other language's library, and the stand-in for spaCy is gone again."""
     code = (
-        "import sys; from tts.synth.phonemes import Phonemizer; Phonemizer('a')('Hi.', 'a');"
+        "import sys; from kokoro_server.text.g2p import Phonemizer; Phonemizer('a')('Hi.', 'a');"
         "print([name for name in ('spacy', 'torch', 'jieba', 'pyopenjtalk', 'phonemizer') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

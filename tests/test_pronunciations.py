@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tts.speech.errors import BadRequest
-from tts.speech.pronunciations import MAX_ENTRIES, BadDictionary, Dictionary, check_pronunciations, parse_dictionary
+from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.pronunciations import (
+    MAX_ENTRIES,
+    PronunciationFile,
+    PronunciationFileError,
+    check_pronunciations,
+    read_pronunciation_file,
+)
 
 GOOD = {"Nguyen": "/wˈɪn/", "SQL": "sequel", "C++": "see plus plus", "東京": "とうきょう", "o'clock": "/əklˈɑk/"}
 
@@ -45,28 +51,28 @@ def test_too_many_are_refused() -> None:
 def test_a_file_in_either_form(tmp_path: Path) -> None:
     path = tmp_path / "said.txt"
     path.write_text("# ours\n---\nNguyen\t/wˈɪn/\nSQL: sequel\n\"C++\": 'see plus plus'\n\n", "utf-8")
-    assert parse_dictionary(path) == {"Nguyen": "/wˈɪn/", "SQL": "sequel", "C++": "see plus plus"}
+    assert read_pronunciation_file(path) == {"Nguyen": "/wˈɪn/", "SQL": "sequel", "C++": "see plus plus"}
 
 
 @pytest.mark.parametrize("text", ["SQL\n", "SQL:\n", ": x\n", "SQL\t/123/\n", b"\xff\xfe".decode("latin-1") * 300])
 def test_a_bad_line_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "said.txt"
     path.write_text(f"fine: fine\n{text}", "utf-8")
-    with pytest.raises(BadDictionary, match="line 2"):
-        Dictionary(path)
+    with pytest.raises(PronunciationFileError, match="line 2"):
+        PronunciationFile(path)
 
 
 def test_a_changed_file_is_read_again_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "said.txt"
     path.write_text("SQL: sequel\n", "utf-8")
-    dictionary = Dictionary(path)
-    assert dictionary.entries() == {"SQL": "sequel"}
+    dictionary = PronunciationFile(path)
+    assert dictionary.get_entries() == {"SQL": "sequel"}
     _rewrite(path, "SQL: ess queue ell\n", 1)
-    assert dictionary.entries() == {"SQL": "ess queue ell"}
+    assert dictionary.get_entries() == {"SQL": "ess queue ell"}
     _rewrite(path, "broken\n", 2)
-    assert dictionary.entries() == {"SQL": "ess queue ell"}
+    assert dictionary.get_entries() == {"SQL": "ess queue ell"}
     path.unlink()
-    assert dictionary.entries() == {"SQL": "ess queue ell"}
+    assert dictionary.get_entries() == {"SQL": "ess queue ell"}
 
 
 def _rewrite(path: Path, text: str, seconds: int) -> None:
@@ -75,4 +81,4 @@ def _rewrite(path: Path, text: str, seconds: int) -> None:
 
 
 def test_no_file_has_no_entries() -> None:
-    assert Dictionary(None).entries() == {}
+    assert PronunciationFile(None).get_entries() == {}

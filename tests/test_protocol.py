@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.engines.protocol import LENGTHS, MAX_HEADER, MAX_PAYLOAD, BadFrame, read_frame, write_frame
+from kokoro_server.synthesis.frames import (
+    FRAME_PREFIX,
+    MAX_HEADER_BYTES,
+    MAX_PAYLOAD_BYTES,
+    FrameError,
+    read_frame,
+    write_frame,
+)
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 headers = st.dictionaries(st.text(), scalars).flatmap(lambda rest: st.text().map(lambda kind: {**rest, "kind": kind}))
@@ -33,7 +40,7 @@ def test_frames_come_out_as_they_went_in(frames: list[tuple[dict[str, Any], byte
 def test_rubbish_is_no_frame(rubbish: bytes) -> None:
     try:
         found = read_frame(io.BytesIO(rubbish))
-    except BadFrame:
+    except FrameError:
         return
     assert found is not None and isinstance(found[0]["kind"], str)
 
@@ -42,31 +49,31 @@ def test_rubbish_is_no_frame(rubbish: bytes) -> None:
 def test_a_frame_that_was_cut_is_no_frame(header: dict[str, Any], payload: bytes, data: st.DataObject) -> None:
     whole = frame(header, payload)
     cut = data.draw(st.integers(1, len(whole) - 1))
-    with pytest.raises(BadFrame, match="ended inside"):
+    with pytest.raises(FrameError, match="ended inside"):
         read_frame(io.BytesIO(whole[:cut]))
 
 
 @pytest.mark.parametrize("encoded", [b"[]", b"3", b"null", b"{}", b'{"kind": 1}', b"{", b"\xff\xfe", b'"kind"', b""])
 def test_a_header_that_is_none(encoded: bytes) -> None:
-    with pytest.raises(BadFrame):
-        read_frame(io.BytesIO(LENGTHS.pack(len(encoded), 0) + encoded))
+    with pytest.raises(FrameError):
+        read_frame(io.BytesIO(FRAME_PREFIX.pack(len(encoded), 0) + encoded))
 
 
-@pytest.mark.parametrize("lengths", [(MAX_HEADER + 1, 0), (2, MAX_PAYLOAD + 1), (0xFFFFFFFF, 0xFFFFFFFF)])
+@pytest.mark.parametrize("lengths", [(MAX_HEADER_BYTES + 1, 0), (2, MAX_PAYLOAD_BYTES + 1), (0xFFFFFFFF, 0xFFFFFFFF)])
 def test_lengths_that_no_frame_has_are_not_read(lengths: tuple[int, int]) -> None:
-    with pytest.raises(BadFrame, match="not one of ours"):
-        read_frame(io.BytesIO(LENGTHS.pack(*lengths)))
+    with pytest.raises(FrameError, match="not one of ours"):
+        read_frame(io.BytesIO(FRAME_PREFIX.pack(*lengths)))
 
 
 def test_what_a_library_prints_is_no_frame() -> None:
-    with pytest.raises(BadFrame):
+    with pytest.raises(FrameError):
         read_frame(io.BytesIO(b"Warning: something is deprecated\n"))
 
 
 def test_deep_json_is_no_frame() -> None:
     encoded = b'{"kind": "chunk", "words": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    with pytest.raises(BadFrame):
-        read_frame(io.BytesIO(LENGTHS.pack(len(encoded), 0) + encoded))
+    with pytest.raises(FrameError):
+        read_frame(io.BytesIO(FRAME_PREFIX.pack(len(encoded), 0) + encoded))
 
 
 def test_headers_are_ascii_on_the_wire() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tts.synth.readings import Reading, SpokenText, read, spoken_text, without_emoji
+from kokoro_server.text.normalization import NormalizedText, Replacement, drop_emoji, join_spoken, normalize
 
 TABLE = Path(__file__).parent / "data" / "readings.tsv"
 
@@ -19,7 +19,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 
 def said(written: str, language: str = "a", *, emoji: bool = True) -> str:
-    return " ".join(spoken_text(read(written, language, emoji=emoji)).split())
+    return " ".join(join_spoken(normalize(written, language, emoji=emoji)).split())
 
 
 @pytest.mark.parametrize(("written", "spoken", "note"), list(rows()))
@@ -38,7 +38,7 @@ def test_the_table_is_long_and_nearly_all_right() -> None:
 @pytest.mark.parametrize("language", ["a", "b", "e", "j"])
 def test_readings_cover_the_text_in_order(language: str) -> None:
     for written, _, _ in rows():
-        readings = read(written, language)
+        readings = normalize(written, language)
         ends = [0, *(reading.end for reading in readings)]
         assert [reading.start for reading in readings] == ends[:-1]
         assert ends[-1] == len(written)
@@ -67,23 +67,23 @@ def test_readings_cover_the_text_in_order(language: str) -> None:
     ],
 )
 def test_spoken_words_lead_back_to_written_ones(written: str, word: str, at: str) -> None:
-    spoken = SpokenText(read(written))
+    spoken = NormalizedText(normalize(written))
     start = spoken.text.index(word)
-    first, last = spoken.span(start, start + len(word))
+    first, last = spoken.find_source_span(start, start + len(word))
     assert written[first:last] == at
 
 
 def test_an_empty_range_has_no_span() -> None:
-    spoken = SpokenText(read("Hello."))
+    spoken = NormalizedText(normalize("Hello."))
     for start, end in [(2, 2), (3, 1), (-1, 2), (0, 7)]:
         with pytest.raises(ValueError, match="no characters"):
-            spoken.span(start, end)
+            spoken.find_source_span(start, end)
 
 
 def test_plain_text_is_one_reading() -> None:
     text = "The boat was old, and its captain wasn't young since the war. I have sailed; we may, too. No: I did."
-    assert read(text) == [Reading(text, 0, len(text))]
-    assert read("") == []
+    assert normalize(text) == [Replacement(text, 0, len(text))]
+    assert normalize("") == []
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_emoji_can_be_silent() -> None:
     ],
 )
 def test_emoji_alone_are_silent(written: str, spoken: str) -> None:
-    readings = without_emoji(written)
-    assert spoken_text(readings) == spoken
+    readings = drop_emoji(written)
+    assert join_spoken(readings) == spoken
     ends = [0, *(reading.end for reading in readings)]
     assert [reading.start for reading in readings] == ends[:-1] and ends[-1] == len(written)
 
@@ -155,7 +155,7 @@ def cost(text: str) -> float:
 
     def spent() -> float:
         before = time.thread_time()
-        read(text)
+        normalize(text)
         return time.thread_time() - before
 
     return min(spent() for _ in range(3))
@@ -163,8 +163,8 @@ def cost(text: str) -> float:
 
 def test_a_plain_sentence_is_quick() -> None:
     sentence = "The boat was so old that the women stood close together, holding their bundles. " * 3
-    read(sentence)
+    normalize(sentence)
     before = time.thread_time()
     for _ in range(20):
-        read(sentence)
+        normalize(sentence)
     assert (time.thread_time() - before) / 20 < 0.003

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from tts.speech.errors import BadRequest
-from tts.speech.request import check_speed, check_text
+from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.request import check_speed, check_text
 
 SPOKEN = [
     ".",

@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from tts.speech.sentences import Strength, boundaries
+from kokoro_server.text.segmentation import Strength, find_boundaries
 
 
 def cut(text: str, strength: Strength) -> list[str]:
     pieces, start = [], 0
-    for boundary in boundaries(text):
+    for boundary in find_boundaries(text):
         if boundary.strength >= strength:
             pieces.append(text[start : boundary.end].strip())
             start = boundary.end
@@ -144,19 +144,19 @@ def test_paragraphs_outrank_sentences() -> None:
 
 
 def test_a_text_without_spaces_can_be_cut() -> None:
-    ends = [boundary.end for boundary in boundaries("a" * 300)]
+    ends = [boundary.end for boundary in find_boundaries("a" * 300)]
     assert ends == [80, 160, 240, 300]
-    assert len(boundaries("これは長い文章です")) > 4
+    assert len(find_boundaries("これは長い文章です")) > 4
 
 
 def test_a_combining_mark_stays_with_its_letter() -> None:
     text = "a" * 79 + "e\u0301" * 10
-    assert [boundary.end for boundary in boundaries(text)] == [81, 99]
+    assert [boundary.end for boundary in find_boundaries(text)] == [81, 99]
 
 
 def test_a_text_of_nothing_has_no_boundary() -> None:
-    assert boundaries("") == []
-    assert [boundary.end for boundary in boundaries("  \n ")] == [4]
+    assert find_boundaries("") == []
+    assert [boundary.end for boundary in find_boundaries("  \n ")] == [4]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_text_of_nothing_has_no_boundary() -> None:
 def test_ends_ascend_to_the_end_in_linear_time(unit: str) -> None:
     text = unit * (10_000 // len(unit))
     before = time.thread_time()
-    ends = [boundary.end for boundary in boundaries(text)]
+    ends = [boundary.end for boundary in find_boundaries(text)]
     assert time.thread_time() - before < 0.5
     assert ends == sorted(set(ends))
     assert ends[-1] == len(text)

@@ -22,16 +22,16 @@ import httpx
 import psutil
 import pytest
 
+from kokoro_server.api.server.connections import LINGER_TIMEOUT
+from kokoro_server.core.errors import SynthesisFailed
+from kokoro_server.engine.base import IMPORT_ROOT
+from kokoro_server.engine.pool import Pool
+from kokoro_server.text.chunking import UtteranceSizes
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, connect, exchange, read_all
 from tests.fakes.worker import FakeWorker
 from tests.waiting import until
-from tts.api.connections import LINGER
-from tts.engines.base import ROOT
-from tts.engines.pool import Pool
-from tts.speech.errors import SynthesisFailed
-from tts.speech.text import Sizes
 
 LONG = "One sentence comes after another, and each of them is spoken. " * 20
 
@@ -39,7 +39,7 @@ LONG = "One sentence comes after another, and each of them is spoken. " * 20
 @contextmanager
 def served(folder: Path, *workers: FakeWorker, queue: int = 16, **settings: Any) -> Iterator[tuple[str, Pool]]:
     """The address of a server on these workers, and its pool."""
-    with closing(Pool("fake", workers, 2, queue, Sizes())) as pool:
+    with closing(Pool("fake", workers, 2, queue, UtteranceSizes())) as pool:
         pool.start()
         with live(make_app(folder, pool, **settings)) as address:  # type: ignore[arg-type]
             yield address, pool
@@ -109,7 +109,7 @@ def test_who_sends_for_ever_is_cut_off(address: str) -> None:
         sending = threading.Thread(target=send_for_ever, args=(connection,))
         sending.start()
         assert connection.recv(65536).startswith(b"HTTP/1.1 413")
-        sending.join(LINGER + 8)
+        sending.join(LINGER_TIMEOUT + 8)
         assert not sending.is_alive()
 
 
@@ -167,11 +167,11 @@ def test_sound_leaves_while_it_is_being_made(tmp_path: Path) -> None:
         received = next(blocks)
         while len(received) < 44 + 4800:
             received += next(blocks)
-        assert engine.made == 1
+        assert engine.chunk_count == 1
         engine.gate.release(1000)
         received += b"".join(blocks)
-    assert engine.made == len(engine.plan(engine.requests[0]))
-    assert len(received) == 44 + engine.made * 4800
+    assert engine.chunk_count == len(engine.plan(engine.requests[0]))
+    assert len(received) == 44 + engine.chunk_count * 4800
 
 
 def test_a_fault_in_the_middle_cuts_the_answer_short(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -194,7 +194,7 @@ def test_many_at_once_are_all_served_or_told_when_to_come_back(tmp_path: Path) -
             each.start()
         for each in clients:
             each.join(60)
-        until(lambda: pool.status() | {"busy": 0, "waiting": 0} == pool.status())
+        until(lambda: pool.get_status() | {"busy": 0, "waiting": 0} == pool.get_status())
     assert {answer.status_code for answer in answers} <= {200, 429}
     assert len([answer for answer in answers if answer.status_code == 200]) >= 12
     for answer in answers:
@@ -215,7 +215,7 @@ def test_health_answers_within_100_ms_while_every_worker_speaks(tmp_path: Path) 
         ]
         for each in clients:
             each.start()
-        until(lambda: pool.status() | {"busy": 2, "waiting": 10} == pool.status())
+        until(lambda: pool.get_status() | {"busy": 2, "waiting": 10} == pool.get_status())
         with httpx.Client(base_url=address) as client:
             times = sorted(health_time(client) for _ in range(9))
         gate.release(100_000)
@@ -240,15 +240,15 @@ def test_a_client_that_leaves_frees_its_worker_within_200_ms(tmp_path: Path, pat
         times = sorted(leaving_time(address, pool, path) for _ in range(5))
         assert files(tmp_path) == [] or until(lambda: files(tmp_path) == []) is None
     assert times[2] < 0.2
-    assert worker.cancelled >= 5
+    assert worker.cancel_count >= 5
 
 
 def leaving_time(address: str, pool: Pool, path: str) -> float:
     with closing(connect(address)) as connection:
         connection.sendall(asked(path, {"text": LONG}))
-        until(lambda: pool.status()["busy"] == 1)
+        until(lambda: pool.get_status()["busy"] == 1)
     before = time.perf_counter()
-    until(lambda: pool.status()["busy"] == 0)
+    until(lambda: pool.get_status()["busy"] == 0)
     return time.perf_counter() - before
 
 
@@ -259,11 +259,11 @@ def test_a_client_that_leaves_in_the_middle_frees_its_worker(tmp_path: Path) -> 
         with closing(connect(address)) as connection:
             connection.sendall(asked("/synthesize/stream", {"text": LONG}))
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
-            until(lambda: len(worker.begun) == 2)
-        until(lambda: pool.status()["busy"] == 0)
+            until(lambda: len(worker.utterances) == 2)
+        until(lambda: pool.get_status()["busy"] == 0)
         gate.release(100_000)
         assert httpx.post(f"{address}/synthesize", json={"text": "Hi."}).status_code == 200
-    assert len(worker.begun) <= 4
+    assert len(worker.utterances) <= 4
 
 
 def test_a_client_that_leaves_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -290,7 +290,7 @@ def process(folder: Path, *more: str, pace: float = 0.0) -> Iterator[tuple[subpr
     group: Any = {"creationflags": 512} if os.name == "nt" else {"start_new_session": True}
     server = subprocess.Popen(
         [sys.executable, "kokoro_tts_api.py", *arguments, *where, *more],
-        cwd=ROOT,
+        cwd=IMPORT_ROOT,
         stderr=subprocess.PIPE,
         text=True,
         **group,
@@ -431,7 +431,7 @@ def failed_start(folder: Path, *arguments: str) -> str:
     where += ["--data-dir", str(folder / "data")]
     ended = subprocess.run(
         [sys.executable, "kokoro_tts_api.py", *given, *where, *arguments],
-        cwd=ROOT,
+        cwd=IMPORT_ROOT,
         env={**os.environ, "PATH": ""},
         capture_output=True,
         text=True,

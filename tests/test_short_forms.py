@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from num2words import num2words
 
-from tts.synth.phonemes import Phonemizer, joined
-from tts.synth.phonemes.locales import FRENCH, HINDI, ITALIAN, PORTUGUESE, SPANISH
-from tts.synth.phonemes.rules import Rules
-from tts.synth.readings import read, spoken_text
+from kokoro_server.text.g2p import Phonemizer, join_phonemes
+from kokoro_server.text.g2p.espeak_g2p import EspeakG2P
+from kokoro_server.text.normalization import join_spoken, normalize
+from kokoro_server.text.normalization.locales.tables import FRENCH, HINDI, ITALIAN, PORTUGUESE, SPANISH
 
 TABLE = Path(__file__).parent / "data" / "spellings.tsv"
 LOCALES = {"e": SPANISH, "f": FRENCH, "h": HINDI, "i": ITALIAN, "p": PORTUGUESE}
@@ -33,16 +33,18 @@ def phonemizer() -> Phonemizer:
 
 
 def plain(text: str, language: str) -> str:
-    return spoken_text(read(text, language))
+    return join_spoken(normalize(text, language))
 
 
 def said(text: str, language: str) -> str:
     """The words that are said; in Japanese and Mandarin, which have no spaces, the sounds of them."""
     if language not in LOCALES:
-        sounds = re.sub("[ˈˌ ,.…—]", "", joined(phonemizer()(plain(text, language), language)))
+        sounds = re.sub("[ˈˌ ,.…—]", "", join_phonemes(phonemizer()(plain(text, language), language)))
         return re.sub("[mnŋɲɴ](?=[^aiɯeojɨ]|$)", "N", sounds)  # ん before a pause, and before what follows it
     locale = LOCALES[language]
-    return in_words(Rules(locale.voice, locale).spelled_out(plain(text, language)).text, locale.numbers)
+    return in_words(
+        EspeakG2P(locale.espeak_voice, locale).expand_short_forms(plain(text, language)).text, locale.num2words_language
+    )
 
 
 def in_words(text: str, language: str) -> str:
@@ -67,7 +69,7 @@ def test_the_table(language: str, written: str, spoken: str, fails: bool) -> Non
 
 
 def said_as_listed(spoken: str, language: str) -> str:
-    return in_words(spoken, LOCALES[language].numbers) if language in LOCALES else said(spoken, language)
+    return in_words(spoken, LOCALES[language].num2words_language) if language in LOCALES else said(spoken, language)
 
 
 @pytest.mark.parametrize("language", "efhijpz")
@@ -122,7 +124,7 @@ def test_what_is_said_leads_back_to_what_is_written(language: str, written: str,
 )
 def test_capitals_that_are_no_numerals_stay(language: str, text: str) -> None:
     locale = LOCALES[language]
-    assert Rules(locale.voice, locale).spelled_out(text).text == text
+    assert EspeakG2P(locale.espeak_voice, locale).expand_short_forms(text).text == text
 
 
 BUSY = {
@@ -152,11 +154,11 @@ def test_a_busy_sentence_is_read_in_15_milliseconds(language: str) -> None:
     "unit", ["1", "1 ", "1 000 ", "a.", "a@", "1-", "II ", "la V ", "1/2 ", "+1 ", "R$ 1 ", "1:0", "-"]
 )
 def test_any_text_is_spelled_out_in_linear_time(language: str, unit: str) -> None:
-    rules = Rules(LOCALES[language].voice, LOCALES[language])
+    rules = EspeakG2P(LOCALES[language].espeak_voice, LOCALES[language])
 
     def cost(length: int) -> float:
         before = time.thread_time()
-        rules.spelled_out(unit * (length // len(unit)))
+        rules.expand_short_forms(unit * (length // len(unit)))
         return time.thread_time() - before
 
     once = min(cost(5_000) for _ in range(2))

@@ -16,15 +16,15 @@ import httpx
 import psutil
 import pytest
 
+from kokoro_server.core.signals import STOP_SIGNALS, catch_stop_signals, exit_on_signal
 from tests.fakes.running import Running, is_whole
 from tests.waiting import until
-from tts.api.signals import STOP_SIGNALS, exit_on_signal, stop_signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that one process sends to another")
 
 ROOT = Path(__file__).parents[1]
 SERVER = [sys.executable, "-m", "tests.fakes.fake_server"]
-UNDER_RUN = [sys.executable, "-c", "import run, sys; sys.exit(run.run(sys.executable, *sys.argv[1:]))"]
+UNDER_RUN = [sys.executable, "-c", "import run, sys; sys.exit(run.run_child(sys.executable, *sys.argv[1:]))"]
 """A command whose own process is run.py's, with the arguments for a child Python."""
 PER_BURST = 5000
 """Of each signal: few enough for milliseconds, and enough for some to arrive inside the handler of another."""
@@ -179,7 +179,7 @@ def test_a_signal_from_before_ends_the_wait_for_one() -> None:
     exit_on_signal()
     with suppress(SystemExit):
         signal.raise_signal(signal.SIGTERM)
-    with stop_signals() as wait:
+    with catch_stop_signals() as wait:
         wait()
 
 
@@ -194,7 +194,7 @@ def test_another_signal_does_not_end_the_wait() -> None:
     before = signal.signal(signal.SIGUSR1, usr1)
     exit_on_signal()
     try:
-        with stop_signals() as wait:
+        with catch_stop_signals() as wait:
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1)).start()
             wait()
     finally:

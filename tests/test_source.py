@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tts.synth.source import BINS, SILENT_PHASES, harmonic_spectra, sound
+from kokoro_server.model.native.harmonic_source import BINS, SILENT_PHASES, harmonic_spectra, sound
 
 WEIGHT = np.array([[0.5], [0.25], [-0.125], [0.1], [0.0], [0.3], [-0.2], [0.1], [0.05]], np.float32)
 BIAS = np.array([-0.03], np.float32)

@@ -17,15 +17,15 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.competitors import ROOT, native_body
-from benchmarks.servers import Server
+from benchmarks.competitors import ROOT, build_native_body
+from benchmarks.servers import HttpTarget
+from kokoro_server.audio.loudness import measure_loudness
+from kokoro_server.audio.samples import SAMPLE_RATE
 from tests.fakes.sound import decoded
 from tests.listening.sound import Sound, measure_speech, read_wav
 from tests.listening.whisper import transcribe, word_times
 from tests.listening.wording import fold_words, word_error_rate
 from tests.waiting import until
-from tts.speech.audio import SAMPLE_RATE
-from tts.speech.loudness import loudness
 
 pytestmark = pytest.mark.real
 
@@ -45,7 +45,7 @@ LONG = " ".join(SENTENCES)
 class Served:
     """A running server, its temp folder, and a client for it."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
+    def __init__(self, server: HttpTarget, folder: Path) -> None:
         self.folder = folder
         self.address = server.address
         self._server = server
@@ -60,10 +60,14 @@ class Served:
         return self.client.post(route, json=fields)
 
     def workers(self) -> list[psutil.Process]:
-        return [each for each in self._server.processes() if "tts.engines.worker" in " ".join(each.cmdline())]
+        return [
+            each
+            for each in self._server.list_processes()
+            if "kokoro_server.synthesis.worker" in " ".join(each.cmdline())
+        ]
 
     def main(self) -> psutil.Process:
-        return self._server.processes()[0]
+        return self._server.list_processes()[0]
 
     def ready(self) -> bool:
         status = self.client.get("/health").json()
@@ -76,7 +80,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = {"KOKORO_HOST": "127.0.0.1", "KOKORO_PORT": "0", "KOKORO_TEMP_DIR": str(folder)}
     settings["KOKORO_DATA_DIR"] = str(folder.with_name("data"))
     command = [sys.executable, "kokoro_tts_api.py"]
-    server = Server("ours", command, "/synthesize/stream", native_body, settings, ROOT)
+    server = HttpTarget("ours", command, "/synthesize/stream", build_native_body, settings, ROOT)
     server.start()
     running = Served(server, folder)
     with running.client:
@@ -249,7 +253,7 @@ def test_slow_and_fast_speech_is_understood(served: Served, speed: float) -> Non
 def test_loudness_is_what_was_asked_for(served: Served) -> None:
     for voice in ("af_heart", "am_adam"):
         sound = read_wav(served.say(LONG, voice, loudness=-20.0))
-        assert loudness(sound.samples) == pytest.approx(-20.0, abs=1.5)
+        assert measure_loudness(sound.samples) == pytest.approx(-20.0, abs=1.5)
 
 
 def test_health_tells_what_the_engine_does(served: Served) -> None:

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.speech.errors import BadRequest
-from tts.speech.request import Manner, Passage
-from tts.speech.ssml import is_ssml, said_as, ssml_passages
-from tts.speech.voices import VOICES, find_voice
+from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.request import Prosody, SpeechSegment
+from kokoro_server.core.voices import VOICES, find_voice
+from kokoro_server.text.ssml import is_ssml, parse_ssml, rewrite_say_as
 
-HEART = Manner(find_voice("af_heart"), "a")
+HEART = Prosody(find_voice("af_heart"), "a")
 
 
-def parsed(inside: str, ignore_unknown: bool = False) -> list[Passage]:
-    return ssml_passages(f"<speak>{inside}</speak>", HEART, VOICES, ignore_unknown=ignore_unknown)
+def parsed(inside: str, ignore_unknown: bool = False) -> list[SpeechSegment]:
+    return parse_ssml(f"<speak>{inside}</speak>", HEART, VOICES, ignore_unknown=ignore_unknown)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_manners() -> None:
         "<lang xml:lang='en-gb'>d</lang><prosody rate='+20%'>e</prosody>"
     )
     found = [
-        (e.text, e.manner.voice.name, e.manner.language, round(e.manner.rate, 3), round(e.manner.gain, 2))
+        (e.text, e.prosody.voice.name, e.prosody.language, round(e.prosody.rate, 3), round(e.prosody.gain, 2))
         for e in parsed(inside)
     ]
     assert found == [
@@ -71,7 +71,7 @@ def test_manners() -> None:
 
 def test_places_are_those_of_the_text_as_sent() -> None:
     text = "<speak>Héllo 😀 &amp;\n <sub alias='it'>this</sub> <phoneme ph='wˈɪn'>Nguyen</phoneme></speak>"
-    runs = [run for passage in ssml_passages(text, HEART, VOICES) for run in passage.runs]
+    runs = [run for passage in parse_ssml(text, HEART, VOICES) for run in passage.spans]
     assert [text[run.start : run.end] for run in runs] == ["Héllo 😀 ", "&amp;", "\n", " ", "this", " ", "Nguyen"]
     assert runs[-1].phonemes == "wˈɪn"
 
@@ -123,7 +123,7 @@ def test_what_is_wrong_is_named(inside: str, message: str) -> None:
     ],
 )
 def test_say_as_heeds_the_language(text: str, kind: str, language: str, said: str) -> None:
-    assert said_as(text, kind, "", language) == said
+    assert rewrite_say_as(text, kind, "", language) == said
     code = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
     inside = f"<lang xml:lang='{code[language]}'><say-as interpret-as='{kind}'>{text}</say-as></lang>"
     assert "".join(passage.text for passage in parsed(inside)) == said
@@ -134,20 +134,20 @@ def test_say_as_heeds_the_language(text: str, kind: str, language: str, said: st
 )
 def test_what_stands_before_speak_is_no_text(before: str) -> None:
     assert is_ssml(f"{before}<speak>Hi</speak>")
-    assert [passage.text for passage in ssml_passages(f"{before}<speak>Hi</speak>", HEART, VOICES)] == ["Hi"]
+    assert [passage.text for passage in parse_ssml(f"{before}<speak>Hi</speak>", HEART, VOICES)] == ["Hi"]
 
 
 def test_a_document_type_is_refused_and_not_read_aloud() -> None:
     text = "<!DOCTYPE speak [<!ENTITY x 'y'>]><speak>&x;</speak>"
     assert is_ssml(text)
     with pytest.raises(BadRequest, match="entities or a DTD"):
-        ssml_passages(text, HEART, VOICES)
+        parse_ssml(text, HEART, VOICES)
 
 
 def test_entities_are_refused() -> None:
     bomb = "<!DOCTYPE s [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><speak>&b;</speak>"
     with pytest.raises(BadRequest, match="entities or a DTD"):
-        ssml_passages(bomb, HEART, VOICES)
+        parse_ssml(bomb, HEART, VOICES)
 
 
 def test_unknown_tags_are_read_over_when_that_is_set() -> None:
@@ -170,14 +170,14 @@ def test_unknown_tags_are_read_over_when_that_is_set() -> None:
     ],
 )
 def test_say_as(text: str, kind: str, format: str, said: str) -> None:
-    assert said_as(text, kind, format) == said
+    assert rewrite_say_as(text, kind, format) == said
 
 
 @given(st.text(st.sampled_from("<>/&;='\"speakbrvoicnm 1s%é😀\n"), max_size=150))
 def test_any_text_is_read_or_refused(inside: str) -> None:
     text = f"<speak>{inside}</speak>"
     try:
-        found = ssml_passages(text, HEART, VOICES)
+        found = parse_ssml(text, HEART, VOICES)
     except BadRequest:
         return
-    assert all(0 <= run.start <= run.end <= len(text) for passage in found for run in passage.runs)
+    assert all(0 <= run.start <= run.end <= len(text) for passage in found for run in passage.spans)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tts.speech.audio import SAMPLE_RATE
-from tts.speech.tempo import change_tempo
+from kokoro_server.audio.samples import SAMPLE_RATE
+from kokoro_server.audio.time_stretch import change_tempo
 
 
 @pytest.mark.parametrize("factor", [0.17, 0.5, 0.8, 1.0, 1.5, 2.0, 2.67])

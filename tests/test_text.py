@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kokoro_server.core.request import FINAL_PAUSE, Prosody, SpeechSegment, TextSpan
+from kokoro_server.text.chunking import BOUNDARY_PAUSES, PHONEME_DENSITY, Utterance, UtteranceSizes, plan_utterances
+from kokoro_server.text.segmentation import find_boundaries
 from tests.fakes.requests import HEART, LONG, asking, utterance
-from tts.speech.request import LAST_REST, Manner, Passage, Run
-from tts.speech.sentences import boundaries
-from tts.speech.text import DENSITY, RESTS, Sizes, Utterance, utterances
 
 ALPHABETS = [
     "abc ABC.,;!? \n'\"-",
@@ -35,21 +35,21 @@ texts = st.one_of(
         "".join
     ),
 )
-sizes = st.builds(Sizes, st.integers(1, 100), st.integers(100, 400), st.floats(1.0, 3.0))
+sizes = st.builds(UtteranceSizes, st.integers(1, 100), st.integers(100, 400), st.floats(1.0, 3.0))
 
 
 @settings(max_examples=50)
 @given(texts, sizes, st.sampled_from("abefhijpz"))
-def test_nothing_is_lost_and_sizes_are_kept(text: str, sizes: Sizes, language: str) -> None:
-    cut = utterances(asking(text, language=language), sizes)
+def test_nothing_is_lost_and_sizes_are_kept(text: str, sizes: UtteranceSizes, language: str) -> None:
+    cut = plan_utterances(asking(text, language=language), sizes)
     assert "".join(each.text for each in cut) == (text if text.strip() else "")
-    density = DENSITY.get(language, 1.0)
+    density = PHONEME_DENSITY.get(language, 1.0)
     limit = float(sizes.first)
     for each in cut:
         assert each.start == len("".join(other.text for other in cut[: cut.index(each)]))
         assert (
             len(each.text) <= limit / density
-            or len(boundaries(each.text)) == 1
+            or len(find_boundaries(each.text)) == 1
             or no_better(text, each, limit / density)
             or (each is cut[-1] and len(each.text) <= min(sizes.longest, limit * sizes.growth) / density)
         )
@@ -58,12 +58,12 @@ def test_nothing_is_lost_and_sizes_are_kept(text: str, sizes: Sizes, language: s
 
 def no_better(text: str, each: Utterance, limit: float) -> bool:
     """Whether the text has no boundary that would have cut the utterance shorter."""
-    ends = [boundary.end for boundary in boundaries(text)]
+    ends = [boundary.end for boundary in find_boundaries(text)]
     return not any(each.start < end < each.start + len(each.text) for end in ends)
 
 
 def test_the_first_is_short_and_the_next_grow() -> None:
-    cut = utterances(asking(LONG), Sizes())
+    cut = plan_utterances(asking(LONG), UtteranceSizes())
     lengths = [len(each.text) for each in cut]
     assert lengths[0] <= 60 < lengths[2] < max(lengths) <= 280
     assert max(lengths[:-1]) > 200
@@ -81,55 +81,58 @@ def test_the_first_is_short_and_the_next_grow() -> None:
     ],
 )
 def test_a_text_with_a_little_too_much_is_not_broken_inside_a_clause(text: str, pieces: int) -> None:
-    assert len(utterances(asking(text), Sizes(50))) == pieces
+    assert len(plan_utterances(asking(text), UtteranceSizes(50))) == pieces
 
 
 def test_a_long_first_sentence_is_cut_at_a_clause() -> None:
     text = "When the sun had set behind the hills, we went slowly home and slept until the morning came. Then rain."
-    assert utterances(asking(text), Sizes())[0].text == "When the sun had set behind the hills, "
+    assert plan_utterances(asking(text), UtteranceSizes())[0].text == "When the sun had set behind the hills, "
 
 
 @pytest.mark.parametrize("text", ["Hi.", ".", "No.", "Hello there. ", " x ", "Yes!\n"])
 def test_a_short_text_is_one_utterance_with_a_last_rest(text: str) -> None:
-    (only,) = utterances(asking(text), Sizes())
-    assert (only.text, only.start, only.rest) == (text, 0, LAST_REST)
+    (only,) = plan_utterances(asking(text), UtteranceSizes())
+    assert (only.text, only.start, only.pause) == (text, 0, FINAL_PAUSE)
 
 
 def test_rests_follow_the_marks_and_the_speed() -> None:
     text = "One paragraph is here, long enough to be.\n\nAnother one is here, long enough to stand. And then more."
-    slow = utterances(asking(text, speed=0.5), Sizes(first=50, longest=50))
-    assert [round(each.rest / 2, 3) for each in slow] == [0.5, 0.3, LAST_REST / 2]
-    assert sorted(RESTS.values()) == [RESTS[strength] for strength in sorted(RESTS)]
+    slow = plan_utterances(asking(text, speed=0.5), UtteranceSizes(first=50, longest=50))
+    assert [round(each.pause / 2, 3) for each in slow] == [0.5, 0.3, FINAL_PAUSE / 2]
+    assert sorted(BOUNDARY_PAUSES.values()) == [BOUNDARY_PAUSES[strength] for strength in sorted(BOUNDARY_PAUSES)]
 
 
 def test_utterances_grow_on_from_passage_to_passage() -> None:
-    manner = Manner(HEART, "a")
-    passages = tuple(Passage((Run(LONG[:140], 0, 140),), manner) for _ in range(3))
-    lengths = [len(each.text) for each in utterances(dataclasses.replace(asking(LONG), marked=passages), Sizes(60))]
+    manner = Prosody(HEART, "a")
+    passages = tuple(SpeechSegment((TextSpan(LONG[:140], 0, 140),), manner) for _ in range(3))
+    lengths = [
+        len(each.text)
+        for each in plan_utterances(dataclasses.replace(asking(LONG), tagged_segments=passages), UtteranceSizes(60))
+    ]
     assert lengths == [35, 105, 140, 140]
 
 
 def test_denser_languages_get_fewer_characters() -> None:
     text = "これは長い文章です。" * 40
-    japanese = max(len(each.text) for each in utterances(asking(text, "jf_alpha", "j"), Sizes()))
-    assert 60 < japanese <= 280 / DENSITY["j"]
+    japanese = max(len(each.text) for each in plan_utterances(asking(text, "jf_alpha", "j"), UtteranceSizes()))
+    assert 60 < japanese <= 280 / PHONEME_DENSITY["j"]
 
 
 @pytest.mark.parametrize("unit", ["a", "a ", "a. ", "あ", "。", "\n", "🎉", "-", "e\u0301", "a\n\n", "Dr. "])
 def test_ten_thousand_characters_take_no_time(unit: str) -> None:
     text = (unit * 10_000)[:10_000]
     before = time.thread_time()
-    cut = utterances(asking(text), Sizes())
+    cut = plan_utterances(asking(text), UtteranceSizes())
     assert time.thread_time() - before < 1.0
     assert "".join(each.text for each in cut) == (text if text.strip() else "")
     assert max((len(each.text) for each in cut), default=0) <= 281
 
 
 def test_every_option_goes_with_every_utterance() -> None:
-    request = dataclasses.replace(asking(LONG, "bf_emma", "b", 1.5), normalize=False, emoji=False, phonemes=True)
-    for each in utterances(request, Sizes()):
+    request = dataclasses.replace(asking(LONG, "bf_emma", "b", 1.5), normalize=False, emoji=False, is_phonemes=True)
+    for each in plan_utterances(request, UtteranceSizes()):
         assert (each.voice.name, each.language, each.speed) == ("bf_emma", "b", 1.5)
-        assert (each.normalize, each.emoji, each.phonemes) == (False, False, True)
+        assert (each.normalize, each.emoji, each.is_phonemes) == (False, False, True)
 
 
 def test_an_utterance_survives_json() -> None:
@@ -138,7 +141,7 @@ def test_an_utterance_survives_json() -> None:
             utterance("-x \ud83d 🎉", voice),
             pronunciations=(("SQL", "sequel"),),
             speed=0.5,
-            rest=0.1,
+            pause=0.1,
             normalize=False,
             emoji=False,
         )

@@ -10,15 +10,15 @@ import pytest
 from llvmlite import binding, ir
 from numpy.typing import NDArray
 
+from kokoro_server.model.kernels.amx import halves, in_steps, tiled_weights
+from kokoro_server.model.kernels.amx_kernels import ONE, PRECISIONS, SIGNALS, matrix_name, tiled_kernels, tiled_name
+from kokoro_server.model.kernels.amx_permission import may_use_tiles
+from kokoro_server.model.kernels.builder import HALF
+from kokoro_server.model.kernels.library import SHAPES, Library, native_shape
+from kokoro_server.model.kernels.thread_pool import Crew
+from kokoro_server.model.native.amx_layers import Tiled, TiledConvolution, TiledDense
+from kokoro_server.model.native.layers import SPARE_ROWS, Norm, measured
 from tests.test_kernels import LENGTHS, activated, filtered, normal, normalised, spared
-from tts.synth.kernels.crew import Crew
-from tts.synth.kernels.emit import HALF
-from tts.synth.kernels.library import SHAPES, Library, native_shape
-from tts.synth.kernels.permission import may_use_tiles
-from tts.synth.kernels.tiled import ONE, PRECISIONS, SIGNALS, matrix_name, tiled_kernels, tiled_name
-from tts.synth.kernels.tiles import halves, in_steps, tiled_weights
-from tts.synth.layers import SPARE_ROWS, Norm, measured
-from tts.synth.tiled import Tiled, TiledConvolution, TiledDense
 
 TILED = SHAPES["amx-bf16"]
 TOLERANCES = {1: 2e-2, 2: 1e-4}  # of the largest value, by the parts of each number

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tts.speech.errors import BadRequest
-from tts.speech.voices import (
+from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.voices import (
     LANGUAGES,
-    MAX_PARTS,
+    MAX_BLEND_VOICES,
     OPENAI_VOICES,
     VOICES,
     find_language,
     find_voice,
-    language_of,
-    near_names,
+    get_language,
+    suggest_names,
 )
 
 ONCE_ALLOWED = set(
@@ -65,7 +65,7 @@ BLENDS = [
     ("af_bella(1e1)+af_sky(1e1)", {"af_bella": 0.5, "af_sky": 0.5}),
     ("af_heart+bf_emma", {"af_heart": 0.5, "bf_emma": 0.5}),
     ("jf_alpha+jm_kumo", {"jf_alpha": 0.5, "jm_kumo": 0.5}),
-    ("+".join(VOICES[:MAX_PARTS]), dict.fromkeys(VOICES[:MAX_PARTS], 0.1)),
+    ("+".join(VOICES[:MAX_BLEND_VOICES]), dict.fromkeys(VOICES[:MAX_BLEND_VOICES], 0.1)),
 ]
 
 
@@ -102,7 +102,7 @@ NO_VOICES = [
     ("af_bella-af_bella", "Nothing is left"),
     ("af_bella+jf_alpha", "mixes several"),
     ("af_bella+nobody", "Unknown voice 'nobody'"),
-    ("+".join(VOICES[: MAX_PARTS + 1]), "up to 10"),
+    ("+".join(VOICES[: MAX_BLEND_VOICES + 1]), "up to 10"),
     ("../../etc/passwd", "Unknown voice"),
     ("af_heart.pt", "Did you mean af_heart"),
     ("af_heart\x00", "Unknown voice"),
@@ -134,14 +134,14 @@ def test_only_what_is_allowed_is_found_or_told() -> None:
         with pytest.raises(BadRequest) as caught:
             find_voice(name, allowed)
         assert "af_bella" not in (caught.value.allowed or "")
-    assert near_names("alpha", allowed) == ["jf_alpha"]
+    assert suggest_names("alpha", allowed) == ["jf_alpha"]
 
 
 def test_near_names_are_few() -> None:
-    assert max(len(near_names(voice[:-1], VOICES)) for voice in VOICES) == 3
-    assert near_names("af_alloi", VOICES)[0] == "af_alloy"
-    assert near_names("emma", VOICES) == ["bf_emma"]
-    assert near_names("x" * 10_000, VOICES) == []
+    assert max(len(suggest_names(voice[:-1], VOICES)) for voice in VOICES) == 3
+    assert suggest_names("af_alloi", VOICES)[0] == "af_alloy"
+    assert suggest_names("emma", VOICES) == ["bf_emma"]
+    assert suggest_names("x" * 10_000, VOICES) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)
@@ -149,7 +149,7 @@ def test_every_language_is_found_by_any_of_its_names(language: object) -> None:
     for name in (language.letter, language.code, *language.aliases):  # type: ignore[attr-defined]
         for written in (name, name.upper(), f" {name} ", name.replace("-", "_")):
             assert find_language(written) is language
-    assert language_of(language.letter) is language  # type: ignore[attr-defined]
+    assert get_language(language.letter) is language  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ["", "k", "klingon", "en-us-x", "zz", "a b", "\ud800", "x" * 10_000])

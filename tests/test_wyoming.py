@@ -30,15 +30,15 @@ from wyoming.tts import (
 from zeroconf import IPVersion
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from config import Config
+from kokoro_server.config import Config
+from kokoro_server.core.errors import Busy, SynthesisFailed
+from kokoro_server.setup import StartupError
+from kokoro_server.setup.limits import make_request_limits
+from kokoro_server.setup.wyoming import start_wyoming_server
+from kokoro_server.wyoming.mdns import SERVICE_TYPE, get_reachable_addresses, make_service_info
+from kokoro_server.wyoming.server import WyomingServer
 from tests.fakes.engine import FakeEngine
 from tests.waiting import until
-from tts.api.announcement import SERVICE, described, reachable
-from tts.api.wyoming import Wyoming
-from tts.setup import StartFailed
-from tts.setup.bounds import limits
-from tts.setup.wyoming import wyoming
-from tts.speech.errors import Busy, SynthesisFailed
 
 Talk = Callable[[AsyncTcpClient], Awaitable[None]]
 SECONDS = 0.1
@@ -47,8 +47,8 @@ SAMPLES = 2400
 
 
 @contextmanager
-def serving(engine: FakeEngine, **settings: object) -> Iterator[Wyoming]:
-    server = Wyoming(engine, limits(Config(**settings)), "127.0.0.1:0", 8)
+def serving(engine: FakeEngine, **settings: object) -> Iterator[WyomingServer]:
+    server = WyomingServer(engine, make_request_limits(Config(**settings)), "127.0.0.1:0", 8)
     server.start()
     try:
         yield server
@@ -56,7 +56,7 @@ def serving(engine: FakeEngine, **settings: object) -> Iterator[Wyoming]:
         server.close()
 
 
-def talk(server: Wyoming, conversation: Talk) -> None:
+def talk(server: WyomingServer, conversation: Talk) -> None:
     async def run() -> None:
         async with asyncio.timeout(20), AsyncTcpClient("127.0.0.1", server.port) as client:
             await conversation(client)
@@ -166,7 +166,7 @@ def test_sound_comes_while_the_text_still_does() -> None:
         talk(server, ask)
     assert [request.text for request in engine.requests] == ["This is the first. ", "And the second is still open"]
     assert [request.voice.name for request in engine.requests] == ["bf_emma", "bf_emma"]
-    assert engine.requests[0].rest > engine.requests[1].rest
+    assert engine.requests[0].final_pause > engine.requests[1].final_pause
 
 
 def test_marked_text_in_pieces_is_spoken_when_it_is_whole() -> None:
@@ -314,8 +314,8 @@ def test_who_leaves_is_spoken_to_no_longer() -> None:
 
     with serving(engine) as server:
         talk(server, ask)
-        until(lambda: engine.open == 0)
-    assert engine.made == 1
+        until(lambda: engine.open_count == 0)
+    assert engine.chunk_count == 1
 
 
 def test_who_resets_the_connection_is_spoken_to_no_longer() -> None:
@@ -327,8 +327,8 @@ def test_who_resets_the_connection_is_spoken_to_no_longer() -> None:
                 b'{"type": "synthesize", "data": {"text": "' + b"A sentence of some length. " * 40 + b'"}}\n'
             )
             assert client.recv(100)
-        until(lambda: engine.open == 0)
-    assert engine.made == 1
+        until(lambda: engine.open_count == 0)
+    assert engine.chunk_count == 1
 
 
 def test_the_end_of_the_server_ends_what_it_says() -> None:
@@ -337,32 +337,40 @@ def test_the_end_of_the_server_ends_what_it_says() -> None:
         client.sendall(b'{"type": "synthesize", "data": {"text": "' + b"A sentence of some length. " * 40 + b'"}}\n')
         assert client.recv(100)
         server.close()
-        until(lambda: engine.open == 0)
+        until(lambda: engine.open_count == 0)
 
 
 def test_a_taken_address_is_a_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(StartFailed, match=f"Cannot listen on {address}: .*Set KOKORO_WYOMING"):
-            wyoming(Config(WYOMING=address), FakeEngine())
+        with pytest.raises(StartupError, match=f"Cannot listen on {address}: .*Set KOKORO_WYOMING"):
+            start_wyoming_server(Config(WYOMING=address), FakeEngine())
 
 
 def test_it_serves_only_where_it_is_wanted() -> None:
-    with wyoming(Config(), FakeEngine()) as nothing:
+    with start_wyoming_server(Config(), FakeEngine()) as nothing:
         assert nothing is not None
     engine = FakeEngine(SECONDS)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with wyoming(Config(WYOMING=f"127.0.0.1:{port}"), engine), socket.create_connection(("127.0.0.1", port), 5) as one:
+    with (
+        start_wyoming_server(Config(WYOMING=f"127.0.0.1:{port}"), engine),
+        socket.create_connection(("127.0.0.1", port), 5) as one,
+    ):
         one.sendall(b'{"type": "describe"}\n')
         assert b"info" in one.recv(1000)
 
 
 def test_what_others_can_reach_is_announced() -> None:
-    assert reachable("127.0.0.1") == reachable("::1") == reachable("localhost") == []
-    assert reachable("192.0.2.7") == ["192.0.2.7"]
+    assert (
+        get_reachable_addresses("127.0.0.1")
+        == get_reachable_addresses("::1")
+        == get_reachable_addresses("localhost")
+        == []
+    )
+    assert get_reachable_addresses("192.0.2.7") == ["192.0.2.7"]
     mine = {each.address for interface in psutil.net_if_addrs().values() for each in interface}
-    assert set(reachable("0.0.0.0")) <= mine - {"127.0.0.1"}
+    assert set(get_reachable_addresses("0.0.0.0")) <= mine - {"127.0.0.1"}
 
 
 def test_a_network_finds_it() -> None:
@@ -371,9 +379,9 @@ def test_a_network_finds_it() -> None:
     async def look() -> AsyncServiceInfo | None:
         ours, theirs = (AsyncZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only) for _ in range(2))
         try:
-            entry = described(["127.0.0.1"], 10_200)
+            entry = make_service_info(["127.0.0.1"], 10_200)
             await ours.async_register_service(entry, allow_name_change=True)
-            return await theirs.async_get_service_info(SERVICE, entry.name, timeout=5000)
+            return await theirs.async_get_service_info(SERVICE_TYPE, entry.name, timeout=5000)
         finally:
             await asyncio.gather(ours.async_close(), theirs.async_close())
 

@@ -17,7 +17,7 @@ kokoro = Kokoro(sys.argv[1], sys.argv[2])
 
 
 @app.post("/speak")
-def speak() -> Response:
+def synthesize_wav() -> Response:
     """Synthesize {"text", "voice"} and return a WAV file."""
     asked = request.get_json()
     samples, rate = kokoro.create(asked["text"], voice=asked["voice"], speed=1.0, lang="en-us")

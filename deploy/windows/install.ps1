@@ -6,7 +6,7 @@ $root = (Resolve-Path "$PSScriptRoot\..\..").Path
 $python = "$root\.venv\Scripts\python.exe"
 if (-not (Test-Path $python)) { throw "Start run.bat once before: it makes $python." }
 
-$action = New-ScheduledTaskAction -Execute $python -Argument "-m tts serve $args" -WorkingDirectory $root
+$action = New-ScheduledTaskAction -Execute $python -Argument "-m kokoro_server serve $args" -WorkingDirectory $root
 $trigger = New-ScheduledTaskTrigger -AtStartup
 # S4U needs no password, and has your own folders: a system account could not read a Python that is yours alone.
 $account = New-ScheduledTaskPrincipal -UserId "$env:USERDOMAIN\$env:USERNAME" -LogonType S4U

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tts.engines.base import Listener
-from tts.speech.audio import SAMPLE_RATE, Chunk, Word
-from tts.speech.errors import SpeechError
-from tts.speech.request import Pronunciation, SpeechRequest
-from tts.speech.text import Sizes, Utterance, utterances
+from kokoro_server.audio.samples import SAMPLE_RATE, Chunk, Word
+from kokoro_server.core.errors import SpeechError
+from kokoro_server.core.request import Phonemization, SpeechRequest
+from kokoro_server.engine.base import RequestContext
+from kokoro_server.text.chunking import Utterance, UtteranceSizes, plan_utterances
 
 SECONDS_A_CHARACTER = 0.01
 
@@ -28,7 +28,7 @@ class BookEngine:
     def __init__(
         self, log: Path | None = None, pause: float = 0.0, troubles: Mapping[str, list[SpeechError]] | None = None
     ) -> None:
-        self.spoken: list[str] = []
+        self.texts: list[str] = []
         self.hold = threading.Event()
         self.hold.set()
         self._log = log
@@ -39,48 +39,48 @@ class BookEngine:
         pass
 
     def plan(self, request: SpeechRequest) -> list[Utterance]:
-        return utterances(request, Sizes(first=20, longest=80))
+        return plan_utterances(request, UtteranceSizes(first=20, longest=80))
 
-    def synthesize(self, request: SpeechRequest, listener: Listener) -> Generator[Chunk, None, None]:
+    def synthesize(self, request: SpeechRequest, context: RequestContext) -> Generator[Chunk, None, None]:
         troubles = self._troubles.get(request.text.strip(), [])
         if troubles:
             raise troubles.pop(0)
-        self._wait(listener, lambda: self.hold.is_set())
+        self._wait(context, lambda: self.hold.is_set())
         ends = time.monotonic() + self._pause
-        self._wait(listener, lambda: time.monotonic() >= ends)
+        self._wait(context, lambda: time.monotonic() >= ends)
         for utterance in self.plan(request):
-            yield hum(utterance)
-        self._note(request.text)
+            yield make_hum(utterance)
+        self._record_text(request.text)
 
-    def phonemize(self, text: str, language: str, listener: Listener, emoji: bool = True) -> Pronunciation:
-        return Pronunciation(text, (0, 0))
+    def phonemize(self, text: str, language: str, context: RequestContext, emoji: bool = True) -> Phonemization:
+        return Phonemization(text, (0, 0))
 
-    def status(self) -> dict[str, Any]:
+    def get_status(self) -> dict[str, Any]:
         return {"engine": "book"}
 
     def close(self) -> None:
         pass
 
-    def _wait(self, listener: Listener, enough: Callable[[], bool]) -> None:
-        listener.check()
+    def _wait(self, context: RequestContext, enough: Callable[[], bool]) -> None:
+        context.ensure_active()
         while not enough():
-            listener.check()
+            context.ensure_active()
             time.sleep(0.002)
 
-    def _note(self, text: str) -> None:
-        self.spoken.append(text)
+    def _record_text(self, text: str) -> None:
+        self.texts.append(text)
         if self._log is not None:
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(repr(text) + "\n")
 
 
-def hum(utterance: Utterance) -> Chunk:
+def make_hum(utterance: Utterance) -> Chunk:
     """A sound that depends on nothing but the utterance."""
     seconds = len(utterance.text) * SECONDS_A_CHARACTER
     pitch = 100 + hashlib.sha256(utterance.text.encode()).digest()[0]
     times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     sound = 0.3 * np.sin(2 * np.pi * pitch * times)
-    rest = np.zeros(round(utterance.rest * SAMPLE_RATE))
+    rest = np.zeros(round(utterance.pause * SAMPLE_RATE))
     words, at = [], 0
     for text in utterance.text.split():
         at = utterance.text.index(text, at)

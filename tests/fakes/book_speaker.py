@@ -9,8 +9,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from kokoro_server.audiobooks.service import AudiobookService, AudiobookSettings
 from tests.fakes.book_engine import BookEngine
-from tts.books.library import Library, Terms
 
 PAUSE = 0.03  # seconds a portion
 
@@ -18,9 +18,9 @@ PAUSE = 0.03  # seconds a portion
 def main(folder: Path, log: Path) -> None:
     told: set[int] = set()
     signal.signal(signal.SIGTERM, lambda number, _: told.add(number))  # takes no lock, as a handler must not
-    with closing(Library(Terms(folder), BookEngine(log, PAUSE), ahead=2)) as library:
+    with closing(AudiobookService(AudiobookSettings(folder), BookEngine(log, PAUSE), max_in_flight=2)) as library:
         library.start()
-        while not told and any(not job.state.ended for job in library.jobs()):
+        while not told and any(not job.state.is_terminal for job in library.list_jobs()):
             time.sleep(0.02)
 
 

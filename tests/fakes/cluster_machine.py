@@ -9,14 +9,14 @@ import argparse
 import logging
 import sys
 
-from tts.engines import cluster
-from tts.engines.child import Child
-from tts.engines.parcels import Edition, Link
-from tts.engines.pool import Pool
-from tts.speech.errors import WorkerUnavailable
-from tts.speech.text import Sizes
+from kokoro_server.core.errors import WorkerUnavailable
+from kokoro_server.engine.cluster import engine as cluster
+from kokoro_server.engine.cluster.messages import BuildId, ClusterSettings
+from kokoro_server.engine.pool import Pool
+from kokoro_server.engine.worker_process import WorkerProcess
+from kokoro_server.text.chunking import UtteranceSizes
 
-EDITION = Edition("1.2.3", "f" * 64)
+BUILD_ID = BuildId("1.2.3", "f" * 64)
 TIMEOUT = 20.0
 
 
@@ -25,15 +25,17 @@ def main() -> None:
     parser.add_argument("--broker", required=True)
     parser.add_argument("--results", help="a Redis, where the broker is none")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--version", default=EDITION.version)
+    parser.add_argument("--version", default=BUILD_ID.version)
     options, fake = parser.parse_known_args()
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(message)s")
     command = [sys.executable, "-m", "tests.fakes.fake_worker_process", *fake]
-    children = [Child(command, TIMEOUT) for _ in range(options.workers)]
-    pool = Pool("pool", children, options.workers, options.workers, Sizes())
-    link = Link(options.broker, options.results or options.broker, 60, TIMEOUT, Edition(options.version, EDITION.model))
+    children = [WorkerProcess(command, TIMEOUT) for _ in range(options.workers)]
+    pool = Pool("pool", children, options.workers, options.workers, UtteranceSizes())
+    link = ClusterSettings(
+        options.broker, options.results or options.broker, 60, TIMEOUT, BuildId(options.version, BUILD_ID.model)
+    )
     try:
-        sys.exit(cluster.work(link, pool, options.workers, "INFO"))
+        sys.exit(cluster.serve_cluster_tasks(link, pool, options.workers, "INFO"))
     except WorkerUnavailable as exc:
         sys.exit(f"cannot start: {exc}")
 

@@ -12,25 +12,25 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tts.engines.protocol import write_frame
-from tts.engines.worker import Desk, ignore_signals, take_stdout
-from tts.speech.audio import Chunk, Word
-from tts.speech.text import Utterance
-from tts.synth.speaker import Cancelled
+from kokoro_server.audio.samples import Chunk, Word
+from kokoro_server.core.errors import Cancelled
+from kokoro_server.synthesis.frames import write_frame
+from kokoro_server.synthesis.worker import WorkerLoop, ignore_signals, redirect_stdout
+from kokoro_server.text.chunking import Utterance
 
 
-class TalkativeSpeaker:
+class TalkativeSynthesizer:
     """Says what it does on stdout, by every way there is."""
 
     def __init__(self) -> None:
         self._cancelled = threading.Event()
 
-    def speak(
+    def synthesize(
         self,
         utterance: Utterance,
         threads: int,
         stop: threading.Event | None = None,
-        ending: Callable[[], None] = lambda: None,
+        on_work_done: Callable[[], None] = lambda: None,
     ) -> Iterator[Chunk]:
         print("speaking", flush=True)
         os.system("echo a program")
@@ -43,7 +43,7 @@ class TalkativeSpeaker:
             if "fails" in utterance.text:
                 raise ValueError("a secret of /home/somebody")
             if number == 2:
-                ending()
+                on_work_done()
             yield Chunk(np.full(100, 0.5, np.float32), (Word("w", number, number + 1, 0.0, 0.1),))
 
     def cancel(self) -> None:
@@ -52,6 +52,6 @@ class TalkativeSpeaker:
 
 if __name__ == "__main__":
     ignore_signals()
-    frames = take_stdout()
+    frames = redirect_stdout()
     write_frame(frames, {"kind": "ready", "message": "talkative"})
-    Desk(TalkativeSpeaker(), frames).serve(sys.stdin.buffer)  # type: ignore[arg-type]
+    WorkerLoop(TalkativeSynthesizer(), frames).serve(sys.stdin.buffer)  # type: ignore[arg-type]

@@ -11,12 +11,12 @@ import signal
 import sys
 import time
 
-from config import Config
-from kokoro_tts_api import serve
-from tts.api.signals import exit_on_signal
-from tts.engines import logs
-from tts.setup import StartFailed
-from tts.setup.engines import warm_pool
+from kokoro_server.app import serve
+from kokoro_server.config import Config
+from kokoro_server.core import logs
+from kokoro_server.core.signals import exit_on_signal
+from kokoro_server.setup import StartupError
+from kokoro_server.setup.engines import make_worker_pool
 
 DAY = 86_400.0
 
@@ -35,11 +35,11 @@ def main() -> None:
     have_a_clock_that_can_be_set()
     exit_on_signal()
     config = Config.from_environment(os.environ)
-    logs.begin(config.LOG_LEVEL, config.LOG_FORMAT)
+    logs.configure_logging(config.LOG_LEVEL, config.LOG_FORMAT)
     workers = [sys.executable, "-m", "tests.fakes.fake_worker_process", *sys.argv[1:]]
     try:
-        serve(config, warm_pool(config, workers, config.QUEUE))
-    except StartFailed as exc:
+        serve(config, make_worker_pool(config, workers, config.QUEUE))
+    except StartupError as exc:
         sys.exit(f"kokoro-tts-api cannot start: {exc}")
 
 

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from tts.engines.protocol import LENGTHS, read_frame, write_frame
+from kokoro_server.synthesis.frames import FRAME_PREFIX, read_frame, write_frame
 
 MODES = (
     *("cannot-load", "prints", "mute", "slow-start"),
@@ -39,21 +39,21 @@ def main() -> None:
     parser.add_argument("--once", type=Path, help="a file; where it is there already, the start fails")
     options = parser.parse_args()
     frames = sys.stdout.buffer
-    begin("cannot-load" if started_before(options.once) else options.mode, frames)
+    simulate_start("cannot-load" if started_before(options.once) else options.mode, frames)
     write_frame(frames, {"kind": "ready", "message": "a fake"})
     orders: queue.SimpleQueue[tuple[dict[str, Any], threading.Event]] = queue.SimpleQueue()
-    threading.Thread(target=listen, args=(orders,), daemon=True).start()
+    threading.Thread(target=read_calls, args=(orders,), daemon=True).start()
     while True:
         order, stop = orders.get()
-        text = "".join(run["text"] for run in order["utterance"]["runs"])
+        text = "".join(span["text"] for span in order["utterance"]["spans"])
         if options.mode and "bad" in text:
-            misbehave(options.mode, frames)
+            simulate_fault(options.mode, frames)
             continue
         if order["kind"] == "phonemize":
             write_frame(frames, {"kind": "phonemes", "phonemes": text.lower(), "tokens": [0, len(text), 0]})
         else:
-            samples = sound(len(text) * options.ms, options.noise)
-            speak(samples, options.pieces, options.pace * len(text), frames, stop, options.linger)
+            samples = make_samples(len(text) * options.ms, options.noise)
+            send_samples(samples, options.pieces, options.pace * len(text), frames, stop, options.linger)
         write_frame(frames, {"kind": "done"})
 
 
@@ -64,7 +64,7 @@ def started_before(file: Path | None) -> bool:
     return False
 
 
-def begin(mode: str | None, frames: IO[bytes]) -> None:
+def simulate_start(mode: str | None, frames: IO[bytes]) -> None:
     if mode == "cannot-load":
         write_frame(frames, {"kind": "failed", "message": "ValueError: no such model"})
         sys.exit(3)
@@ -76,7 +76,7 @@ def begin(mode: str | None, frames: IO[bytes]) -> None:
         time.sleep(0.5)
 
 
-def misbehave(mode: str, frames: IO[bytes]) -> None:
+def simulate_fault(mode: str, frames: IO[bytes]) -> None:
     chunk = {"kind": "chunk", "words": []}
     if mode.endswith("-ending"):
         write_frame(frames, {"kind": "ending"})
@@ -86,7 +86,7 @@ def misbehave(mode: str, frames: IO[bytes]) -> None:
     if mode in ("die", "rubbish", "endless"):
         write_frame(frames, chunk, bytes(4000))
     if mode == "die":
-        frames.write(LENGTHS.pack(50, 4000) + b"half a fra")
+        frames.write(FRAME_PREFIX.pack(50, 4000) + b"half a fra")
         frames.flush()
         os._exit(9)
     if mode == "rubbish":
@@ -103,18 +103,18 @@ def misbehave(mode: str, frames: IO[bytes]) -> None:
         time.sleep(FOREVER)
 
 
-def listen(orders: queue.SimpleQueue[tuple[dict[str, Any], threading.Event]]) -> None:
+def read_calls(calls: queue.SimpleQueue[tuple[dict[str, Any], threading.Event]]) -> None:
     stop = threading.Event()
     while frame := read_frame(sys.stdin.buffer):
         if frame[0]["kind"] == "cancel":
             stop.set()
         else:
             stop = threading.Event()
-            orders.put((frame[0], stop))
+            calls.put((frame[0], stop))
     os._exit(0)
 
 
-def sound(ms: int, noise: bool) -> array.array[float]:
+def make_samples(ms: int, noise: bool) -> array.array[float]:
     """24 samples a millisecond."""
     if noise:
         return (NOISE * (1 + 24 * ms // len(NOISE)))[: 24 * ms]
@@ -124,7 +124,7 @@ def sound(ms: int, noise: bool) -> array.array[float]:
 NOISE = array.array("f", (random.uniform(-0.02, 0.02) for _ in range(24_000)))
 
 
-def speak(
+def send_samples(
     samples: array.array[float],
     pieces: int,
     seconds: float,

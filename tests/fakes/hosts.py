@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from kokoro_server.engine.base import IMPORT_ROOT
 from tests.waiting import until
-from tts.engines.base import ROOT
 
 NET = f"10.{200 + os.getpid() % 50}"
 """The first half of our hosts' addresses; each link is a net of its own: NET.number.1 here, NET.number.2 there."""
@@ -140,7 +140,7 @@ class Machine:
         there = ["ip", "netns", "exec", host.name] if host else []
         command = [sys.executable, "-m", "tests.fakes.cluster_machine", "--broker", url, *options]
         with self._file.open("wb") as file:
-            self._process = subprocess.Popen([*there, *command], cwd=ROOT, stdout=file, stderr=file)
+            self._process = subprocess.Popen([*there, *command], cwd=IMPORT_ROOT, stdout=file, stderr=file)
 
     @property
     def log(self) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 from flask import Flask
 
-from config import Config
-from kokoro_tts_api import create_app
+from kokoro_server.api.server.serving import HttpServer, ServerOptions
+from kokoro_server.app import create_app
+from kokoro_server.config import Config
 from tests.fakes.engine import FakeEngine
-from tts.api.serving import Address, Server
 
 
 def make_app(folder: Path, engine: FakeEngine, **settings: Any) -> Flask:
@@ -26,7 +26,7 @@ def make_app(folder: Path, engine: FakeEngine, **settings: Any) -> Flask:
 def live(app: Flask, threads: int = 48) -> Iterator[str]:
     """The address of a server of `app` on a free port, which ends with the block."""
     limit: int = app.config["MAX_CONTENT_LENGTH"]
-    server = Server(app, Address("127.0.0.1", 0, threads, limit))
+    server = HttpServer(app, ServerOptions("127.0.0.1", 0, threads, limit))
     server.start()
     try:
         yield f"http://127.0.0.1:{server.port}"

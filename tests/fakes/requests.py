@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tts.speech.request import Run, SpeechRequest
-from tts.speech.text import Utterance
-from tts.speech.voices import find_voice
+from kokoro_server.core.request import SpeechRequest, TextSpan
+from kokoro_server.core.voices import find_voice
+from kokoro_server.text.chunking import Utterance
 
 HEART = find_voice("af_heart")
 LONG = "This is a sentence of a long text. " * 60
@@ -20,4 +20,4 @@ def asking(
 
 def utterance(text: str = "Hello there.", voice: str = "af_heart", **options: Any) -> Utterance:
     spoken_by = find_voice(voice)
-    return Utterance((Run(text, 0, len(text)),), spoken_by, spoken_by.language, **options)
+    return Utterance((TextSpan(text, 0, len(text)),), spoken_by, spoken_by.language, **options)

@@ -8,7 +8,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.speech.audio import WAV_HEADER_SIZE
+from kokoro_server.audio.samples import WAV_HEADER_SIZE
 
 
 def decoded(data: bytes, format: str, rate: int = 24_000) -> tuple[NDArray[np.float32], int]:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tts.speech.audio import SAMPLE_RATE, Chunk, Word
-from tts.speech.errors import ClientGone, SpeechError, SynthesisFailed, WorkerUnavailable
-from tts.speech.request import Pronunciation
-from tts.speech.text import Utterance
+from kokoro_server.audio.samples import SAMPLE_RATE, Chunk, Word
+from kokoro_server.core.errors import ClientGone, SpeechError, SynthesisFailed, WorkerUnavailable
+from kokoro_server.core.request import Phonemization
+from kokoro_server.text.chunking import Utterance
 
-PATIENCE = 20.0
+GATE_TIMEOUT = 20.0
 """Seconds that a gate is waited for: a test that forgot to open it fails instead of hanging."""
 
 
@@ -32,16 +32,16 @@ class FakeWorker:
         gate: threading.Semaphore | None = None,
         errors: Sequence[Exception | None] = (),
         start_errors: Sequence[SpeechError | None] = (),
-        ends: bool = False,
+        sends_work_done: bool = False,
         fails_at: int = 0,
     ) -> None:
-        self.begun: list[Utterance] = []
+        self.utterances: list[Utterance] = []
         self.threads: list[int] = []
         self.starts = 0
-        self.cancelled = 0
-        self.rested = 0
-        self.closed = False
-        self.alive = False
+        self.cancel_count = 0
+        self.idle_count = 0
+        self.is_closed = False
+        self.is_alive = False
         self._ms = ms
         self._pieces = pieces
         self.gate = gate or threading.Semaphore(0)
@@ -49,15 +49,15 @@ class FakeWorker:
         self._errors = list(errors)
         self._start_errors = list(start_errors)
         self._stop = threading.Event()
-        self._ends = ends
+        self._sends_work_done = sends_work_done
         self._fails_at = fails_at
 
     @property
-    def ready(self) -> bool:
-        return self.alive
+    def is_ready(self) -> bool:
+        return self.is_alive
 
     @property
-    def asleep(self) -> bool:
+    def is_unloaded(self) -> bool:
         return False
 
     @property
@@ -67,53 +67,53 @@ class FakeWorker:
     @property
     def texts(self) -> list[str]:
         """What it was asked to speak, in order."""
-        return [utterance.text for utterance in self.begun]
+        return [utterance.text for utterance in self.utterances]
 
     def start(self) -> None:
         self.starts += 1
         error = self._start_errors.pop(0) if self._start_errors else None
         if error is not None:
             raise error
-        self.alive = True
+        self.is_alive = True
 
-    def speak(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
-        if self.closed:
+    def synthesize(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
+        if self.is_closed:
             raise WorkerUnavailable("This worker was closed.")
         self._stop = threading.Event()
-        self.begun.append(utterance)
+        self.utterances.append(utterance)
         self.threads.append(threads)
-        return self._speak(utterance, self._stop)
+        return self._yield_chunks(utterance, self._stop)
 
-    def _speak(self, utterance: Utterance, stop: threading.Event) -> Iterator[Chunk | None]:
+    def _yield_chunks(self, utterance: Utterance, stop: threading.Event) -> Iterator[Chunk | None]:
         error = self._errors.pop(0) if self._errors else None
         for piece in range(self._pieces):
-            if self._ends and piece == self._pieces - 1:
+            if self._sends_work_done and piece == self._pieces - 1:
                 self._stop = threading.Event()  # a cancel is about the next one
                 yield None
             self._pass_gate(stop)
             if error is not None and piece == self._fails_at:
                 raise error
-            yield tone(utterance, self._ms / self._pieces, words=piece == 0)
+            yield make_tone(utterance, self._ms / self._pieces, words=piece == 0)
 
-    def phonemize(self, utterance: Utterance) -> Pronunciation:
-        return Pronunciation(utterance.text.lower(), (0, *range(1, len(utterance.text) + 1), 0))
+    def phonemize(self, utterance: Utterance) -> Phonemization:
+        return Phonemization(utterance.text.lower(), (0, *range(1, len(utterance.text) + 1), 0))
 
-    def rest(self) -> None:
-        self.rested += 1
+    def on_idle(self) -> None:
+        self.idle_count += 1
 
     def cancel(self) -> None:
-        self.cancelled += 1
+        self.cancel_count += 1
         self._stop.set()
 
     def close(self) -> None:
-        self.closed = True
-        self.alive = False
+        self.is_closed = True
+        self.is_alive = False
         self._stop.set()
 
     def _pass_gate(self, stop: threading.Event) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + GATE_TIMEOUT
         while self._gated and not self.gate.acquire(timeout=0.005):
-            if self.closed:
+            if self.is_closed:
                 raise WorkerUnavailable("This worker was closed.")
             if stop.is_set():
                 raise ClientGone("The client left.")
@@ -121,15 +121,15 @@ class FakeWorker:
                 raise SynthesisFailed("nobody opened the gate")
 
 
-def tone(utterance: Utterance, ms: float, words: bool = True) -> Chunk:
+def make_tone(utterance: Utterance, ms: float, words: bool = True) -> Chunk:
     """A quiet tone of `ms` milliseconds a character, and a word for each of the text's, evenly spread."""
     times = np.arange(round(len(utterance.text) * ms * SAMPLE_RATE / 1000)) / SAMPLE_RATE
     samples = (0.25 * np.sin(2 * np.pi * 440 * times)).astype(np.float32)
-    return Chunk(samples, tuple(_words(utterance, ms / 1000)) if words else ())
+    return Chunk(samples, tuple(_spread_words(utterance, ms / 1000)) if words else ())
 
 
-def _words(utterance: Utterance, seconds: float) -> Iterator[Word]:
-    for run in utterance.runs:
+def _spread_words(utterance: Utterance, seconds: float) -> Iterator[Word]:
+    for run in utterance.spans:
         at = 0
         for text in run.text.split():
             at = run.text.index(text, at)

@@ -18,13 +18,18 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from types import ModuleType
 from typing import Any
 
-import tts
+import kokoro_server
 
 LONG = 10_000
 """Characters of a long text: a linear expression takes ten times as long for it as for a tenth of it."""
 UTTERANCE = 1_500
 """Characters that are read or spoken in one go, at most: what stands in READING never sees more."""
-READING = "tts.synth."
+READING = (
+    "kokoro_server.text.normalization.",
+    "kokoro_server.text.g2p.",
+    "kokoro_server.model.",
+    "kokoro_server.synthesis.",
+)
 FELT = 0.004
 """Seconds of CPU time below which growth is not worth a look: clocks and caches matter more."""
 STEEPEST = 35.0
@@ -51,7 +56,7 @@ class Expression:
 
 def modules() -> list[str]:
     """The name of every module of ours."""
-    found = (found.name for found in pkgutil.walk_packages(tts.__path__, "tts."))
+    found = (found.name for found in pkgutil.walk_packages(kokoro_server.__path__, "kokoro_server."))
     return [*(name for name in found if not name.endswith("__main__")), "config", "kokoro_tts_api"]
 
 
@@ -91,7 +96,7 @@ def _insides(value: object) -> Iterator[tuple[str, object]]:
         yield from ((f"[{key!r:.20}]", inside) for key, inside in value.items())
     elif isinstance(value, list | tuple | set | frozenset):
         yield from ((f"[{number}]", inside) for number, inside in enumerate(value))
-    elif type(value).__module__.startswith("tts.") and hasattr(value, "__dict__"):
+    elif type(value).__module__.startswith("kokoro_server.") and hasattr(value, "__dict__"):
         yield from ((f".{name}", inside) for name, inside in vars(value).items())
 
 

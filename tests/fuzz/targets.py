@@ -24,29 +24,29 @@ from flask.testing import FlaskClient
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from kokoro_server.api.downloads import find_download
+from kokoro_server.audiobooks.formats import reader
+from kokoro_server.audiobooks.formats.book import BookLimits
+from kokoro_server.core.errors import BadRequest, NotFound, SpeechError, SynthesisFailed
+from kokoro_server.core.pronunciations import PronunciationFileError, check_pronunciations, read_pronunciation_file
+from kokoro_server.core.request import Prosody, SpeechSegment, check_text
+from kokoro_server.core.voices import VOICES, find_voice
+from kokoro_server.engine.cluster.messages import unpack_phonemes, unpack_sound
+from kokoro_server.engine.worker_process import parse_chunk
+from kokoro_server.synthesis.frames import FRAME_PREFIX, FrameError, read_frame
+from kokoro_server.text.g2p import LANGUAGES, Phonemizer
+from kokoro_server.text.g2p.vocabulary import VOCABULARY
+from kokoro_server.text.inline_tags import parse_inline_tags
+from kokoro_server.text.normalization import normalize
+from kokoro_server.text.segmentation import find_boundaries
+from kokoro_server.text.ssml import is_ssml, parse_ssml
 from tests.documents import CONTAINER, NAV, PAGE, docx, zipped
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import connect, parsed, read_all
 from tests.fuzz import texts
-from tts.api.downloads import find
-from tts.books import reader
-from tts.books.book import BookLimits
-from tts.engines.child import chunk_of
-from tts.engines.parcels import reading_in, sound_in
-from tts.engines.protocol import LENGTHS, BadFrame, read_frame
-from tts.speech.errors import BadRequest, NotFound, SpeechError, SynthesisFailed
-from tts.speech.markup import passages
-from tts.speech.pronunciations import BadDictionary, check_pronunciations, parse_dictionary
-from tts.speech.request import Manner, Passage, check_text
-from tts.speech.sentences import boundaries
-from tts.speech.ssml import is_ssml, ssml_passages
-from tts.speech.voices import VOICES, find_voice
-from tts.synth.phonemes import LANGUAGES, Phonemizer
-from tts.synth.phonemes.vocabulary import VOCABULARY
-from tts.synth.readings import read
 
-MANNER = Manner(find_voice("af_heart"), "a")
+MANNER = Prosody(find_voice("af_heart"), "a")
 KEY = "a-key-that-nobody-may-see"
 POSTS = (
     *("/synthesize", "/synthesize/stream", "/v1/audio/speech", "/dev/captioned_speech", "/dev/phonemize", "/jobs"),
@@ -110,7 +110,7 @@ def request_header(case: tuple[str, str]) -> None:
 
 def markup(text: str) -> None:
     try:
-        found = passages(check_text(text, len(text)), MANNER, VOICES)
+        found = parse_inline_tags(check_text(text, len(text)), MANNER, VOICES)
     except BadRequest as exc:
         assert exc.message
         return
@@ -122,23 +122,23 @@ def ssml(text: str) -> None:
         return
     for ignore in (False, True):
         try:
-            check_runs(text, ssml_passages(check_text(text, len(text)), MANNER, VOICES, "text", ignore))
+            check_runs(text, parse_ssml(check_text(text, len(text)), MANNER, VOICES, "text", ignore))
         except BadRequest as exc:
             assert exc.message
 
 
-def check_runs(text: str, found: list[Passage]) -> None:
+def check_runs(text: str, found: list[SpeechSegment]) -> None:
     """Every run stands in the text, in order; a plain one is what stands there, unless an entity is."""
     at = 0
     for passage in found:
         assert 0 <= passage.pause <= 60
-        for run in passage.runs:
+        for run in passage.spans:
             assert at <= run.start <= run.end <= len(text), (run, at)
             at = run.end
 
 
 def cutting(text: str) -> None:
-    places = boundaries(text)
+    places = find_boundaries(text)
     ends = [place.end for place in places]
     assert ends == sorted(set(ends)) and (not text or ends[-1] == len(text))
 
@@ -147,8 +147,8 @@ def pronunciation_file(content: bytes) -> None:
     path = folder() / "dictionary.txt"
     path.write_bytes(content)
     try:
-        entries = parse_dictionary(path)
-    except BadDictionary as exc:
+        entries = read_pronunciation_file(path)
+    except PronunciationFileError as exc:
         assert str(path) in str(exc)
         return
     assert check_pronunciations(entries) == entries
@@ -168,7 +168,7 @@ def voice_blend(name: str) -> None:
 
 def download_name(name: str) -> None:
     try:
-        found = find(folder(), name)
+        found = find_download(folder(), name)
     except NotFound:
         return
     assert found.parent == folder().resolve() and found.name.startswith("tts_output_link_")
@@ -176,18 +176,18 @@ def download_name(name: str) -> None:
 
 def worker_frame(case: tuple[bytes, bytes, int]) -> None:
     header, payload, cut = case
-    pipe = io.BytesIO((LENGTHS.pack(len(header), len(payload)) + header + payload)[:cut])
+    pipe = io.BytesIO((FRAME_PREFIX.pack(len(header), len(payload)) + header + payload)[:cut])
     try:
         frame = read_frame(pipe)
         if frame is not None:
-            chunk_of(*frame)
-    except (BadFrame, SynthesisFailed):
+            parse_chunk(*frame)
+    except (FrameError, SynthesisFailed):
         return
 
 
 # --- Texts that are made of the corpus -------------------------------------------------------------------------------
 
-LIMITS = BookLimits(unpacked=2_000_000, pages=50, characters=200_000)
+LIMITS = BookLimits(unpacked_bytes=2_000_000, pages=50, characters=200_000)
 SPOKEN_AT_ONCE = 1_500
 """Characters: more than any utterance has, with what its marks have said for it."""
 
@@ -270,7 +270,7 @@ def _frame(sent: bytes) -> None:
     worker_frame((header, payload, 1000))
     try:
         read_frame(io.BytesIO(sent))
-    except BadFrame:
+    except FrameError:
         return
 
 
@@ -283,7 +283,7 @@ def cluster_answer(text: str) -> None:
         return
     if isinstance(answer.get("sound"), str):
         answer["sound"] = as_bytes(answer["sound"])
-    for opened in (sound_in, reading_in):
+    for opened in (unpack_sound, unpack_phonemes):
         try:
             opened(answer)
         except SpeechError:
@@ -293,7 +293,7 @@ def cluster_answer(text: str) -> None:
 def readings(text: str) -> None:
     """Every character is in one reading."""
     text = text[:SPOKEN_AT_ONCE]
-    found = read(text, picked("abefhijpz", text))
+    found = normalize(text, picked("abefhijpz", text))
     ends = [0, *(reading.end for reading in found)]
     assert [reading.start for reading in found] == ends[:-1] and ends[-1] == len(text)
 
@@ -317,12 +317,12 @@ def _read_book(suffix: str, content: bytes) -> None:
     path = folder() / f"book{suffix}"
     path.write_bytes(content)
     try:
-        book = reader.read(path, LIMITS, "file")
+        book = reader.read_book(path, LIMITS, "file")
     except BadRequest as exc:
         assert exc.message
         return
     assert book.chapters and 0 < book.characters <= LIMITS.characters
-    json.dumps(reader._fields(book))
+    json.dumps(reader._book_to_dict(book))
 
 
 def book_text(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tts.speech.voices import OPENAI_VOICES, VOICES
+from kokoro_server.core.voices import OPENAI_VOICES, VOICES
 
 
 def pasted(*pieces: str) -> st.SearchStrategy[str]:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from config import Config
+from kokoro_server.config import Config
+from kokoro_server.model.assets import MODEL_SHA256, Assets, ensure_assets
+from kokoro_server.model.onnx.dequantize import dequantize
+from kokoro_server.text.g2p.vocabulary import VOCABULARY
 from tests.caches import cache_folder, emptied, key_of, made_once
 from tests.hexgrad.checkpoint import Weights, torch_weights
 from tests.venvs import RunFailed, made_venv, program, run
-from tts.synth.assets import MODEL_SHA256, Assets, ensure
-from tts.synth.graph.dequantize import dequantize
-from tts.synth.phonemes.vocabulary import VOCABULARY
 
 HERE = Path(__file__).parent
 OLDEST, TOO_NEW = (3, 10), (3, 13)  # the Pythons that kokoro 0.9.4 installs on
@@ -70,7 +70,7 @@ def name_spacy_model(venv: Path) -> None:
 
 def lay_out(venv: Path, folder: Path) -> None:
     """Fill the folder as a HF_HOME: the weights leave the graph here, torch writes its files over there."""
-    assets = ensure(Config.from_environment(os.environ).MODEL_DIR)
+    assets = ensure_assets(Config.from_environment(os.environ).MODEL_DIR)
     made_of = emptied(folder / "made-of")
     weights, vocabulary = made_of / "weights.npz", made_of / "vocabulary.json"
     np.savez(weights, allow_pickle=False, **float_weights(assets))

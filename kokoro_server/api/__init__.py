@@ -1,0 +1,1 @@
+"""Serve HTTP: routes, schemas, streaming, errors, metrics."""

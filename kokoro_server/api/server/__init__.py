@@ -1,0 +1,1 @@
+"""Run the WSGI server that the routes are served by."""

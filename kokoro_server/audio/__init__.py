@@ -1,0 +1,1 @@
+"""Handle samples: chunks, formats, encoders, loudness, time stretching."""

@@ -1,0 +1,1 @@
+"""Hold plain data and errors; nothing here imports another part of the project."""

@@ -1,0 +1,1 @@
+"""Spread utterances over several machines by Celery."""

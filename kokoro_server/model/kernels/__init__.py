@@ -1,0 +1,1 @@
+"""Generate the machine code of the network: convolutions, matrix products, LSTMs, norms."""

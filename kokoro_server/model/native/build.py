@@ -1,0 +1,37 @@
+"""From a model file to the arrays that the kernels read."""
+
+import logging
+from pathlib import Path
+
+import onnx
+
+from kokoro_server.model.cache.arrays import save_arrays
+from kokoro_server.model.kernels.builder import Shape
+from kokoro_server.model.native.blocks import Prepared
+from kokoro_server.model.native.decoder import prepare_decoder
+from kokoro_server.model.native.encoder import prepare_encoder
+from kokoro_server.model.native.harmonic_source import prepare_source
+from kokoro_server.model.native.parameters import Parameters, Unrecognised, read_parameters
+from kokoro_server.model.onnx.dequantize import dequantize
+
+log = logging.getLogger(__name__)
+
+
+def build_kernels(model: Path, folder: Path, shape: Shape) -> None:
+    """Write every parameter in the kernels' form, or none for a graph that is not Kokoro's; why is logged."""
+    log.info("preparing %s for this machine", model.name)
+    parameters = read_parameters(dequantize(onnx.load(model)))
+    try:
+        arrays = _prepared(parameters, shape)
+    except Unrecognised as exc:
+        log.warning("%s runs in onnxruntime, which is slower: %s", model.name, exc)
+        arrays = {}
+    save_arrays(folder, arrays)
+
+
+def _prepared(parameters: Parameters, shape: Shape) -> Prepared:
+    return {
+        **prepare_encoder(parameters, shape),
+        **prepare_decoder(parameters, shape),
+        **prepare_source(parameters),
+    }

@@ -1,0 +1,241 @@
+"""Kokoro's encoder: tokens and a style to durations, aligned text, pitch and energy.
+
+ALBERT (12 passes through one layer of 768), a duration predictor, a pitch and energy predictor, and a text
+encoder, in the sizes of hexgrad/Kokoro-82M's config.json. Signals are rows [tokens or frames, channels].
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kokoro_server.model.kernels.builder import Shape
+from kokoro_server.model.kernels.lstm import interleaved
+from kokoro_server.model.native.blocks import (
+    PLAIN,
+    SPLIT,
+    Array,
+    Blocks,
+    Prepared,
+    Weights,
+    prepare_adain,
+    prepare_dense,
+    prepare_styles,
+    windowed,
+)
+from kokoro_server.model.native.layers import SPARE_ROWS, Lstm, address, leaky
+
+Frames = NDArray[np.int64]
+
+LAYER = "bert.encoder.albert_layer_groups.0.albert_layers.0"
+PASSES, HEADS, HIDDEN = 12, 12, 768
+TEXT = 512
+LSTMS = ("predictor.text_encoder.lstms.0", "predictor.text_encoder.lstms.2", "predictor.text_encoder.lstms.4",
+         "predictor.lstm", "shared", "text_encoder.lstm")  # fmt: skip
+CURVES = ("F0", "N")
+TEXT_TAPS = 5
+BERT_EPSILON, EPSILON = 1e-12, 1e-5
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Frames [tokens]; text, pitch and energy [frames, 514] for the decoder; F0 [2 * frames] in Hz."""
+
+    frames: Frames
+    mixed: Array
+    pitch: Array
+
+
+def prepare_encoder(parameters: Weights, shape: Shape) -> Prepared:
+    """The parameters in the form that the kernels read, by the names that `Encoding` uses."""
+    ready = _prepare_bert(parameters, shape)
+    for name in LSTMS:
+        ready.update(_prepare_lstm(parameters, name, shape))
+    name = "predictor.duration_proj.linear_layer"
+    ready.update(prepare_dense(name, parameters[f"{name}.weight"], parameters[f"{name}.bias"], shape, SPLIT))
+    adains = [f"{curve}.{i}" for curve in CURVES for i in range(3)]
+    for name in adains:
+        ready.update(prepare_adain(parameters, name, shape, SPLIT))
+    norms = [f"predictor.text_encoder.lstms.{i}" for i in (1, 3, 5)]
+    norms += [f"{name}.norm{part}" for name in adains for part in (1, 2)]
+    ready.update(prepare_styles(parameters, Encoding.STYLES, norms))
+    for curve in CURVES:
+        for name in (f"{curve}_proj", f"{curve}_conv"):
+            ready[f"{name}.weight"], ready[f"{name}.bias"] = _curve(parameters, name)
+    ready["text_encoder.embedding.weight"] = parameters["text_encoder.embedding.weight"]
+    for i in range(3):
+        conv = f"text_encoder.cnn.{i}.cnn.{i}.0"
+        ready.update(prepare_dense(conv, *windowed(parameters, conv), shape, PLAIN))
+        for part in ("gamma", "beta"):
+            ready[f"text_encoder.cnn.{i}.{part}"] = parameters[f"text_encoder.cnn.{i}.1.{part}"]
+    return ready
+
+
+def _prepare_bert(parameters: Weights, shape: Shape) -> Prepared:
+    """Query, key and value as one matrix; the queries take the division by the root of a head's width."""
+    ready: Prepared = {}
+    scale = {"query": np.float32(np.sqrt(HEADS / HIDDEN)), "key": np.float32(1), "value": np.float32(1)}
+    joined = {
+        part: np.concatenate([parameters[f"{LAYER}.attention.{k}.{part}"] * s for k, s in scale.items()], axis=-1)
+        for part in ("weight", "bias")
+    }
+    ready.update(prepare_dense("attention", joined["weight"], joined["bias"], shape, SPLIT))
+    plain = {
+        "attention.dense": f"{LAYER}.attention.dense",
+        "ffn": f"{LAYER}.ffn",
+        "ffn_output": f"{LAYER}.ffn_output",
+        "bert_in": "bert.encoder.embedding_hidden_mapping_in",
+        "bert_out": "bert_encoder",
+    }
+    for name, source in plain.items():
+        bias = parameters[f"{source}.bias"]
+        ready.update(prepare_dense(name, parameters[f"{source}.weight"], bias, shape, SPLIT))
+    for kind in ("word", "position", "token_type"):
+        ready[kind] = parameters[f"bert.embeddings.{kind}_embeddings.weight"]
+    for name in (
+        "bert.embeddings.LayerNorm",
+        f"{LAYER}.attention.LayerNorm",
+        f"{LAYER}.full_layer_layer_norm",
+    ):
+        ready[f"{name}.weight"], ready[f"{name}.bias"] = (
+            parameters[f"{name}.weight"],
+            parameters[f"{name}.bias"],
+        )
+    return ready
+
+
+def _prepare_lstm(parameters: Weights, name: str, shape: Shape) -> Prepared:
+    weight = parameters[f"{name}.input"]
+    matrix = weight.reshape(-1, weight.shape[2]).T
+    state = np.stack([interleaved(direction, shape.width) for direction in parameters[f"{name}.state"]])
+    return {
+        **prepare_dense(name, matrix, parameters[f"{name}.bias"].reshape(-1), shape, SPLIT),
+        f"{name}.state": state,
+    }
+
+
+def _curve(parameters: Weights, name: str) -> tuple[Array, Array]:
+    """The weights of a filter with one output, [in * taps], and its bias."""
+    return parameters[f"{name}.weight"].reshape(-1), parameters[f"{name}.bias"]
+
+
+class Encoding(Blocks):
+    """One utterance on its way through the encoder; `style` is the predictors' half."""
+
+    STYLES = "encoder.styles"
+
+    def speak(self, tokens: NDArray[np.int64], speed: float) -> Spoken:
+        """Durations at the given speed, and all that the decoder needs, of tokens with both zeros."""
+        styled = self._durations_text(self._bert(tokens))
+        frames = self._frames(styled, speed)
+        shared = self._lstm("shared", styled, repeats=frames)
+        pitch, energy = (self._curve(curve, shared) for curve in CURVES)
+        text = np.repeat(self._text(tokens), frames, axis=0)
+        curves = [self._halved("F0_conv", pitch), self._halved("N_conv", energy)]
+        return Spoken(frames, np.concatenate([text, np.stack(curves, axis=1)], axis=1), pitch)
+
+    def _bert(self, tokens: NDArray[np.int64]) -> Array:
+        """ALBERT's [tokens, 512]."""
+        weights, count = self.weights, len(tokens)
+        embedded = weights["word"][tokens] + weights["token_type"][0] + weights["position"][:count]
+        x = self._dense_rows("bert_in", self._layer_norm(embedded, "bert.embeddings.LayerNorm", BERT_EPSILON))
+        for _ in range(PASSES):
+            self._join(x, "attention.dense", _attention(self._dense_rows("attention", x)), "attention.LayerNorm")
+            inner = self._dense_rows("ffn", x)
+            self.library["gelu"](inner.ctypes.data, inner.size)
+            self._join(x, "ffn_output", inner, "full_layer_layer_norm")
+        return self._dense_rows("bert_out", x)
+
+    def _join(self, x: Array, dense: str, inner: Array, norm: str) -> None:
+        """Add a dense layer's outputs to x, and normalise x, in place."""
+        outputs = self._dense_rows(dense, inner)
+        gain, offset = (self.weights[f"{LAYER}.{norm}.{part}"] for part in ("weight", "bias"))
+        self.library["layer_norm"](*map(address, (x, outputs, gain, offset)), *x.shape)
+
+    def _durations_text(self, x: Array) -> Array:
+        """[tokens, 640]: three LSTMs, each normalised by the style, which stays beside them."""
+        style = np.broadcast_to(self._style, (len(x), len(self._style)))
+        for i in (0, 2, 4):
+            y = self._lstm(f"predictor.text_encoder.lstms.{i}", np.concatenate([x, style], axis=1))
+            gain, offset = self.styled(f"predictor.text_encoder.lstms.{i + 1}")
+            x = _normalised(y, EPSILON) * (1 + gain) + offset
+        return np.concatenate([x, style], axis=1)
+
+    def _frames(self, styled: Array, speed: float) -> Frames:
+        """Whole frames of each token, at least one: the sum of 50 sigmoids over the speed."""
+        hidden = self._lstm("predictor.lstm", styled)
+        logits = self._dense_rows("predictor.duration_proj.linear_layer", hidden)[:, :50]
+        lengths = (1 / (1 + np.exp(-logits))).sum(axis=1) / np.float32(speed)
+        frames: Frames = np.maximum(np.rint(lengths), 1).astype(np.int64)
+        return frames
+
+    def _curve(self, name: str, shared: Array) -> Array:
+        """F0 or energy [2 * frames] from the shared rows [frames, 512]."""
+        length = len(shared)
+        x = self.measured(_spared(shared), length)
+        rows = self.adain(f"{name}.0", x, self.workshop.rows("curve.0", length, shared.shape[1]))
+        half = len(self.weights[f"{name}.1.conv2.bias"])
+        rows = self.adain_up(f"{name}.1", rows, self.workshop.rows("curve.1", 2 * length, half))
+        rows = self.adain(f"{name}.2", rows, self.workshop.rows("curve.2", 2 * length, half))
+        curve: Array = rows.values @ self.weights[f"{name}_proj.weight"] + self.weights[f"{name}_proj.bias"]
+        return curve
+
+    def _halved(self, name: str, curve: Array) -> Array:
+        """Three taps at stride two over a curve [2 * frames]."""
+        padded = np.pad(curve, 1)
+        taps, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
+        halved: Array = padded[0:-2:2] * taps[0] + padded[1:-1:2] * taps[1] + padded[2::2] * taps[2] + bias
+        return halved
+
+    def _text(self, tokens: NDArray[np.int64]) -> Array:
+        """The text encoder's [tokens, 512]: three filters over the embeddings, then an LSTM."""
+        x = self.weights["text_encoder.embedding.weight"][tokens]
+        reach = TEXT_TAPS // 2
+        for i in range(3):
+            padded = np.pad(x, ((reach, reach + SPARE_ROWS), (0, 0)))
+            y = self.workshop.rows("text", len(x), TEXT)
+            self.dense(f"text_encoder.cnn.{i}.cnn.{i}.0", padded, y, len(x), pitch=TEXT)
+            gamma, beta = (self.weights[f"text_encoder.cnn.{i}.{part}"] for part in ("gamma", "beta"))
+            x = _normalised(y[: len(x)], EPSILON) * gamma + beta
+            x = leaky(x, 0.2)
+        return self._lstm("text_encoder.lstm", x)
+
+    def _lstm(self, name: str, x: Array, repeats: Frames | None = None) -> Array:
+        layer = Lstm(self.matrix(name), self.weights[f"{name}.state"])
+        return layer(self.library, self.crew, self.workshop, _spared(x), len(x), repeats)
+
+    def _dense_rows(self, name: str, x: Array) -> Array:
+        """A new array of a dense layer's outputs."""
+        outputs = len(self.weights[f"{name}.bias"])
+        y = np.empty((len(x) + SPARE_ROWS, outputs), np.float32)
+        self.dense(name, _spared(x), y, len(x))
+        return y[: len(x)]
+
+    def _layer_norm(self, x: Array, name: str, epsilon: float) -> Array:
+        return _normalised(x, epsilon) * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+
+
+def _attention(joined: Array) -> Array:
+    """Each head's softmax(query @ key) @ value, of [tokens, 3 * 768] to [tokens, 768]."""
+    count = len(joined)
+    query, key, value = joined.reshape(count, 3, HEADS, -1).transpose(1, 2, 0, 3)
+    scores = query @ key.transpose(0, 2, 1)
+    np.exp(scores - scores.max(axis=-1, keepdims=True), out=scores)
+    scores /= scores.sum(axis=-1, keepdims=True)
+    heads = scores @ value
+    return heads.transpose(1, 0, 2).reshape(count, -1).astype(np.float32, copy=False)
+
+
+def _normalised(x: Array, epsilon: float) -> Array:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    variance = np.einsum("tc,tc->t", centred, centred)[:, None] / np.float32(x.shape[-1])
+    normal: Array = centred / np.sqrt(variance + np.float32(epsilon))
+    return normal
+
+
+def _spared(x: Array) -> Array:
+    """A copy with spare rows."""
+    padded = np.empty((len(x) + SPARE_ROWS, x.shape[1]), np.float32)
+    padded[: len(x)] = x
+    padded[len(x) :] = 0.0
+    return padded

@@ -1,0 +1,79 @@
+"""Read the parameters of Kokoro's modules out of its graph, by the names that PyTorch gave the modules."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto
+
+from kokoro_server.model.onnx.graph_index import Links
+
+Array = NDArray[np.float32]
+
+# A node is named after its module: /decoder/decoder/generator/ups.0/ConvTranspose, /encoder/shared/LSTM.
+PLACE = re.compile(r"^/(encoder|decoder/decoder)/(.+)/(?:Conv|ConvTranspose|Gemm|MatMul|LSTM|Gather)(?:_|$)")
+# Parameters that no node is named after keep their own names.
+OWN = re.compile(
+    r"^(encoder|decoder\.decoder)\.(.+\.(?:alpha[12]\.\d|gamma|beta|weight|bias|window_sum|inverse_basis))$"
+)
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "Gather")
+
+
+class Unrecognised(ValueError):
+    """The graph is not laid out as Kokoro's published export is; it runs as a whole instead."""
+
+
+class Parameters(dict[str, Array]):
+    """Parameters by module: `encode.conv1.weight` [out, in, taps], `….fc.weight` [in, out]."""
+
+    def __missing__(self, name: str) -> Array:
+        raise Unrecognised(f"the graph has no parameter {name!r}")
+
+
+def read_parameters(model: ModelProto) -> Parameters:
+    """Every constant that a module owns; what a consumer misses raises Unrecognised when it asks."""
+    links = Links(model.graph)
+    found = Parameters()
+    for name in links.constants:
+        if match := OWN.match(name):
+            found[match[2]] = _constant(links, name)
+    for node in model.graph.node:
+        match = PLACE.match(node.name)
+        if match and node.op_type in PRODUCTS:
+            found.update(_of_node(links, node, match[2].replace("/", ".")))
+    return found
+
+
+def _of_node(links: Links, node: NodeProto, place: str) -> Iterator[tuple[str, Array]]:
+    """Names and values of one node's weights."""
+    if node.op_type == "LSTM":
+        yield from zip((f"{place}.input", f"{place}.state", f"{place}.bias"), _lstm(links, node), strict=True)
+        return
+    weight = node.input[0] if node.op_type == "Gather" else node.input[1]
+    if weight not in links.constants:
+        return
+    transposed = node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute)
+    yield f"{place}.weight", _constant(links, weight).T if transposed else _constant(links, weight)
+    bias = node.input[2] if len(node.input) > 2 else _added(links, node.output[0])
+    if bias in links.constants:
+        yield f"{place}.bias", _constant(links, bias)
+
+
+def _lstm(links: Links, node: NodeProto) -> tuple[Array, Array, Array]:
+    """Weights of both directions [2, 4 * units, in], [2, 4 * units, units], and one bias [2, 4 * units]."""
+    if not all(node.input[i] in links.constants for i in (1, 2, 3)):
+        raise Unrecognised(f"the weights of {node.name!r} are computed, constants were expected")
+    weight, state, biases = (_constant(links, node.input[i]) for i in (1, 2, 3))
+    half = biases.shape[1] // 2
+    return weight, state, biases[:, :half] + biases[:, half:]
+
+
+def _added(links: Links, product: str) -> str:
+    """The constant that the next node adds; "" for a product without one."""
+    add = links.only_reader(product, "Add")
+    return next((name for name in add.input if name in links.constants), "") if add else ""
+
+
+def _constant(links: Links, name: str) -> Array:
+    return np.asarray(links.constant(name), np.float32)

@@ -1,0 +1,1 @@
+"""Run the network in onnxruntime, and rewrite its published graph."""

@@ -1,0 +1,119 @@
+"""Turn onnxruntime's dynamic int8 quantisation back into float32 operators over the same weights.
+
+The int8 graph rounds every activation on its way; float32 over the stored weights is what the weights
+mean, and the base that every faster form is measured against.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper
+
+from kokoro_server.model.onnx.graph_index import Links, swap, tensor
+
+FLOAT_OPERATOR = {"ConvInteger": "Conv", "MatMulInteger": "MatMul"}
+
+
+def dequantize(model: ModelProto) -> ModelProto:
+    """Replace integer Conv, MatMul, LSTM and tables by float ones, in place; a float graph passes unchanged.
+
+    Within a quantisation step of the int8 graph; the weights themselves are exact.
+    """
+    links = Links(model.graph)
+    swaps: dict[str, list[NodeProto]] = {}
+    weights: dict[str, TensorProto] = {}
+    for node in model.graph.node:
+        if node.op_type in FLOAT_OPERATOR:
+            replaced = _float_product(links, node, weights)
+        elif node.op_type == "DynamicQuantizeLSTM":
+            replaced = _float_lstm(links, node, weights)
+        elif node.op_type == "DequantizeLinear" and _picks(links, node.input[0]):
+            replaced = _float_pick(links, node, weights)
+        else:
+            continue
+        swaps[replaced.output[0]] = [replaced]
+    swap(model.graph, swaps, weights.values())
+    return model
+
+
+def _float_product(links: Links, node: NodeProto, weights: dict[str, TensorProto]) -> NodeProto:
+    """One node for quantised product → bias → Cast → Mul by both scales, whose output keeps its name."""
+    activation = links.maker[node.input[0]].input[0]
+    sum_, bias = _bias(links, node.output[0])
+    cast = _reader(links, sum_, "Cast")
+    rescale = _reader(links, cast.output[0], "Mul")
+    scales = links.maker[next(name for name in rescale.input if name != cast.output[0])]
+    scale = next(name for name in scales.input if name in links.constants)
+    weight = _weight(links, node.input[1], scale, node.input[3] if len(node.input) > 3 else "", weights)
+    inputs = [activation, weight, *([bias] if bias else [])]
+    return _node(FLOAT_OPERATOR[node.op_type], inputs, [rescale.output[0]], node)
+
+
+def _bias(links: Links, product: str) -> tuple[str, str]:
+    """The tensor after the quantised bias, and the float bias it came from ("" where there is none)."""
+    add = links.only_reader(product, "Add")
+    if add is None:
+        return product, ""
+    name = next(name for name in add.input if name != product)
+    while name not in links.constants:
+        name = links.maker[name].input[0]
+    return add.output[0], name
+
+
+def _float_lstm(links: Links, node: NodeProto, weights: dict[str, TensorProto]) -> NodeProto:
+    """The LSTM whose weights onnxruntime keeps transposed and scaled per direction (its inputs 8 to 11)."""
+    inputs = list(node.input)
+    for place, scale in ((1, 8), (2, 10)):
+        inputs[place] = _weight(links, inputs[place], inputs[scale], inputs[scale + 1], weights, transposed=True)
+    return _node("LSTM", inputs[:8], list(node.output), node)
+
+
+def _picks(links: Links, name: str) -> bool:
+    """Whether a tensor is rows of a constant table."""
+    maker = links.maker.get(name)
+    return maker is not None and maker.op_type == "Gather" and maker.input[0] in links.constants
+
+
+def _float_pick(links: Links, node: NodeProto, weights: dict[str, TensorProto]) -> NodeProto:
+    """Rows of the float table in place of dequantised rows of a quantised one."""
+    gather = links.maker[node.input[0]]
+    table = _weight(links, gather.input[0], node.input[1], node.input[2] if len(node.input) > 2 else "", weights)
+    return _node("Gather", [table, gather.input[1]], [node.output[0]], gather)
+
+
+def _weight(
+    links: Links, name: str, scale: str, zero: str, weights: dict[str, TensorProto], transposed: bool = False
+) -> str:
+    """Add the float form of a quantised weight once, and say its name."""
+    float_name = f"{name}_float"
+    if float_name not in weights:
+        steps = _constant(links, name) - (_spread(_constant(links, zero), transposed) if zero else np.float32(0))
+        values = steps * _spread(_constant(links, scale), transposed)
+        weights[float_name] = tensor(float_name, values.transpose(0, 2, 1) if transposed else values)
+    return float_name
+
+
+def _spread(values: NDArray[np.float32], per_direction: bool) -> NDArray[np.float32]:
+    """Shape [directions] or [directions, columns] so that it broadcasts over [directions, rows, columns]."""
+    if not per_direction or values.ndim == 0:
+        return values
+    return values[:, None, None] if values.ndim == 1 else values[:, None, :]
+
+
+def _constant(links: Links, name: str) -> NDArray[np.float32]:
+    values = links.constant(name)
+    if values is None:
+        raise ValueError(f"cannot dequantize: {name!r} is computed, a constant was expected")
+    return values.astype(np.float32)
+
+
+def _reader(links: Links, name: str, op: str) -> NodeProto:
+    reader = links.only_reader(name, op)
+    if reader is None:
+        raise ValueError(f"cannot dequantize: {name!r} should be read by one {op}")
+    return reader
+
+
+def _node(op: str, inputs: list[str], outputs: list[str], like: NodeProto) -> NodeProto:
+    node = helper.make_node(op, inputs, outputs, name=f"{like.name}_float")
+    node.attribute.extend(like.attribute)
+    return node

@@ -1,0 +1,35 @@
+"""Give the graph a second output: the whole number of frames that it speaks each token for."""
+
+from onnx import ModelProto, NodeProto, TensorProto, helper
+
+from kokoro_server.model.onnx.graph_index import Links
+
+FRAMES = "frames"
+
+
+def expose_durations(model: ModelProto) -> ModelProto:
+    """Add the output `frames` [1, tokens] int64; a graph that hides its durations passes unchanged.
+
+    Kokoro sums sigmoids, divides by speed, rounds and clips at one frame: that last tensor is exact.
+    """
+    links = Links(model.graph)
+    clipped = next((_clipped(links, node) for node in model.graph.node if _rounds_durations(links, node)), None)
+    if clipped is None:
+        return model
+    model.graph.node.append(helper.make_node("Cast", [clipped], [FRAMES], name=FRAMES, to=TensorProto.INT64))
+    model.graph.output.append(helper.make_tensor_value_info(FRAMES, TensorProto.INT64, None))
+    return model
+
+
+def _rounds_durations(links: Links, node: NodeProto) -> bool:
+    return node.op_type == "Round" and any(up.op_type == "Sigmoid" for up in links.ancestors(node.input[0], steps=4))
+
+
+def _clipped(links: Links, rounded: NodeProto) -> str:
+    """The first Clip or Max after the rounding, past casts; the rounding itself where there is none."""
+    name: str = rounded.output[0]
+    while (readers := links.readers.get(name)) and readers[0].op_type in ("Clip", "Max", "Cast"):
+        name = readers[0].output[0]
+        if readers[0].op_type != "Cast":
+            break
+    return name

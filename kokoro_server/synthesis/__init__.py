@@ -1,0 +1,1 @@
+"""Synthesize one utterance: text, model and audio together; and the worker process that does it."""

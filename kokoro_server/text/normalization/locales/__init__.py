@@ -1,0 +1,1 @@
+"""Normalize Spanish, French, Hindi, Italian and Portuguese by tables of each locale."""

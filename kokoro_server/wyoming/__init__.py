@@ -1,0 +1,1 @@
+"""Serve Home Assistant's Wyoming protocol, and announce it by mDNS."""

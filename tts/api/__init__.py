@@ -1,1 +1,0 @@
-"""Serve the HTTP API: routes, request schemas, streaming responses, errors, metrics, and the web page."""

@@ -1,1 +1,0 @@
-"""Synthesize speech with Kokoro: assets, normalization, phonemes and the network; runs in the worker process only."""

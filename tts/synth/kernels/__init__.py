@@ -1,1 +1,0 @@
-"""Kokoro's convolutions as machine code made for this CPU, with fewer multiplications than taps."""
