@@ -1,8 +1,8 @@
 """Run a worker process: load the network once, then synthesize the utterances that arrive on stdin.
 
 Run as `python -m kokoro_server.synthesis.worker --model MODEL --voices FOLDER --cache FOLDER`. Frames go in by stdin
-and out by stdout; see kokoro_server.synthesis.frames. It exits when stdin closes, so that no worker outlives its owner, and
-with code 3 when it cannot load.
+and out by stdout; see kokoro_server.synthesis.frames. It exits when stdin closes, so that no worker outlives its
+owner, and with code 3 when it cannot load.
 """
 
 from __future__ import annotations
