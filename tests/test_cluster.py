@@ -77,7 +77,13 @@ def machine(url: str, folder: Path, *options: str, host: Host | None = None) -> 
 @contextmanager
 def front(url: str, workers: int = 0, **options: Any) -> Iterator[ClusterEngine]:
     """A front server's engine that knows of so many workers."""
-    settings: dict[str, Any] = {"queue": 8, "in_flight": 16, "lead": 12, "patience": QUICK, **options}
+    settings: dict[str, Any] = {
+        "max_waiting": 8,
+        "max_in_flight": 16,
+        "max_per_request": 12,
+        "timeouts": QUICK,
+        **options,
+    }
     with closing(ClusterEngine(ClusterSettings(url, url, 60, TIMEOUT, BUILD_ID), **settings)) as engine:
         engine.start()
         until(lambda: engine.get_status()["workers"] == workers, 30)
@@ -352,7 +358,7 @@ def figure(client: Any, name: str) -> float:
 
 
 def test_requests_beyond_the_queue_are_refused(broker: Redis, slow: Machine) -> None:
-    with front_of_edition(broker, "8", queue=1) as engine:
+    with front_of_edition(broker, "8", max_waiting=1) as engine:
         under_way = [Hearing(engine, "Hello there, you two.") for _ in range(3)]  # one worker, one to spare, one waits
         until(lambda: engine.get_status() | {"busy": 2, "waiting": 1} == engine.get_status())
         with pytest.raises(Busy) as caught:
@@ -364,7 +370,13 @@ def test_requests_beyond_the_queue_are_refused(broker: Redis, slow: Machine) -> 
 
 @contextmanager
 def front_of_edition(broker: Redis, version: str, **options: Any) -> Iterator[ClusterEngine]:
-    settings: dict[str, Any] = {"queue": 8, "in_flight": 16, "lead": 12, "patience": QUICK, **options}
+    settings: dict[str, Any] = {
+        "max_waiting": 8,
+        "max_in_flight": 16,
+        "max_per_request": 12,
+        "timeouts": QUICK,
+        **options,
+    }
     link = ClusterSettings(broker.url(), broker.url(), 60, TIMEOUT, replace(BUILD_ID, version=version))
     with closing(ClusterEngine(link, **settings)) as engine:
         engine.start()
@@ -473,7 +485,7 @@ def test_a_redis_that_restarts_loses_nothing(tmp_path: Path) -> None:
     with (
         redis(tmp_path) as server,
         machine(server.url(), tmp_path, "--pace", str(PACE)),
-        front(server.url(), 1, patience=patience) as engine,
+        front(server.url(), 1, timeouts=patience) as engine,
     ):
         hearing = Hearing(engine, TEXT)
         until(lambda: len(hearing.heard) >= 2)

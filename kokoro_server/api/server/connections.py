@@ -86,14 +86,14 @@ def raise_connection_limit() -> int:
 
 
 class Channel(HTTPChannel):
-    """Client connection that records its last activity and closes in an orderly way.
+    """Client connection that records when it last transferred data and closes in an orderly way.
 
     A connection whose request was refused lingers: only its sending side is closed, and what the client still sends is
     discarded for up to LINGER_TIMEOUT seconds. If it were closed at once, the client would get a TCP reset, at which
     its kernel drops our response unread (RFC 9112, 9.6).
 
     Attributes:
-        last_activity: Monotonic time in seconds of the last byte read or written.
+        last_transfer: Monotonic time in seconds of the last byte read or written.
         is_refused: Set by the error task when the request was refused.
     """
 
@@ -101,7 +101,7 @@ class Channel(HTTPChannel):
     _linger_until = 0.0
 
     def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: dict[int, Any]) -> None:
-        self.last_activity = time.monotonic()
+        self.last_transfer = time.monotonic()
         super().__init__(server, sock, addr, adj, map)
 
     @property
@@ -111,22 +111,22 @@ class Channel(HTTPChannel):
 
     def is_stalled(self, seconds: float) -> bool:
         """Return True if response data has waited for `seconds` without the client reading any of it."""
-        return bool(self.total_outbufs_len) and time.monotonic() - self.last_activity > seconds
+        return bool(self.total_outbufs_len) and time.monotonic() - self.last_transfer > seconds
 
     def is_inactive(self, seconds: float) -> bool:
         """Return True if no request is in progress and nothing was read or written for `seconds`."""
-        return not self.requests and time.monotonic() - self.last_activity > seconds
+        return not self.requests and time.monotonic() - self.last_transfer > seconds
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """Send what the socket takes and return its number of bytes."""
         sent: int = super().send(data, do_close)
         if sent:
-            self.last_activity = time.monotonic()
+            self.last_transfer = time.monotonic()
         return sent
 
     def received(self, data: bytes) -> bool:
         """Parse received bytes; while the server stops, have every response close its connection."""
-        self.last_activity = time.monotonic()
+        self.last_transfer = time.monotonic()
         taken = bool(super().received(data))
         if getattr(self.server, "is_stopping", False):
             for request in list(self.requests):
@@ -295,7 +295,7 @@ def accept_pending(listener: Any, max_connections: int, make_room: Callable[[], 
 
 def close_idle(channels: list[Channel]) -> None:
     """Close half of the idle connections, those without activity for longest."""
-    idle = sorted((channel for channel in channels if channel.is_idle), key=lambda channel: channel.last_activity)
+    idle = sorted((channel for channel in channels if channel.is_idle), key=lambda channel: channel.last_transfer)
     oldest = idle[: (len(idle) + 1) // 2]
     for channel in oldest:
         channel.handle_close()
