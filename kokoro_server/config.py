@@ -53,7 +53,7 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     expected: str = "",
-) -> Any:
+) -> Any:  # one line per setting reads best with all of its facts in it
     """Declare a field of Config.
 
     `why` and `unit` go into the documentation, `low` and `high` are its bounds (both allowed), and `expected` tells in
@@ -273,7 +273,7 @@ class Config(BaseSettings):
         _check_scheme("RESULTS", self.RESULTS or self.BROKER, REDIS)
         for name in self.ALLOWED_VOICES:
             if name not in VOICES:
-                raise ConfigError(_expected_choice("ALLOWED_VOICES", name, VOICES))
+                raise ConfigError(_describe_choice("ALLOWED_VOICES", name, VOICES))
         if not self.ALLOWED_VOICES:
             raise ConfigError("KOKORO_ALLOWED_VOICES is empty: expected at least one voice.")
         try:
@@ -284,7 +284,7 @@ class Config(BaseSettings):
 
     @property
     def graphs(self) -> Path:
-        """Folder of the network's graphs as they were prepared for this machine."""
+        """Return the folder of the artifacts that were prepared for this machine."""
         return self.MODEL_DIR / "graphs"
 
     @classmethod
@@ -325,37 +325,37 @@ class Setting:
 
     @property
     def why(self) -> str:
-        """What the setting does, in a sentence."""
+        """Return what the setting does, in a sentence."""
         return self.info.description or ""
 
     @property
     def variable(self) -> str:
-        """Name of its environment variable."""
+        """Return the name of its environment variable."""
         return variable(self.name)
 
     @property
     def flag(self) -> str:
-        """Name of its option on a command line."""
+        """Return the name of its option on a command line."""
         return flag(self.name)
 
     @property
     def unit(self) -> str:
-        """Unit of its value; empty where it has none."""
+        """Return the unit of its value; empty where it has none."""
         return str(self._more["unit"])
 
     @property
     def low(self) -> float | None:
-        """Least value that is allowed."""
+        """Return the least value that is allowed."""
         return cast("float | None", self._more["low"])
 
     @property
     def high(self) -> float | None:
-        """Greatest value that is allowed."""
+        """Return the greatest value that is allowed."""
         return cast("float | None", self._more["high"])
 
     @property
-    def expected(self) -> str:
-        """What a value that cannot be converted should have been."""
+    def expectation(self) -> str:
+        """Return what a value that cannot be converted should have been."""
         return str(self._more["expected"]) or _EXPECTED.get(self.info.annotation, "a word")
 
     @property
@@ -400,13 +400,13 @@ def _describe(error: ErrorDetails) -> str:
     if each is None:
         return _describe_unknown(variable(name), [each.variable for each in SETTINGS])
     if error["type"] == "literal_error":
-        return _expected_choice(name, str(error["input"]), get_args(each.info.annotation))
+        return _describe_choice(name, str(error["input"]), get_args(each.info.annotation))
     value = (
         error["input"].strip()
         if each.info.annotation is not Path and isinstance(error["input"], str)
         else error["input"]
     )
-    return f"{each.variable} is {value!r}: expected {each.expected}."
+    return f"{each.variable} is {value!r}: expected {each.expectation}."
 
 
 def _describe_unknown(name: str, known: Collection[str]) -> str:
@@ -415,7 +415,7 @@ def _describe_unknown(name: str, known: Collection[str]) -> str:
     return f"{name} is not a setting. {hint}"
 
 
-def _expected_choice(name: str, value: str, choices: Collection[str]) -> str:
+def _describe_choice(name: str, value: str, choices: Collection[str]) -> str:
     near = difflib.get_close_matches(value, choices, 3) or choices
     return f"{variable(name)} is {value!r}: expected {' or '.join(near)}."
 

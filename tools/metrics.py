@@ -30,10 +30,10 @@ MAX_PARAMETERS = 5
 IRREGULAR_PARTICIPLES = frozenset(
     "begun bought bound broken brought built caught chosen done drawn driven fallen felt fetched found frozen given "  # noqa: SIM905
     "gone got grown heard held hidden kept known laid left lent lost made meant met paid parted said seen sent shown "
-    "sold spelt spent split spoken stood taken taught thought told torn understood woken won worn written".split()
+    "sold spelt spent spoken stood taken taught thought told torn understood woken won worn written".split()
 )
 NOT_PARTICIPLES = frozenset(
-    "embed exceed feed need ping proceed ring seed shed speed string strings thing timing".split()  # noqa: SIM905
+    "embed exceed feed need ping proceed ring seed setting shed speed string strings thing timing".split()  # noqa: SIM905
 )
 """Words with a participle's ending that are none."""
 
@@ -154,13 +154,19 @@ def import_arrows(folder: Path) -> dict[str, set[str]]:
     return arrows
 
 
-def folder_arrows(arrows: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Return the arrows between folders; modules directly in a folder that has subfolders count as `folder/.`."""
-    folders: dict[str, set[str]] = {}
+def folder_arrows(folder: Path, arrows: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return the arrows between the folders of a package; a module directly in the package counts by itself."""
+
+    def find_home(name: str) -> str:
+        path = folder.parent / Path(*name.split("."))
+        home = name if path.is_dir() else name.rpartition(".")[0]  # a package's __init__ lies in the folder of its name
+        return name if home == folder.name else home
+
+    homes: dict[str, set[str]] = {}
     for name, others in arrows.items():
-        here = name.rpartition(".")[0]
-        folders.setdefault(here, set()).update(there for other in others if (there := other.rpartition(".")[0]) != here)
-    return folders
+        here = find_home(name)
+        homes.setdefault(here, set()).update(there for other in others if (there := find_home(other)) != here)
+    return homes
 
 
 def _module_name(path: Path, folder: Path) -> str:
@@ -234,7 +240,7 @@ def format_report(folder: Path, figures: Figures) -> str:
         ("functions named by a participle", _percent(figures.participle_names, figures.names)),
         ("signatures over five parameters, no comment", f"{figures.wide_signatures}"),
         ("import cycles between modules", f"{len(find_cycles(arrows))}"),
-        ("import cycles between folders", f"{len(find_cycles(folder_arrows(arrows)))}"),
+        ("import cycles between folders", f"{len(find_cycles(folder_arrows(folder, arrows)))}"),
     ]
     return "\n".join([f"## {folder.name}", *(f"{name:<46}{value}" for name, value in rows)])
 
@@ -254,7 +260,8 @@ def main() -> None:
         print(format_report(folder, figures))
         if options.list:
             print(*figures.complaints, sep="\n")
-            for cycle in find_cycles(import_arrows(folder)) + find_cycles(folder_arrows(import_arrows(folder))):
+            arrows = import_arrows(folder)
+            for cycle in find_cycles(arrows) + find_cycles(folder_arrows(folder, arrows)):
                 print("cycle: " + " -> ".join(cycle))
 
 

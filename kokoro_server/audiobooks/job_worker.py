@@ -63,7 +63,7 @@ class JobWorker(threading.Thread):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether `stop` was called."""
+        """Return whether `stop` was called."""
         return self._stop_event.is_set()
 
     def wake(self) -> None:

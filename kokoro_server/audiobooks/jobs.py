@@ -34,7 +34,7 @@ class JobStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the state is DONE, FAILED or CANCELLED: it does not change any more."""
+        """Return whether the state is DONE, FAILED or CANCELLED: it does not change any more."""
         return self in (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
@@ -90,17 +90,17 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """Length of the audio so far, in seconds."""
+        """Return the length of the audio so far, in seconds."""
         return self.samples / SAMPLE_RATE
 
     @property
     def times_real_time(self) -> float | None:
-        """Seconds of audio per second of work; None before any work."""
+        """Return the seconds of audio per second of work; None before any work."""
         return self.seconds / self.work_seconds if self.work_seconds else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds of work left at the pace so far; None for a job that has ended or has no segment yet."""
+        """Return the estimated seconds of work left; None for a job that has ended or has no segment yet."""
         if self.state.is_terminal or not self.characters_done:
             return None
         return (self.characters - self.characters_done) * self.work_seconds / self.characters_done

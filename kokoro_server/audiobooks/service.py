@@ -89,7 +89,7 @@ class AudiobookService:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether `stop` or `close` was called."""
+        """Return whether `stop` or `close` was called."""
         return self._worker.is_stopped
 
     def create_upload_path(self, suffix: str) -> AbstractContextManager[Path]:

@@ -119,7 +119,7 @@ class WyomingServer:
 
     @property
     def port(self) -> int:
-        """TCP port it listens on; the chosen one if 0 was requested."""
+        """Return the TCP port it listens on; the chosen one if 0 was requested."""
         port: int = self._socket.getsockname()[1]
         return port
 

@@ -106,7 +106,7 @@ class Channel(HTTPChannel):
 
     @property
     def is_idle(self) -> bool:
-        """True if no request is complete and no response is pending."""
+        """Return True if no request is complete and no response is pending."""
         return not self.requests and not self.total_outbufs_len
 
     def is_stalled(self, seconds: float) -> bool:
@@ -178,7 +178,7 @@ class ElasticThreadPool:
 
     @property
     def is_saturated(self) -> bool:
-        """True if requests wait for a thread."""
+        """Return True if requests wait for a thread."""
         return bool(self._pending_tasks)
 
     def add_task(self, task: ChannelTask) -> None:
@@ -253,7 +253,7 @@ class RequestDispatcher:
 
     @property
     def is_saturated(self) -> bool:
-        """True if requests wait for a thread; status requests don't count."""
+        """Return True if requests wait for a thread; status requests don't count."""
         return self._request_pool.is_saturated
 
     def add_task(self, task: ChannelTask) -> None:

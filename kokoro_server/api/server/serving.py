@@ -184,7 +184,7 @@ class HttpServer:
 
     @property
     def port(self) -> int:
-        """TCP port of the first listening socket; the chosen one if 0 was requested."""
+        """Return the TCP port of the first listening socket; the chosen one if 0 was requested."""
         port: int = self._get_listeners()[0].socket.getsockname()[1]
         return port
 
