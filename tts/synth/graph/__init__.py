@@ -1,1 +1,1 @@
-"""Kokoro's graph made ready for this machine: small passes, graph in, graph out, and their cache."""
+"""Prepare Kokoro's ONNX graph for this machine: graph passes, parameter packing, and the cache of prepared models."""

@@ -1,1 +1,1 @@
-"""Kokoro's convolutions as machine code made for this CPU, with fewer multiplications than taps."""
+"""Generate the network's kernels as LLVM IR, compile them for this CPU, and run them on a pool of threads."""
