@@ -1,4 +1,9 @@
-"""Kokoro's network: tokens, a style and a speed go in, sound and the frames of every token come out."""
+"""Load and run Kokoro's network: tokens, a style and a speed in, samples and the duration of every token out.
+
+Loading prepares the model once for a machine and caches the result on disk. On the CPU, the published graph runs in
+generated kernels (NativeBackend); other devices, other graph layouts, and machines without llvmlite run the graph in
+onnxruntime (OnnxBackend). Libraries that only one of the two needs are imported where that one is loaded.
+"""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -15,7 +20,9 @@ from kokoro_server.model.cache.artifacts import cache_key, fingerprint, prepared
 from kokoro_server.model.cache.heap import trim_heap
 
 MAX_TOKENS = 510
+"""Most tokens in a run, without the zeros at both ends: ALBERT has 512 positions."""
 STYLE_WIDTH = 256
+"""Width of a style: 128 values for the decoder, 128 for the predictors."""
 
 log = logging.getLogger(__name__)
 
@@ -24,28 +31,57 @@ Frames = NDArray[np.int64]
 
 
 def nothing() -> None:
-    """What is done at an end that nobody waits for."""
+    """Default callback: does nothing."""
 
 
 class Way(Protocol):
-    """How a prepared model is run."""
+    """Run a prepared model. One run at a time; `cancel` may come from any thread."""
 
     def speak(
         self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int, ending: Callable[[], None]
-    ) -> tuple[Samples, Frames | None]: ...
+    ) -> tuple[Samples, Frames | None]:
+        """Run the network.
 
-    def cancel(self) -> None: ...
+        Args:
+            tokens: Ids [tokens + 2], with a zero at both ends.
+            style: [256], float32.
+            speed: Factor that durations are divided by.
+            threads: Threads to use.
+            ending: Called when only about a hundredth of the work is left.
 
-    def close(self) -> None: ...
+        Returns:
+            Samples at 24 kHz, and frames [tokens + 2] of 600 samples each; None if the model hides them.
+
+        Raises:
+            Cancelled: If `cancel` was called meanwhile.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Make the running `infer` raise Cancelled; without one, do nothing."""
+        ...
+
+    def close(self) -> None:
+        """Free threads and weights."""
+        ...
 
 
 class Network:
-    """The prepared model in memory. One run at a time; `cancel` may come from any thread."""
+    """Hold the prepared model in memory and run it. One run at a time; `cancel` may come from any thread."""
 
     def __init__(self, model: Path, cache: Path | None, threads: int = 1, device: str = "cpu") -> None:
-        """Load, and prepare first if need be; ValueError on a device that is not there.
+        """Load the model, after preparing it if the cache has nothing for it.
 
-        "cpu" is whatever is fastest there, "cpu:avx" the kernels of that name, "cpu:onnxruntime" none of ours.
+        Args:
+            model: An ONNX export of Kokoro.
+            cache: Folder of prepared models and kernels; one in the system's temporary folder by default.
+            threads: Threads of a run that asks for no other number.
+            device: "cpu" for the fastest kernels, "cpu:avx" for the kernels of that name, "cpu:onnxruntime" for none
+                of ours; else a device of onnxruntime.
+
+        Raises:
+            ValueError: If the device or its kernels are unknown, or this machine lacks them.
+            OSError: If the model cannot be read or the cache cannot be written.
         """
         cache = cache or Path(gettempdir()) / "kokoro-graphs"
         self._threads = threads
@@ -59,28 +95,42 @@ class Network:
         threads: int | None = None,
         ending: Callable[[], None] = nothing,
     ) -> tuple[Samples, Frames | None]:
-        """Sound [samples] at 24 kHz, and frames [tokens + 2] of 600 samples each, with both zeros' own.
+        """Synthesize samples of one run of tokens.
 
-        `tokens` are 1 to 510 ids without the zeros at either end, `style` is [256]. Frames are None when the
-        model hides its durations. `ending` is called when all but a last hundredth of the work is done. Raises
-        ValueError on other shapes, Cancelled when `cancel` came meanwhile.
+        Args:
+            tokens: 1 to 510 ids, without the zeros at both ends.
+            style: [256], float32: a row of a voice.
+            speed: Factor that durations are divided by: 2 is twice as fast.
+            threads: Threads to use; those of the constructor by default.
+            ending: Called when only about a hundredth of the work is left.
+
+        Returns:
+            Samples at 24 kHz, float32, and frames [tokens + 2], int64, of 600 samples each, with those of both zeros.
+            Frames are None if the model hides its durations.
+
+        Raises:
+            ValueError: If `tokens` or `style` have another size.
+            Cancelled: If `cancel` was called meanwhile.
         """
         _check(tokens, style)
         ids = np.array([0, *tokens, 0], np.int64)
         return self._way.speak(ids, style.reshape(-1).astype(np.float32), speed, threads or self._threads, ending)
 
     def cancel(self) -> None:
-        """Make the running `speak` raise Cancelled; without one, nothing happens."""
+        """Make the running `infer` raise Cancelled; without one, do nothing. Thread-safe."""
         self._way.cancel()
 
     def close(self) -> None:
-        """Stop what runs and let the threads and the weights go."""
+        """Cancel a run in progress, and free threads and weights."""
         self._way.cancel()
         self._way.close()
 
 
 def parted(device: str) -> tuple[str, str]:
-    """A device's name, and that of its kernels, '' for none. Raises ValueError for kernels of others than "cpu"."""
+    """Split "cpu:avx" into the device's name and that of its kernels, "" for none.
+
+    Raises ValueError if another device than "cpu" names kernels.
+    """
     name, _, kernels = device.partition(":")
     if kernels and name != "cpu":
         raise ValueError(f"device {device!r}: only the kernels of cpu have names")
@@ -88,7 +138,7 @@ def parted(device: str) -> tuple[str, str]:
 
 
 def _way(model: Path, cache: Path, device: str) -> Way:
-    """Our kernels on the CPU for the published graph; onnxruntime for other devices and other graphs."""
+    """Load NativeBackend on the CPU for the published graph, OnnxBackend for other devices and other graphs."""
     sha = fingerprint(model)
     name, kernels = parted(device)
     own = _own(model, sha, cache, kernels) if name == "cpu" and kernels != "onnxruntime" else None
@@ -98,7 +148,7 @@ def _way(model: Path, cache: Path, device: str) -> Way:
 
 
 def _own(model: Path, sha: str, cache: Path, kernels: str) -> Way | None:
-    """The kernels' way, or None for a graph that does not fit them and a machine that has no llvmlite."""
+    """Load the backend of generated kernels; None if the graph has another layout or llvmlite is not installed."""
     try:
         # Here, because llvmlite has no wheel for some machines; requirements.txt leaves it out for those.
         from kokoro_server.model.kernels.library import Library
@@ -116,7 +166,7 @@ def _own(model: Path, sha: str, cache: Path, kernels: str) -> Way | None:
         from kokoro_server.model.native.build import build_kernels
 
         build_kernels(model, folder, library.shape)
-        trim_heap()  # 200 MB, which a worker would hold for its whole life
+        trim_heap()  # returns 200 MB that a worker would hold for its whole life
 
     folder = prepared(cache, cache_key(sha, sources(), repr(library.shape)), build)
     arrays = map_arrays(folder)
@@ -124,7 +174,8 @@ def _own(model: Path, sha: str, cache: Path, kernels: str) -> Way | None:
 
 
 def _whole(model: Path, sha: str, cache: Path, device: str) -> Way:
-    # Here, because onnxruntime and onnx take 100 MB that the kernels' way does without.
+    """Load the backend of onnxruntime."""
+    # Here, because onnxruntime and onnx take 100 MB that NativeBackend does without.
     from kokoro_server.model.onnx.backend import Whole, build_whole
 
     key = cache_key(sha, sources(), "onnxruntime", version("onnxruntime"))
@@ -132,6 +183,7 @@ def _whole(model: Path, sha: str, cache: Path, device: str) -> Way:
 
 
 def _check(tokens: Sequence[int], style: NDArray[np.float32]) -> None:
+    """Raise ValueError if `tokens` or `style` have the wrong size."""
     if not 1 <= len(tokens) <= MAX_TOKENS:
         raise ValueError(f"{len(tokens)} tokens, 1 to {MAX_TOKENS} were expected")
     if style.size != STYLE_WIDTH:

@@ -1,4 +1,8 @@
-"""Many arrays in one file that every worker maps, so that the machine holds them once."""
+"""Store many arrays in one file that every worker maps into memory, so that the machine holds them once.
+
+arrays.bin holds the arrays one after the other, each on a cache line; arrays.json maps names to [start in bytes, shape,
+dtype].
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
-LINE = 64  # bytes: each array begins on a cache line
+LINE = 64
+"""Bytes to whose multiples arrays are aligned: a cache line."""
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, Array]) -> None:
-    """Write one file of arrays, and where each is in it."""
+    """Write the arrays and their index to a folder."""
     index: dict[str, tuple[int, tuple[int, ...], str]] = {}
     with (folder / "arrays.bin").open("wb") as file:
         for key, array in arrays.items():
@@ -23,7 +28,7 @@ def save_arrays(folder: Path, arrays: Mapping[str, Array]) -> None:
 
 
 def map_arrays(folder: Path) -> dict[str, Array]:
-    """The arrays of `save_arrays`, read-only, read from disk when first used."""
+    """Return the arrays of save_arrays, read-only; pages are read from disk when first used."""
     index = json.loads((folder / "arrays.json").read_text(encoding="utf-8"))
     if not index:
         return {}
@@ -32,5 +37,6 @@ def map_arrays(folder: Path) -> dict[str, Array]:
 
 
 def _array(whole: NDArray[np.uint8], start: int, shape: list[int], kind: str) -> Array:
+    """Return one array as a view of the mapped file."""
     size = np.dtype(kind).itemsize * int(np.prod(shape))
     return np.asarray(whole[start : start + size]).view(kind).reshape(shape)

@@ -1,4 +1,14 @@
-"""The prepared graph on disk: built once for a model and a machine, mapped by every worker."""
+"""Cache artifacts (compiled kernels, packed models) on disk: built once for a model and a machine, shared by workers.
+
+An artifact is a folder named by a key, a hash of all that its contents depend on, among them the network's sources.
+
+1. If the folder has a manifest and every file has the checksum in it, the folder is used.
+2. Else it is built in a temporary folder beside it. The manifest is written last, and the folder is renamed: an
+   atomic step, so no worker sees half of an artifact, and of two workers that build at once the first one wins.
+3. Before a build, folders that no start used for 30 days, and unfinished ones older than an hour, are removed.
+
+No lock is needed. The manifest's modification time records the last use.
+"""
 
 import hashlib
 import json
@@ -14,39 +24,49 @@ from contextlib import suppress
 from pathlib import Path
 
 BLOCK = 1 << 20
+"""Bytes that are read from a file at a time."""
 SEAL = "seal.json"
-UNUSED = 30 * 86_400.0  # seconds; a graph that no start wanted for so long was of an earlier version
-BUILDING = 3_600.0  # seconds; what is not sealed after so long was left by a start that was killed
+"""File name of an artifact's manifest: the checksum of each file."""
+UNUSED = 30 * 86_400.0
+"""Seconds after which an unused artifact is removed: it belongs to an earlier version."""
+BUILDING = 3_600.0
+"""Seconds after which a folder without a manifest is removed: the process that built it was killed."""
 
 log = logging.getLogger(__name__)
 
 
 def fingerprint(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sources() -> str:
-    """Return a digest of the source in `model/`: what a changed pass or kernel prepared is not used again."""
+    """Return a digest of the source in `model/`: artifacts of changed code are not used again."""
     package = Path(__file__).parents[1]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(package.rglob("*.py")))).hexdigest()
 
 
 def cache_key(*parts: str) -> str:
-    """A folder name from all that the prepared graph depends on; the CPU is added here."""
+    """Return a folder name for all that an artifact depends on; the machine's CPU is added here."""
     text = "|".join((*parts, platform.machine(), platform.processor()))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def prepared(cache: Path, key: str, build: Callable[[Path], None]) -> Path:
-    """The folder of this key, built by `build(folder)` when it is missing or not as it was written.
+    """Return the folder of an artifact, after building it if it is missing or damaged.
 
-    A folder appears whole: it is built beside its place and renamed. Raises OSError when the disk refuses.
+    Args:
+        cache: Folder of all artifacts; it is created if need be.
+        key: Result of make_cache_key.
+        build: Writes the artifact's files to the folder that it is given. What it raises passes through.
+
+    Raises:
+        OSError: If the folder cannot be written.
     """
     folder = cache / key
     if _intact(folder):
-        with suppress(OSError):  # of a folder that may only be read
+        with suppress(OSError):  # the folder may be read-only
             os.utime(folder / SEAL)
         return folder
     _sweep(cache)
@@ -61,9 +81,9 @@ def prepared(cache: Path, key: str, build: Callable[[Path], None]) -> Path:
 
 
 def _publish(fresh: Path, folder: Path) -> Path:
-    """Rename into place; when another worker was faster its folder serves as well as ours."""
+    """Rename a finished folder into place; if another worker was faster, use its folder."""
     if folder.exists() and not _intact(folder):
-        log.warning("the prepared graph in %s is damaged: built again", folder)
+        log.warning("Rebuilding the prepared model in %s: a file is missing or damaged", folder)
         shutil.rmtree(folder, ignore_errors=True)
     try:
         os.rename(fresh, folder)
@@ -74,22 +94,23 @@ def _publish(fresh: Path, folder: Path) -> Path:
 
 
 def _sweep(cache: Path) -> None:
-    """Remove the graphs that nobody uses any more, and halves of some: each takes hundreds of megabytes."""
+    """Remove unused and unfinished artifacts: each takes hundreds of megabytes."""
     for folder in (path for path in cache.glob("*") if path.is_dir()):
         seal = folder / SEAL
         last, kept = (seal, UNUSED) if seal.exists() else (folder, BUILDING)
-        with suppress(OSError):  # another worker sweeps, too
+        with suppress(OSError):  # another worker may be removing it, too
             if time.time() - last.stat().st_mtime > kept:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def _seal(folder: Path) -> None:
-    """Write down each file's size and checksum, last of all."""
+    """Write the manifest: each file's checksum. It comes last, so a folder that has one is complete."""
     seal = {path.name: _checksum(path) for path in sorted(folder.iterdir())}
     (folder / SEAL).write_text(json.dumps(seal), encoding="utf-8")
 
 
 def _intact(folder: Path) -> bool:
+    """Return whether an artifact has a manifest and every file the checksum in it."""
     try:
         seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         return bool(seal) and all(_checksum(folder / name) == value for name, value in seal.items())
@@ -98,7 +119,7 @@ def _intact(folder: Path) -> bool:
 
 
 def _checksum(path: Path) -> int:
-    """Adler-32 of a file: it has to notice a torn write, not an attack, within a start of two seconds."""
+    """Compute the Adler-32 of a file: fast, and enough to notice a torn write, not tampering."""
     value = 1
     with path.open("rb") as file:
         while block := file.read(BLOCK):

@@ -1,11 +1,11 @@
-"""What a finished piece of work leaves behind: memory that is free, but that the C library keeps."""
+"""Return free heap memory to the operating system."""
 
 import ctypes
 import sys
 
 
 def trim_heap() -> None:
-    """Have glibc return what is free, wherever it lies: malloc_trim(3). Other C libraries do so, or can't be told."""
+    """Make glibc return free pages to the system: malloc_trim(3). Does nothing with other C libraries."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:

@@ -1,1 +1,1 @@
-"""Generate the machine code of the network: convolutions, matrix products, LSTMs, norms."""
+"""Generate the network's kernels as LLVM IR, compile them for this CPU, and run them on a pool of threads."""

@@ -1,7 +1,10 @@
-"""Convolutions and matrices by tiles: tap by tap over rows of bf16, the sums in float32.
+"""Write convolutions and GEMM for AMX tile registers: tap by tap over rows of bf16, with sums in float32.
 
-A block of rows is activated once. Then, for each 32 channels out and each 32 rows, one product and its end: bias,
-residual, and the sums for the next normalisation.
+A block of rows is activated and converted to bf16 once. Then, for each panel of 32 output channels and each 32 rows,
+one tile product over all taps and input channels leaves 32 x 32 sums in scratch, and an epilogue scales them, adds
+bias and residual, stores y, and collects the statistics for the next normalization.
+
+Filters are applied tap by tap: the values of a Toom-Cook transform need more precision than bf16 has.
 """
 
 from itertools import product
@@ -12,33 +15,38 @@ from kokoro_server.model.kernels.amx import DEPTH, SIDE, Precision, Tiles, tile_
 from kokoro_server.model.kernels.builder import FLOAT, HALF, Code
 from kokoro_server.model.kernels.convolution import activate
 
-CONVOLUTION = "*x *y *before *scale *shift *turns *inverse *u *steps *bias taps dilation inputs pitch length at_once"
-"""What all blocks of one convolution share."""
-MATRIX = "*x *y *u *steps *bias inputs x_pitch y_pitch slope"
-"""What all blocks of one matrix share."""
+CONVOLUTION = (
+    "*x *y *residual *scale *shift *alpha_over_pi *inverse_alpha *u *scales *bias "
+    "taps dilation inputs pitch length block_rows"
+)
+"""Fields of the record that all blocks of one convolution share, 8 bytes each."""
+MATRIX = "*x *y *u *scales *bias inputs x_pitch y_pitch slope"
+"""Fields of the record that all blocks of one GEMM share, 8 bytes each."""
 
 
 SIGNALS = {"snake": HALF, "leaky": FLOAT, "plain": FLOAT}
-"""What a layer's rows are kept in, by its activation: those of the generator as they are multiplied."""
+"""Storage type of a layer's activations, by its activation function: the generator's are bf16, as they are multiplied.
+"""
 ONE = Precision(1, 1)
+"""One bf16 value for each number: all that the generator's layers use."""
 PRECISIONS = (ONE, Precision(2, 1), Precision(2, 2))
-"""The generator's layers need the first alone."""
+"""All precisions that kernels are written for."""
 
 
 def tiled_name(activation: str, residual: bool, precision: Precision) -> str:
-    """The convolution that does this."""
-    return f"tiled_{activation}_{'add' if residual else 'set'}_{precision}"
+    """Return the symbol of a convolution kernel."""
+    return f"amx_conv_{activation}_{'add' if residual else 'set'}_{precision}"
 
 
 def matrix_name(precision: Precision, source: ir.Type = FLOAT, target: ir.Type = FLOAT) -> str:
-    """The matrix of that precision that reads and writes these."""
-    return f"matrix_{precision}_{source}_{target}"
+    """Return the symbol of a GEMM kernel that reads `source` and writes `target`."""
+    return f"amx_gemm_{precision}_{source}_{target}"
 
 
 def tiled_kernels(module: ir.Module, width: int) -> None:
-    """Write all of them."""
-    finishes = {key: _finish(module, *key, width) for key in product((False, True), (FLOAT, HALF))}
-    activated = {
+    """Write all kernels of an AMX target; vectors of `width` floats do the activations and the epilogues."""
+    epilogues = {key: _finish(module, *key, width) for key in product((False, True), (FLOAT, HALF))}
+    activations = {
         (kind, parts): activate(module, kind, width, parts, signal)
         for kind, signal in SIGNALS.items()
         for parts in ((1,) if signal is HALF else (1, 2))
@@ -47,9 +55,9 @@ def tiled_kernels(module: ir.Module, width: int) -> None:
         multiply = tile_product(module, precision, width)
         for kind, residual in product(SIGNALS, (False, True)):
             if precision == ONE or SIGNALS[kind] is FLOAT:
-                name, finish = tiled_name(kind, residual, precision), finishes[residual, SIGNALS[kind]]
+                name, epilogue = tiled_name(kind, residual, precision), epilogues[residual, SIGNALS[kind]]
                 _convolution(
-                    module, name, precision, activated[kind, precision.signal], multiply, finish, SIGNALS[kind]
+                    module, name, precision, activations[kind, precision.signal], multiply, epilogue, SIGNALS[kind]
                 )
         for source, target in product((FLOAT, HALF), repeat=2):
             if precision == ONE or source is target is FLOAT:
@@ -65,70 +73,78 @@ def _convolution(
     finish: Code,
     signal: ir.Type,
 ) -> None:
-    """y = filter(activation(x * scale + shift)) + bias (+ before) for `count` rows from `first`, and its sums.
+    """Write y = filter(activation(x * scale + shift)) + bias (+ residual) for `count` rows from `first`.
 
-    For `panels` times 32 channels from `panel` on. `u` is as `tiled_weights` has it; `rows` (bf16, in planes that lie
-    `plane` apart) and `c` (32 x 32 floats) are scratch. `most` rows are activated at a time. Rows up to the next 32
-    are written, those past `length` not counted.
+    For `panels` panels of 32 output channels from `panel` on. `u` has the layout of `pack_tiles`. Scratch: `rows`, the
+    activated rows in bf16, part p at p * `plane`, and `c`, 32 x 32 floats. At most `block_rows` rows (a multiple of 32)
+    are activated at a time, so that they stay in the cache for all panels. Rows up to the next multiple of 32 are
+    written; those past `length` do not enter `sums` and `squares`.
     """
     arguments = "*sums *squares *rows *c first count panel panels plane"
     code = Code(module, name, arguments, finish.width, CONVOLUTION)
     tiles = Tiles(code)
     tiles.configure()
+    # A filter spans dilation * (taps - 1) rows more than its output, half of them on either side. Rows of tap t start
+    # t * dilation rows, or t * step bf16, after those of tap 0.
     span = code.mul(code.dilation, code.add(code.taps, -1))
     blocks = code.builder.sdiv(code.inputs, code.index(DEPTH))
     step = code.mul(code.dilation, code.inputs)
-    with code.loop(code.count, code.at_once) as start:
+    with code.loop(code.count, code.block_rows) as start:
         first = code.add(code.first, start)
-        count = code.lesser(code.builder.sub(code.count, start), code.at_once)
+        count = code.lesser(code.builder.sub(code.count, start), code.block_rows)
         code.call(
-            activate, code.x, code.rows, code.scale, code.shift, code.turns, code.inverse,
+            activate, code.x, code.rows, code.scale, code.shift, code.alpha_over_pi, code.inverse_alpha,
             code.builder.sub(first, code.builder.sdiv(span, code.index(2))), code.add(code.whole(count, SIDE), span),
             code.length, code.inputs, code.plane,
         )  # fmt: skip
-        with code.loop(code.panels) as ahead:
-            panel = code.add(code.panel, ahead)
+        with code.loop(code.panels) as number:
+            panel = code.add(code.panel, number)
+            # A panel has taps * inputs * 32 weights of `weight_parts` bf16 each.
             weights = code.at(code.u, code.mul(panel, SIDE * precision.weights, code.taps, code.inputs), HALF)
             channel = code.mul(panel, SIDE)
-            here = [code.at(pointer, channel, signal) for pointer in (code.y, code.before)]
-            here += [code.at(pointer, channel) for pointer in (code.steps, code.bias, code.sums, code.squares)]
+            columns = [code.at(pointer, channel, signal) for pointer in (code.y, code.residual)]
+            columns += [code.at(pointer, channel) for pointer in (code.scales, code.bias, code.sums, code.squares)]
             with code.loop(count, SIDE) as row:
                 left = code.at(code.rows, code.mul(row, code.inputs), HALF)
                 code.call(multiply, left, weights, code.c, code.taps, blocks, code.inputs, step, code.plane)
-                code.call(finish, code.c, *here, code.add(first, row), code.length, code.pitch)
+                code.call(finish, code.c, *columns, code.add(first, row), code.length, code.pitch)
     tiles.release()
     code.done()
 
 
 def _finish(module: ir.Module, residual: bool, signal: ir.Type, width: int) -> Code:
-    """y [32, 32] = c * steps + bias (+ before) from `row` on, and the sums and squares of the rows before `length`."""
-    names = "*c *y *before *steps *bias *sums *squares row length pitch"
-    code = Code(module, f"finish_{'add' if residual else 'set'}_{signal}", names, width)
+    """Write the epilogue y [32, 32] = c * scales + bias (+ residual), rows from `row` on, `pitch` elements apart.
+
+    The sums and squares [32] of the rows before `length` are added to `sums` and `squares`.
+    """
+    names = "*c *y *residual *scales *bias *sums *squares row length pitch"
+    code = Code(module, f"epilogue_{'add' if residual else 'set'}_{signal}", names, width)
     builder = code.builder
     columns = range(0, SIDE, width)
-    steps, bias = ([code.load(each, column) for column in columns] for each in (code.steps, code.bias))
-    counted = [(pointer, column) for pointer in (code.sums, code.squares) for column in columns]
-    begun = [code.load(pointer, column) for pointer, column in counted]
+    scales, bias = ([code.load(each, column) for column in columns] for each in (code.scales, code.bias))
+    # Statistics are read once, kept in registers over the 32 rows, and written back: first all sums, then all squares.
+    statistics = [(pointer, column) for pointer in (code.sums, code.squares) for column in columns]
+    initial = [code.load(pointer, column) for pointer, column in statistics]
     before = builder.block
     with code.loop(SIDE) as down:
-        counters = [builder.phi(code.vector) for _ in counted]
+        phis = [builder.phi(code.vector) for _ in statistics]
         row = code.add(code.row, down)
         inside = builder.icmp_signed("<", row, code.length)
         values = []
-        for column, step, extra in zip(columns, steps, bias, strict=True):
-            place = code.add(code.mul(row, code.pitch), column)
-            value = code.fma(code.load(code.c, code.add(code.mul(down, SIDE), column)), step, extra)
+        for column, scale, addend in zip(columns, scales, bias, strict=True):
+            offset = code.add(code.mul(row, code.pitch), column)
+            value = code.fma(code.load(code.c, code.add(code.mul(down, SIDE), column)), scale, addend)
             if residual:
-                value = builder.fadd(value, code.load(code.before, place, signal))
-            code.store(value, code.y, place, signal)
+                value = builder.fadd(value, code.load(code.residual, offset, signal))
+            code.store(value, code.y, offset, signal)
             values.append(builder.select(inside, value, code.splat(0.0)))
-        sums, squares = counters[: len(columns)], counters[len(columns) :]
-        ended = [builder.fadd(total, value) for total, value in zip(sums, values, strict=True)]
-        ended += [code.fma(value, value, total) for total, value in zip(squares, values, strict=True)]
-        for counter, start, end in zip(counters, begun, ended, strict=True):
-            counter.add_incoming(start, before)
-            counter.add_incoming(end, builder.block)
-    for (pointer, column), end in zip(counted, ended, strict=True):
+        sums, squares = phis[: len(columns)], phis[len(columns) :]
+        updated = [builder.fadd(total, value) for total, value in zip(sums, values, strict=True)]
+        updated += [code.fma(value, value, total) for total, value in zip(squares, values, strict=True)]
+        for phi, start, end in zip(phis, initial, updated, strict=True):
+            phi.add_incoming(start, before)
+            phi.add_incoming(end, builder.block)
+    for (pointer, column), end in zip(statistics, updated, strict=True):
         code.store(end, pointer, column)
     code.done()
     return code
@@ -137,48 +153,51 @@ def _finish(module: ir.Module, residual: bool, signal: ir.Type, width: int) -> C
 def _matrix(
     module: ir.Module, precision: Precision, source: ir.Type, target: ir.Type, width: int, multiply: Code
 ) -> None:
-    """y = leaky(x) @ u * steps + bias for `rows` rows from `first`; those of x are `x_pitch` apart and may overlap.
+    """Write y = leaky_relu(x) @ u * scales + bias for `rows` rows from `first`.
 
-    For `panels` times 32 channels from `panel` on. `u` is as `tiled_weights` has it for one tap, `slope` holds the bits
-    of what numbers below zero are multiplied with; `halves` (planes of `plane`) and `c` are scratch. Rows up to the
-    next 32 are written.
+    Rows of x start `x_pitch` elements apart and may overlap. For `panels` panels of 32 output channels from `panel`
+    on. `u` has the layout of `pack_tiles` for one tap; `slope` holds the bits of a float32. Scratch: `converted`, the inputs in bf16, part p at p * `plane`, and `c`, 32 x 32
+    floats. Rows up to the next multiple of 32 are written.
     """
     name = matrix_name(precision, source, target)
-    code = Code(module, name, "*halves *c first rows panel panels plane", width, MATRIX)
+    code = Code(module, name, "*converted *c first rows panel panels plane", width, MATRIX)
     tiles = Tiles(code)
     tiles.configure()
+    # Overlapping rows are converted once, as one run of numbers with the same pitch: (rows - 1) * x_pitch + inputs.
     first = code.at(code.x, code.mul(code.first, code.x_pitch), source)
     last = code.mul(code.x_pitch, code.add(code.rows, -1))
     _narrow(code, first, source, code.add(last, code.inputs), precision.signal)
     depth = code.whole(code.inputs, DEPTH)
     columns = range(0, SIDE, width)
-    with code.loop(code.panels) as ahead:
-        panel = code.add(code.panel, ahead)
+    with code.loop(code.panels) as number:
+        panel = code.add(code.panel, number)
         channel = code.mul(panel, SIDE)
         weights = code.at(code.u, code.mul(channel, depth, precision.weights), HALF)
-        steps, bias = (
-            [code.load(each, code.add(channel, column)) for column in columns] for each in (code.steps, code.bias)
+        scales, bias = (
+            [code.load(each, code.add(channel, column)) for column in columns] for each in (code.scales, code.bias)
         )
         with code.loop(code.rows, SIDE) as row:
-            left = code.at(code.halves, code.mul(row, code.x_pitch), HALF)
+            left = code.at(code.converted, code.mul(row, code.x_pitch), HALF)
             blocks = code.builder.sdiv(depth, code.index(DEPTH))
             code.call(multiply, left, weights, code.c, 1, blocks, code.x_pitch, 0, code.plane)
             with code.loop(SIDE) as down:
-                place = code.add(code.mul(code.add(code.first, row, down), code.y_pitch), channel)
-                for column, step, extra in zip(columns, steps, bias, strict=True):
-                    value = code.fma(code.load(code.c, code.add(code.mul(down, SIDE), column)), step, extra)
-                    code.store(value, code.y, code.add(place, column), target)
+                offset = code.add(code.mul(code.add(code.first, row, down), code.y_pitch), channel)
+                for column, scale, addend in zip(columns, scales, bias, strict=True):
+                    value = code.fma(code.load(code.c, code.add(code.mul(down, SIDE), column)), scale, addend)
+                    code.store(value, code.y, code.add(offset, column), target)
     tiles.release()
     code.done()
 
 
 def _narrow(code: Code, first: ir.Value, source: ir.Type, count: ir.Value, parts: int) -> None:
-    """The first `count` numbers, leaky, as halves, and zeros to the end of the plane: stale ones may be no numbers."""
+    """Emit the conversion of `count` numbers to bf16, after leaky ReLU, and zeros up to the end of the plane."""
     slope = code.splat(code.float_of(code.slope))
+    # The product reads up to 31 numbers past a row's end. Their weights are zero, but scratch may hold NaN from an
+    # earlier run, and NaN * 0 is NaN: so they have to be zero, too.
     whole = code.whole(count, code.width)
-    with code.loop(whole, code.width) as place:
-        value = code.below(code.load(first, place, source), code.builder.sub(count, place))
+    with code.loop(whole, code.width) as offset:
+        value = code.below(code.load(first, offset, source), code.builder.sub(count, offset))
         value = code.most(value, code.builder.fmul(value, slope))
-        code.store_halves(value, code.halves, place, parts, code.plane)
-    with code.loop(code.builder.sub(code.plane, whole), code.width) as place:
-        code.store_halves(code.splat(0.0), code.halves, code.add(whole, place), parts, code.plane)
+        code.store_halves(value, code.converted, offset, parts, code.plane)
+    with code.loop(code.builder.sub(code.plane, whole), code.width) as offset:
+        code.store_halves(code.splat(0.0), code.converted, code.add(whole, offset), parts, code.plane)

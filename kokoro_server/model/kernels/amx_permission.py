@@ -1,6 +1,6 @@
-"""Whether this process may use the CPU's tile registers: Linux gives them to those who ask.
+"""Request permission to use the AMX tile registers, which Linux grants per process on demand.
 
-See https://docs.kernel.org/arch/x86/xstate.html. Other systems are not asked: there the vector registers do.
+See https://docs.kernel.org/arch/x86/xstate.html. On other systems the kernels use vector registers.
 """
 
 import ctypes
@@ -12,8 +12,10 @@ TILE_DATA = 18  # XFEATURE_XTILEDATA
 
 
 def may_use_tiles() -> bool:
-    """Ask for the tile registers, for all threads of this process."""
+    """Request the tile registers for all threads of this process; return whether they were granted. May be repeated."""
     if not sys.platform.startswith("linux"):
         return False
+    # Without the request the first tile instruction ends the process by SIGILL. An old kernel, or one on another CPU,
+    # returns an error: EINVAL or EOPNOTSUPP.
     refused: int = ctypes.CDLL(None).syscall(ARCH_PRCTL, REQUEST, TILE_DATA)
     return refused == 0

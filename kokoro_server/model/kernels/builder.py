@@ -1,4 +1,15 @@
-"""A small vocabulary for writing vector loops in LLVM's language: enough for convolutions, and no more."""
+"""Build LLVM IR for vector loops: a thin layer over llvmlite with the operations that the kernels need.
+
+A kernel is one LLVM function of pointers and 64-bit integers that returns nothing. FunctionBuilder writes it:
+
+- a size, an offset or a loop counter is an i64; Python integers become constants;
+- `load` widens any storage type to a vector of float32, all arithmetic is in float32, `store` narrows it again;
+- `loop` emits a do-while loop, so its bound has to be above 0;
+- arguments are read as attributes: `FunctionBuilder(module, "f", "*x rows", 8).rows`.
+
+Pointers are `noalias`. The one exception that callers make is an output that is also the residual: each element is
+loaded before it is stored, and no other is read after that.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +19,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 
 
 class _BFloat(ir.Type):  # type: ignore[misc]
-    """The upper half of a float, which llvmlite has no name for."""
+    """LLVM's `bfloat`: the upper 16 bits of a float32. llvmlite has no class for it."""
 
     def _to_string(self) -> str:
         return "bfloat"
@@ -16,49 +27,62 @@ class _BFloat(ir.Type):  # type: ignore[misc]
 
 FLOAT = ir.FloatType()
 HALF = _BFloat()
-SHORT = ir.HalfType()  # binary16 of IEEE 754
-WHOLE = ir.IntType(16)
+SHORT = ir.HalfType()  # IEEE 754 binary16
+WHOLE = ir.IntType(16)  # quantized weights
 DOUBLE = ir.DoubleType()
-INDEX = ir.IntType(64)
+INDEX = ir.IntType(64)  # sizes, offsets and loop counters
 POINTER = ir.PointerType()
 VOID = ir.VoidType()
-SIZES = {FLOAT: 4, HALF: 2, SHORT: 2, WHOLE: 2}  # bytes
+SIZES = {FLOAT: 4, HALF: 2, SHORT: 2, WHOLE: 2}
+"""Bytes of one element, by storage type."""
 
 
 def _kind(name: str) -> ir.Type:
+    """Return the LLVM type of a kernel argument: a pointer where the name starts with a star."""
     return POINTER if name.startswith("*") else INDEX
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How registers are used: `width` floats in a vector, a product of `rows` x `columns` vectors.
+    """Describe an instruction set: the vector width and how the GEMM microkernel divides the registers.
 
-    The generator's rows are `kept` in 16 bits where the CPU has instructions for them.
+    The microkernel keeps a block of `rows` x (`columns` * `width`) sums in `rows` * `columns` vector registers:
+    12 x 2 of AVX-512's 32, 6 x 2 of AVX's 16. The others hold one row of weights and the broadcast input.
     """
 
-    width: int
-    columns: int
-    rows: int
-    tiles: bool = False  # whether tile registers do the products, in bf16
+    width: int  # floats in a vector
+    columns: int  # vectors of output channels
+    rows: int  # rows of the signal
+    tiles: bool = False  # products run in AMX tile registers, in bf16
+    # What the generator's activations are stored in. 16 bits halve the memory traffic of its large arrays, where the
+    # CPU converts from and to them in one instruction.
     kept: ir.Type = SHORT
 
     @property
     def panel(self) -> int:
-        """Output channels that one product makes at a time."""
+        """Output channels that one microkernel call computes: the width of a panel of weights."""
         return self.width * self.columns
 
     @property
     def signals(self) -> tuple[ir.Type, ...]:
-        """All that rows are kept in."""
+        """All types that activations are stored in."""
         return (FLOAT,) if self.kept is FLOAT else (FLOAT, self.kept)
 
 
 class Code:
-    """One function being written. Sizes and offsets count floats; values are LLVM's."""
+    """Write one LLVM function. Sizes and offsets count elements of the type they address, float32 by default."""
 
     def __init__(self, module: ir.Module, name: str, arguments: str, width: int, record: str = "") -> None:
-        """`arguments` are names, pointers marked by a star: "*x rows". So are the fields of the record that comes
-        ahead of them, if there is one: what many calls share is handed over once."""
+        """Start a function and load the fields of its record.
+
+        Args:
+            module: The module that the function is added to.
+            name: The function's symbol.
+            arguments: Names of the arguments separated by spaces, pointers marked by a star: "*x rows".
+            width: Floats in a vector.
+            record: Names of the fields of a struct, in the same notation. If given, the first argument is a pointer
+                to it: an array of 8-byte values that many calls share.
+        """
         self.width = width
         self.vector = ir.VectorType(FLOAT, width)
         names = (["*record"] if record else []) + arguments.split()
@@ -69,47 +93,55 @@ class Code:
         for argument in self.function.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
-        for place, field in enumerate(record.split()):
-            address = self.at(self.record, place, INDEX)
+        # Fields are 8 bytes each, pointer or integer: the caller packs them into an int64 array.
+        for position, field in enumerate(record.split()):
+            address = self.at(self.record, position, INDEX)
             self.arguments[field.lstrip("*")] = self.builder.load(address, typ=_kind(field))
 
     def __getattr__(self, name: str) -> ir.Value:
-        """An argument, by its name."""
+        """Return an argument or a field of the record by its name."""
         try:
             return self.arguments[name]
         except KeyError:
             raise AttributeError(name) from None
 
     def index(self, value: int | ir.Value) -> ir.Value:
+        """Return a size as an i64 value."""
         return ir.Constant(INDEX, value) if isinstance(value, int) else value
 
     def add(self, *terms: int | ir.Value) -> ir.Value:
+        """Return the sum of sizes."""
         total = self.index(terms[0])
         for term in terms[1:]:
             total = self.builder.add(total, self.index(term))
         return total
 
     def mul(self, *factors: int | ir.Value) -> ir.Value:
+        """Return the product of sizes."""
         product = self.index(factors[0])
         for factor in factors[1:]:
             product = self.builder.mul(product, self.index(factor))
         return product
 
     def whole(self, value: ir.Value, size: int) -> ir.Value:
-        """The next multiple of a power of two."""
+        """Round a size up to a multiple of `size`, a power of two."""
+        # Two's complement: -size is the mask that clears the lowest log2(size) bits.
         return self.builder.and_(self.add(value, size - 1), self.index(-size))
 
     def lesser(self, a: ir.Value, b: ir.Value) -> ir.Value:
-        """The smaller of two sizes."""
+        """Return the smaller of two sizes."""
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     def at(self, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> ir.Value:
-        """The address `offset` floats after `base`, or so many of another kind."""
+        """Return the address of element `offset` of an array at `base`."""
         return self.builder.gep(base, [self.index(offset)], source_etype=kind)
 
     @contextmanager
     def loop(self, stop: int | ir.Value, step: int | ir.Value = 1) -> Iterator[ir.Value]:
-        """Count from 0 while below `stop`, which is above 0."""
+        """Emit a loop round the block, with a counter from 0 in steps of `step` while it is below `stop`.
+
+        The test comes after the body, so `stop` has to be above 0.
+        """
         builder = self.builder
         before, body = builder.block, builder.append_basic_block("loop")
         after = builder.append_basic_block("after")
@@ -118,13 +150,14 @@ class Code:
         counter = builder.phi(INDEX)
         counter.add_incoming(ir.Constant(INDEX, 0), before)
         yield counter
+        # The body may have added blocks of its own (an inner loop): the back edge leaves from the present one.
         following = self.add(counter, step)
         counter.add_incoming(following, builder.block)
         builder.cbranch(builder.icmp_signed("<", following, self.index(stop)), body, after)
         builder.position_at_end(after)
 
     def splat(self, value: float | ir.Value) -> ir.Value:
-        """One float in every lane."""
+        """Return a vector with one float in every lane."""
         if isinstance(value, float):
             return ir.Constant(self.vector, [value] * self.width)
         lane = self.builder.insert_element(
@@ -134,27 +167,29 @@ class Code:
         return self.builder.shuffle_vector(lane, lane, mask)
 
     def load(self, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> ir.Value:
-        """A vector of floats, or of shorter ones or whole numbers as floats."""
+        """Load a vector of any storage type and convert it to float32."""
+        # Aligned to one element only: rows start where the channels and the pitch put them.
         value = self.builder.load(self.at(base, offset, kind), align=SIZES[kind], typ=ir.VectorType(kind, self.width))
         if kind is WHOLE:
             return self.builder.sitofp(value, self.vector)
         return value if kind is FLOAT else self.builder.fpext(value, self.vector)
 
     def scalar(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:
+        """Load one float32."""
         return self.builder.load(self.at(base, offset), align=4, typ=FLOAT)
 
     def store(self, value: ir.Value, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> None:
-        """Floats as they are, or as the nearest of another kind of float."""
+        """Store a vector of float32, rounded to the nearest value of the storage type."""
         if kind is not FLOAT:
             value = self.builder.fptrunc(value, ir.VectorType(kind, self.width))
         self.builder.store(value, self.at(base, offset, kind), align=SIZES[kind])
 
     def float_of(self, bits: ir.Value) -> ir.Value:
-        """The float whose bits a size holds."""
+        """Return the float32 whose bits are the lower half of a size: kernels have no float arguments."""
         return self.builder.bitcast(self.builder.trunc(bits, ir.IntType(32)), FLOAT)
 
     def below(self, value: ir.Value, count: ir.Value) -> ir.Value:
-        """The first `count` lanes, and zeros in the others."""
+        """Keep the first `count` lanes and zero the others."""
         kind = ir.VectorType(INDEX, self.width)
         counts = ir.Constant(kind, ir.Undefined)
         for lane in range(self.width):
@@ -165,52 +200,61 @@ class Code:
     def store_halves(
         self, value: ir.Value, base: ir.Value, offset: int | ir.Value, parts: int, plane: ir.Value
     ) -> None:
-        """The bf16 nearest to each float, and with two parts, `plane` halves after it, the one nearest to the rest."""
-        halves = ir.VectorType(HALF, self.width)
+        """Store floats as sums of `parts` bf16 values: the nearest one, then the nearest to what is left.
+
+        Part p of each float goes to offset + p * plane, counted in bf16.
+        """
+        bf16 = ir.VectorType(HALF, self.width)
         for part in range(parts):
-            near = self.builder.fptrunc(value, halves)
-            place = self.add(offset, self.mul(plane, part)) if part else offset
-            self.builder.store(near, self.at(base, place, HALF), align=2)
+            nearest = self.builder.fptrunc(value, bf16)
+            position = self.add(offset, self.mul(plane, part)) if part else offset
+            self.builder.store(nearest, self.at(base, position, HALF), align=2)
             if part + 1 < parts:
-                value = self.builder.fsub(value, self.builder.fpext(near, self.vector))
+                # Exact: what is left of a float32's 24 significant bits after the upper 8 has at most 16.
+                value = self.builder.fsub(value, self.builder.fpext(nearest, self.vector))
 
     def fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-        """a * b + c."""
+        """Return a * b + c, rounded once."""
         return self._intrinsic("llvm.fma", [a, b, c])
 
     def round(self, a: ir.Value) -> ir.Value:
-        """To the nearest whole number, ties to even."""
+        """Round to the nearest whole number, ties to even."""
         return self._intrinsic("llvm.roundeven", [a])
 
     def most(self, a: ir.Value, b: ir.Value) -> ir.Value:
-        """The larger of both, lane by lane."""
+        """Return the larger of both, lane by lane."""
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
     def least(self, a: ir.Value, b: ir.Value) -> ir.Value:
-        """The smaller of both, lane by lane."""
+        """Return the smaller of both, lane by lane."""
         return self.builder.select(self.builder.fcmp_ordered("<", a, b), a, b)
 
     def scaled_by_power(self, value: ir.Value, power: ir.Value) -> ir.Value:
-        """value * 2**power for whole powers, by adding to the exponent."""
-        whole = ir.VectorType(ir.IntType(32), self.width)
-        shift = ir.Constant(whole, [23] * self.width)
-        steps = self.builder.shl(self.builder.fptosi(power, whole), shift)
-        return self.builder.bitcast(self.builder.add(self.builder.bitcast(value, whole), steps), self.vector)
+        """Return value * 2**power for whole powers. The result has to be a normal number: nothing is checked."""
+        # A float32's exponent is in bits 23 to 30: adding power << 23 to its bits multiplies it by 2**power.
+        integers = ir.VectorType(ir.IntType(32), self.width)
+        shift = ir.Constant(integers, [23] * self.width)
+        increments = self.builder.shl(self.builder.fptosi(power, integers), shift)
+        bits = self.builder.bitcast(value, integers)
+        return self.builder.bitcast(self.builder.add(bits, increments), self.vector)
 
     def plus(self, total: ir.Value | None, weight: float, value: ir.Value) -> ir.Value | None:
-        """total + weight * value, where no total is zero and a zero weight adds nothing."""
+        """Return total + weight * value; a total of None stands for zero, and a weight of zero emits nothing."""
         if weight == 0.0:
             return total
         scaled = self.splat(float(weight))
         return self.builder.fmul(scaled, value) if total is None else self.fma(scaled, value, total)
 
     def call(self, callee: "Code", *arguments: int | ir.Value) -> None:
+        """Call another kernel of the module."""
         self.builder.call(callee.function, [self.index(a) if isinstance(a, int) else a for a in arguments])
 
     def done(self) -> None:
+        """End the function."""
         self.builder.ret_void()
 
     def _intrinsic(self, name: str, arguments: list[ir.Value]) -> ir.Value:
+        """Call an intrinsic over vectors of float32, declared on first use."""
         kind = arguments[0].type
         full = f"{name}.v{self.width}f32"
         module = self.function.module

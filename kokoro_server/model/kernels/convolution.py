@@ -1,12 +1,19 @@
-"""One convolution of Kokoro's residual blocks: normalise, activate, convolve, add, measure for the next.
+"""Write the kernels of one convolution: normalize, activate, convolve, add the residual, collect statistics.
 
-Rows are moments, columns channels: a dilated filter reads rows further apart, and every step runs along the
-channels. A block of rows goes through all steps while it is in the cache:
+Activations are [time, channels]. Vectors run along the channels, and a filter with a dilation reads rows further apart.
+A block of rows passes through four steps while it is in the second-level cache:
 
     activate     rows of x, scaled and shifted (AdaIN), through Snake or leaky ReLU
     transform    each tile of n rows to n points                  V [points, tiles, channels in]
-    product      at each point, over the channels                 M [points, tiles, panel of channels out]
-    untransform  n points to m rows, plus bias and residual       y, and sums for the next normalisation
+    gemm         at each point, over the channels                 M [points, tiles, panel of channels out]
+    untransform  n points to m rows, plus bias and residual       y, and sums for the next normalization
+
+Tiles: with dilation d, output row (group * m + j) * d + phase, 0 <= j < m, 0 <= phase < d, belongs to the tile
+(group, phase), whose index in V and M is group * d + phase. Its n input rows start at (group * m) * d + phase, counted
+from the first activated row, and lie d apart. So one group covers m * d output rows and a block is a number of groups.
+
+U, V and M are the names of the literature (see toom_cook) for the transformed filter, input and output. U is
+[panels, points, channels in, panel], so that one panel's weights at one point lie together.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,15 +27,17 @@ from kokoro_server.model.kernels.builder import FLOAT, WHOLE, Code, Shape
 from kokoro_server.model.kernels.gemm import counted
 from kokoro_server.model.kernels.toom_cook import Matrix, Scheme
 
-# sin²(πr) for |r| <= 1/2 as r² * polynomial(r²), least squares at Chebyshev nodes: error below 5e-7.
 SNAKE = (9.86952173, -32.4650351, 42.64226575, -29.42105229, 10.5730692)
+"""sin²(πr) for |r| <= 1/2 is r² * polynomial(r²): least squares at Chebyshev nodes, error below 5e-7."""
 LEAK = 0.2
-LINE = 16  # floats in a cache line of 64 bytes
+"""Slope of the decoder's leaky ReLU below zero."""
+LINE = 16
+"""Floats of padding after each plane of V: a cache line of 64 bytes."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """What one conv function does: its scheme, its activation, and whether it adds a residual."""
+    """Identify one convolution kernel: its scheme, filter length, activation, and whether it adds a residual."""
 
     scheme: Scheme
     taps: int
@@ -37,11 +46,12 @@ class Kernel:
 
     @property
     def weights(self) -> ir.Type:
-        """What its filters are kept in: the many points of the generator's need float32."""
+        """Storage type of the transformed filter: the generator's long filters, with 8 to 16 points, need float32."""
         return FLOAT if self.activation == "snake" else WHOLE
 
     @property
     def name(self) -> str:
+        """Symbol of the kernel."""
         return f"conv_{self.taps}_{self.activation}_{'add' if self.residual else 'set'}"
 
 
@@ -49,59 +59,77 @@ ACTIVATIONS = ("snake", "leaky", "plain")
 
 
 def rows_of(activation: str, shape: Shape) -> ir.Type:
-    """What the rows are kept in that a layer of that activation reads and writes: in 16 bits those of the generator,
-    which are by far the most and pass through memory at every layer."""
+    """Return the storage type of the activations that such a layer reads and writes.
+
+    The generator's ("snake") are stored in 16 bits: they are the largest and pass through memory at every layer.
+    """
     return shape.kept if activation == "snake" else FLOAT
 
 
 def activate(module: ir.Module, kind: str, width: int, parts: int = 0, signal: ir.Type = FLOAT) -> Code:
-    """out[row] = activation(x[first + row] * scale + shift), zero outside 0..length; x is of the type `signal`.
+    """Write out[row] = activation(x[first + row] * scale + shift) for `rows` rows, zero outside 0..length.
 
-    In float32; or as so many parts in bf16, in planes that lie `plane` after each other.
+    Args:
+        module: The module that the kernel is added to.
+        kind: One of ACTIVATIONS.
+        width: Floats in a vector; `channels` has to be a multiple.
+        parts: 0 to write float32; else the number of bf16 values that each number is split into, part p being stored
+            in the plane at p * `plane`.
+        signal: Storage type of x.
     """
-    names = "*x *out *scale *shift *alpha *inverse first rows length channels plane"
+    names = "*x *out *scale *shift *alpha_over_pi *inverse_alpha first rows length channels plane"
     code = Code(module, f"activate_{kind}_{parts}", names, width)
 
-    def put(value: ir.Value, place: ir.Value) -> None:
+    def store(value: ir.Value, offset: ir.Value) -> None:
         if parts:
-            code.store_halves(value, code.out, place, parts, code.plane)
+            code.store_halves(value, code.out, offset, parts, code.plane)
         else:
-            code.store(value, code.out, place)
+            code.store(value, code.out, offset)
 
     with code.loop(code.rows) as row:
-        place = code.add(code.first, row)
-        inside = code.builder.icmp_unsigned("<", place, code.length)
-        target = code.mul(row, code.channels)
+        x_row = code.add(code.first, row)
+        # Unsigned, so that one comparison finds rows before the start (negative ones are huge) and past the end.
+        inside = code.builder.icmp_unsigned("<", x_row, code.length)
+        out = code.mul(row, code.channels)
         with code.builder.if_else(inside) as (then, otherwise):
             with then:
-                source = code.at(code.x, code.mul(place, code.channels), signal)
+                source = code.at(code.x, code.mul(x_row, code.channels), signal)
                 with code.loop(code.channels, width) as channel:
-                    put(_activated(code, kind, code.load(source, channel, signal), channel), code.add(target, channel))
+                    value = _activated(code, kind, code.load(source, channel, signal), channel)
+                    store(value, code.add(out, channel))
+            # The filter's zero padding comes after the activation, so it is zero and not activation(shift).
             with otherwise, code.loop(code.channels, width) as channel:
-                put(code.splat(0.0), code.add(target, channel))
+                store(code.splat(0.0), code.add(out, channel))
     code.done()
     return code
 
 
 def _activated(code: Code, kind: str, value: ir.Value, channel: ir.Value) -> ir.Value:
+    """Apply scale, shift and the activation to one vector of channels."""
     value = code.fma(value, code.load(code.scale, channel), code.load(code.shift, channel))
     if kind == "plain":
         return value
     if kind == "leaky":
         return code.most(value, code.builder.fmul(value, code.splat(LEAK)))
-    turns = code.builder.fmul(value, code.load(code.alpha, channel))
-    rest = code.builder.fsub(turns, code.round(turns))
-    square = code.builder.fmul(rest, rest)
-    series = code.splat(SNAKE[-1])
+    # Snake: x + sin²(alpha * x) / alpha. sin² has the period π, so with r = x * alpha/π, sin²(alpha * x) = sin²(π * r),
+    # and r may lose its nearest whole number: |r| <= 1/2, where the polynomial holds.
+    half_turns = code.builder.fmul(value, code.load(code.alpha_over_pi, channel))
+    fraction = code.builder.fsub(half_turns, code.round(half_turns))
+    square = code.builder.fmul(fraction, fraction)
+    series = code.splat(SNAKE[-1])  # Horner's scheme
     for coefficient in reversed(SNAKE[:-1]):
         series = code.fma(series, square, code.splat(coefficient))
-    return code.fma(code.builder.fmul(series, square), code.load(code.inverse, channel), value)
+    return code.fma(code.builder.fmul(series, square), code.load(code.inverse_alpha, channel), value)
 
 
 def transform(module: ir.Module, scheme: Scheme, width: int) -> Code:
-    """V[point, tile] = input @ rows of the tile; tiles go by group, then by phase of the dilation."""
+    """Write V[point, tile] = input_matrix @ the tile's rows, for `groups` * `dilation` tiles.
+
+    `rows` are the activated rows of the block, `tiles` the tiles that V has room for (a multiple of the microkernel's
+    rows). V[point, tile, channel] is at point * plane + tile * channels + channel.
+    """
     n, m = scheme.points, scheme.outputs
-    code = Code(module, f"transform_{m}_{n}", "*rows *v groups dilation channels slots", width)
+    code = Code(module, f"transform_{m}_{n}", "*rows *v groups dilation channels tiles", width)
     plane = _plane(code)
     with code.loop(code.groups) as group, code.loop(code.dilation) as phase:
         first = code.add(code.mul(group, m, code.dilation), phase)
@@ -117,14 +145,17 @@ def transform(module: ir.Module, scheme: Scheme, width: int) -> Code:
 
 
 def _load_row(code: Code, source: ir.Value, stride: ir.Value, channel: ir.Value, row: int) -> ir.Value:
+    """Load a vector at source[row * stride + channel]."""
     return code.load(source, code.add(code.mul(stride, row), channel))
 
 
 def _evaluated(code: Code, scheme: Scheme, row: Callable[[int], ir.Value]) -> list[ir.Value]:
-    """input @ rows, each pair of points ±p from one even and one odd sum; `row` loads a row of the tile.
+    """Return input_matrix @ rows, one vector for each point; `row` loads a row of the tile.
 
-    Row by row, so that the sums stay in registers and every row is loaded once.
+    The rows of the matrix for p and -p agree in the even columns and differ in sign in the odd ones, so both points
+    come from one even and one odd sum: even + odd and even - odd.
     """
+    # Point 0 needs the even sum only, infinity the odd one only.
     pairs = range(1, scheme.points - 1, 2)
     even = _sums(code, scheme.input[[0, *pairs]], range(0, scheme.points, 2), row)
     odd = _sums(code, scheme.input[[*pairs, -1]], range(1, scheme.points, 2), row)
@@ -135,7 +166,8 @@ def _evaluated(code: Code, scheme: Scheme, row: Callable[[int], ir.Value]) -> li
 
 
 def _sums(code: Code, weights: Matrix, places: Iterable[int], load: Callable[[int], ir.Value]) -> list[ir.Value]:
-    """weights @ what `load` gives at these places, all sums at once."""
+    """Return weights[:, places] @ the rows that `load` returns for these places."""
+    # Row by row, so that every row is loaded once while all sums stay in registers.
     totals: list[ir.Value | None] = [None] * len(weights)
     for place in places:
         value = load(place)
@@ -144,40 +176,46 @@ def _sums(code: Code, weights: Matrix, places: Iterable[int], load: Callable[[in
 
 
 def _plane(code: Code) -> ir.Value:
-    """Floats from one point of V to the next: a line beside the tiles, lest all points share a cache set."""
-    return code.add(code.mul(code.slots, code.channels), LINE)
+    """Return the floats from one point of V to the next: tiles * channels + a cache line."""
+    # Without the line, planes would often be a power of two apart: all points of a tile would share one cache set.
+    return code.add(code.mul(code.tiles, code.channels), LINE)
 
 
 def product(module: ir.Module, shape: Shape, micro: Code, kind: ir.Type) -> Code:
-    """M[point, tile, panel] = V[point, tile] @ U[point] for one panel of output channels.
+    """Write M[point, tile, panel] = V[point, tile] @ U[point] for one panel of output channels.
 
-    `shape.rows` tiles at a time keep their sums in registers through all input channels.
+    `target.rows` tiles at a time keep their sums in registers through all input channels. `tiles` is a multiple of it.
+    M[point, tile, channel] is at (point * tiles + tile) * panel + channel; U[point] is [channels in, panel].
     """
-    name = "product_whole" if kind is WHOLE else "product_float"
-    code = Code(module, name, "*v *u *steps *m points slots channels", shape.width)
+    name = "batched_gemm_i16" if kind is WHOLE else "batched_gemm_f32"
+    code = Code(module, name, "*v *u *scales *m points tiles channels", shape.width)
     with code.loop(code.points) as point:
         weights = code.at(code.u, code.mul(point, code.channels, shape.panel), kind)
-        tiles = code.at(code.v, code.mul(point, _plane(code)))
-        sums = code.at(code.m, code.mul(point, code.slots, shape.panel))
-        steps = code.at(code.steps, code.mul(point, shape.panel))
-        with code.loop(code.slots, shape.rows) as slot:
-            left = code.at(tiles, code.mul(slot, code.channels))
-            out = code.at(sums, code.mul(slot, shape.panel))
-            code.call(micro, left, weights, steps, steps, out, code.channels, code.channels, shape.panel)
+        inputs = code.at(code.v, code.mul(point, _plane(code)))
+        sums = code.at(code.m, code.mul(point, code.tiles, shape.panel))
+        scales = code.at(code.scales, code.mul(point, shape.panel))
+        with code.loop(code.tiles, shape.rows) as tile:
+            left = code.at(inputs, code.mul(tile, code.channels))
+            out = code.at(sums, code.mul(tile, shape.panel))
+            # No bias here: any address serves, and the untransform adds it once.
+            code.call(micro, left, weights, scales, scales, out, code.channels, code.channels, shape.panel)
     code.done()
     return code
 
 
 def _untransform(module: ir.Module, kernel: Kernel, shape: Shape) -> Code:
-    """y rows of one panel = output @ M + bias (+ residual), and their sums and squares up to `length`."""
+    """Write y = output_matrix @ M + bias (+ residual) for one panel, and add up sums and squares below `length`.
+
+    `first` is the output row of the block's first tile; rows of y and the residual start `pitch` elements apart.
+    """
     scheme = kernel.scheme
-    names = "*m *y *before *bias *sums *squares first groups dilation slots length pitch"
+    names = "*m *y *residual *bias *sums *squares first groups dilation tiles length pitch"
     code = Code(module, f"untransform_{kernel.name}", names, shape.width)
-    plane = code.mul(code.slots, shape.panel)
+    plane = code.mul(code.tiles, shape.panel)
     with code.loop(code.groups) as group, code.loop(code.dilation) as phase:
         tile = code.at(code.m, code.mul(code.add(code.mul(group, code.dilation), phase), shape.panel))
         first = code.add(code.first, code.mul(group, scheme.outputs, code.dilation), phase)
-        for column in range(0, shape.panel, shape.width):
+        for column in range(0, shape.panel, shape.width):  # unrolled: a panel is 2 to 4 vectors
             load = partial(_load_row, code, tile, plane, code.index(column))
             _write(code, kernel, load, first, column, rows_of(kernel.activation, shape))
     code.done()
@@ -187,26 +225,33 @@ def _untransform(module: ir.Module, kernel: Kernel, shape: Shape) -> Code:
 def _write(
     code: Code, kernel: Kernel, load: Callable[[int], ir.Value], first: ir.Value, column: int, kept: ir.Type
 ) -> None:
-    """Store one tile's rows for one vector of channels; rows past the end are written but not counted."""
+    """Store one tile's rows for one vector of channels.
+
+    Rows past the end are written, since the array has spare rows, but do not enter the statistics.
+    """
     builder = code.builder
     total, squares = code.load(code.sums, column), code.load(code.squares, column)
     bias = code.load(code.bias, column)
     for j, value in enumerate(_interpolated(code, kernel.scheme, load)):
         row = code.add(first, code.mul(code.dilation, j))
-        place = code.add(code.mul(row, code.pitch), column)
+        offset = code.add(code.mul(row, code.pitch), column)
         value = builder.fadd(value, bias)
         if kernel.residual:
-            value = builder.fadd(value, code.load(code.before, place, kept))
-        code.store(value, code.y, place, kept)
+            value = builder.fadd(value, code.load(code.residual, offset, kept))
+        code.store(value, code.y, offset, kept)
         inside = builder.icmp_signed("<", row, code.length)
-        counted = builder.select(inside, value, code.splat(0.0))
-        total, squares = builder.fadd(total, counted), code.fma(counted, counted, squares)
+        value = builder.select(inside, value, code.splat(0.0))
+        total, squares = builder.fadd(total, value), code.fma(value, value, squares)
     code.store(total, code.sums, column)
     code.store(squares, code.squares, column)
 
 
 def _interpolated(code: Code, scheme: Scheme, point: Callable[[int], ir.Value]) -> list[ir.Value]:
-    """output @ points, pair by pair: even rows take the sum of each pair ±p, odd rows the difference."""
+    """Return output_matrix @ points, one vector for each output row.
+
+    Row j of the matrix holds p**j: for a pair ±p, even rows take the sum of both points and odd rows the difference.
+    """
+    # Point 0 reaches row 0 only (0**0 = 1), infinity the last row only; `plus` leaves out the zeros.
     first, last = point(0), point(scheme.points - 1)
     totals: list[ir.Value | None] = [code.plus(None, weights[0], first) for weights in scheme.output]
     for p in range(1, scheme.points - 1, 2):
@@ -219,33 +264,39 @@ def _interpolated(code: Code, scheme: Scheme, point: Callable[[int], ir.Value]) 
 def convolution(
     module: ir.Module, kernel: Kernel, shape: Shape, product: Code, activate: Code, transform: Code
 ) -> Code:
-    """All four steps over one block of `groups` x dilation tiles, whose first output row is `first`.
+    """Write the kernel that takes one block of `groups` * `dilation` tiles through all four steps.
 
-    `rows`, `v` and `m` are scratch; `u` is [panels, points, channels in, panel], in `steps` if it is whole numbers.
+    Its arguments: x [length, inputs], y and residual [length, outputs] with rows `pitch` apart; scale, shift,
+    alpha_over_pi and inverse_alpha [inputs]; u [panels, points, inputs, panel], scales [panels, points, panel] (for
+    int16 weights), bias [outputs]; sums and squares [outputs], which the block's statistics are added to; scratch rows,
+    v and m, for `tiles` tiles; `first`, the block's first output row. `outputs` is a multiple of the panel.
     """
     names = (
-        "*x *y *before *scale *shift *alpha *inverse *u *steps *bias *sums *squares *rows *v *m "
-        "first groups dilation slots length inputs outputs pitch"
+        "*x *y *residual *scale *shift *alpha_over_pi *inverse_alpha *u *scales *bias *sums *squares *rows *v *m "
+        "first groups dilation tiles length inputs outputs pitch"
     )
     scheme, kept = kernel.scheme, rows_of(kernel.activation, shape)
     untransformed = _untransform(module, kernel, shape)
     code = Code(module, kernel.name, names, shape.width)
+    # The block reads taps // 2 rows of x before its first output row and as many after its last, times the dilation.
     halo = code.mul(code.dilation, kernel.taps // 2)
     start = code.builder.sub(code.first, halo)
     count = code.mul(code.dilation, code.add(code.mul(code.groups, scheme.outputs), kernel.taps - 1))
     code.call(
-        activate, code.x, code.rows, code.scale, code.shift, code.alpha, code.inverse,
+        activate, code.x, code.rows, code.scale, code.shift, code.alpha_over_pi, code.inverse_alpha,
         start, count, code.length, code.inputs, 0,
     )  # fmt: skip
-    code.call(transform, code.rows, code.v, code.groups, code.dilation, code.inputs, code.slots)
+    code.call(transform, code.rows, code.v, code.groups, code.dilation, code.inputs, code.tiles)
+    # Panel by panel: V stays in the cache for all of them, and M holds one panel only. With channel = number * panel,
+    # U[number] starts at channel * points * inputs, and its scales at channel * points.
     with code.loop(code.outputs, shape.panel) as channel:
         weights = code.at(code.u, code.mul(channel, scheme.points, code.inputs), kernel.weights)
-        steps = code.at(code.steps, code.mul(channel, scheme.points))
-        code.call(product, code.v, weights, steps, code.m, scheme.points, code.slots, code.inputs)
-        here = [code.at(pointer, channel, kept) for pointer in (code.y, code.before)]
-        here += [code.at(pointer, channel) for pointer in (code.bias, code.sums, code.squares)]
+        scales = code.at(code.scales, code.mul(channel, scheme.points))
+        code.call(product, code.v, weights, scales, code.m, scheme.points, code.tiles, code.inputs)
+        columns = [code.at(pointer, channel, kept) for pointer in (code.y, code.residual)]
+        columns += [code.at(pointer, channel) for pointer in (code.bias, code.sums, code.squares)]
         code.call(
-            untransformed, code.m, *here, code.first, code.groups, code.dilation, code.slots,
+            untransformed, code.m, *columns, code.first, code.groups, code.dilation, code.tiles,
             code.length, code.pitch,
         )  # fmt: skip
     code.done()
@@ -253,13 +304,23 @@ def convolution(
 
 
 def transformed_weights(weight: np.ndarray, scheme: Scheme, whole: bool, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """A filter [out, in, taps] at the scheme's points [panels, points, in, panel], and their steps: one less axis."""
+    """Transform a filter and pack it as the convolution kernel reads it.
+
+    Args:
+        weight: Filter [out, in, taps], float32; `out` is a multiple of the target's panel.
+        scheme: The scheme whose filter_matrix is applied, in float64.
+        whole: Quantize to int16 with a scale for each point and channel, else keep float32.
+        shape: The target, for its panel width.
+
+    Returns:
+        Weights [panels, points, in, panel] and scales [panels, points, panel], 1 for float32 weights.
+    """
     outputs, inputs, _ = weight.shape
     if whole:
-        points, steps = counted(weight.transpose(2, 1, 0), scheme.taps)
+        points, scales = counted(weight.transpose(2, 1, 0), scheme.taps)
     else:
         points = np.einsum("pk,oik->pio", scheme.taps, weight.astype(np.float64)).astype(np.float32)
-        steps = np.ones((scheme.points, outputs), np.float32)
+        scales = np.ones((scheme.points, outputs), np.float32)
     panels = points.reshape(scheme.points, inputs, outputs // shape.panel, shape.panel)
-    steps = steps.reshape(scheme.points, -1, shape.panel).transpose(1, 0, 2)
-    return np.ascontiguousarray(panels.transpose(2, 0, 1, 3)), np.ascontiguousarray(steps)
+    scales = scales.reshape(scheme.points, -1, shape.panel).transpose(1, 0, 2)
+    return np.ascontiguousarray(panels.transpose(2, 0, 1, 3)), np.ascontiguousarray(scales)

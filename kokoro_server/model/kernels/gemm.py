@@ -1,4 +1,13 @@
-"""Products of rows with a matrix of weights: the core of every convolution, and 1x1 ones by itself."""
+"""Write the GEMM kernels: the microkernel of every convolution, and whole dense layers; quantize and pack weights.
+
+The microkernel computes a block of `target.rows` x `target.panel` outputs and keeps all sums in registers while it
+passes through the input channels once. For each channel it loads one row of a panel of weights (`target.columns`
+vectors), broadcasts one float of each of its rows, and does rows * columns fused multiply-adds. Weights are packed as
+panels [inputs, panel], so that it reads them in sequence.
+
+Weights are int16 with one float32 scale for each output channel: half the memory traffic of float32, and exact where
+the published model was quantized to 8 bits.
+"""
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -8,20 +17,22 @@ from kokoro_server.model.kernels.amx import in_steps
 from kokoro_server.model.kernels.builder import FLOAT, WHOLE, Code, Shape
 
 EXACT = 1e-3
-"""How far from a whole number a weight is that only float's rounding made uneven."""
+"""Largest distance to a whole number that the rounding of a float32 weight explains."""
 LARGEST = 32767
-"""The largest whole number of 16 bits."""
+"""Largest int16."""
 
 
 def micro(module: ir.Module, shape: Shape, weights: ir.Type = FLOAT, bias: bool = False) -> Code:
-    """out [rows, panel] = left [rows, channels] @ right [channels, panel], all sums in registers.
+    """Write out [rows, panel] = left [rows, channels] @ right [channels, panel] (* scales + bias).
 
-    Weights that are whole numbers count steps [panel], which the sums are multiplied by; then the bias is added.
+    Rows of `left` and `out` start `left_pitch` and `out_pitch` floats apart. Sums of int16 weights are multiplied by
+    scales [panel]; only then may a bias [panel] be added.
     """
-    names = "*left *right *steps *bias *out channels left_pitch out_pitch"
-    kind = "whole" if weights is WHOLE else "float"
-    code = Code(module, f"micro_{kind}{'_bias' if bias else ''}", names, shape.width)
+    names = "*left *right *scales *bias *out channels left_pitch out_pitch"
+    kind = "i16" if weights is WHOLE else "f32"
+    code = Code(module, f"gemm_microkernel_{kind}{'_bias' if bias else ''}", names, shape.width)
     builder, before = code.builder, code.builder.block
+    # The sums are phi nodes, one for each cell, and so live in registers for the whole loop.
     cells = [(row, column) for row in range(shape.rows) for column in range(shape.columns)]
     lefts = [code.at(code.left, code.mul(code.left_pitch, row)) for row in range(shape.rows)]
     with code.loop(code.channels) as channel:
@@ -31,51 +42,57 @@ def micro(module: ir.Module, shape: Shape, weights: ir.Type = FLOAT, bias: bool 
         right = code.at(code.right, code.mul(channel, shape.panel), weights)
         columns = [code.load(right, column * shape.width, weights) for column in range(shape.columns)]
         rows = [code.splat(code.scalar(left, channel)) for left in lefts]
+        # For each cell: sum += left[row, channel] * right[channel, column].
         updated = [code.fma(rows[r], columns[c], total) for (r, c), total in zip(cells, sums, strict=True)]
         for total, value in zip(sums, updated, strict=True):
             total.add_incoming(value, builder.block)
-    steps = [code.load(code.steps, c * shape.width) for c in range(shape.columns)] if weights is WHOLE else []
-    added = [code.load(code.bias, c * shape.width) for c in range(shape.columns)] if bias else []
+    scales = [code.load(code.scales, c * shape.width) for c in range(shape.columns)] if weights is WHOLE else []
+    biases = [code.load(code.bias, c * shape.width) for c in range(shape.columns)] if bias else []
     for (row, column), value in zip(cells, updated, strict=True):
-        if steps:
-            value = code.fma(value, steps[column], added[column] if added else code.splat(0.0))
+        if scales:
+            value = code.fma(value, scales[column], biases[column] if biases else code.splat(0.0))
         code.store(value, code.out, code.add(code.mul(code.out_pitch, row), column * shape.width))
     code.done()
     return code
 
 
 def dense(module: ir.Module, shape: Shape) -> Code:
-    """y [rows, outputs] = x [rows, inputs] @ u * steps + bias; `u` is [panels, inputs, panel] in whole numbers.
+    """Write y [rows, outputs] = x [rows, inputs] @ u * scales + bias; `u` is int16 [panels, inputs, panel].
 
-    Rows are counted up to a multiple of `shape.rows`: both x and y need room for them. The rows of x may
-    overlap (`x_pitch` below `inputs`): then they are windows over a signal.
+    Rows are processed up to the next multiple of `target.rows`: both x and y need room for them. The rows of x may
+    overlap (`x_pitch` below `inputs`): then they are windows over a signal, and the product is a convolution.
     """
-    code = Code(module, "dense", "*x *y *u *steps *bias rows inputs outputs x_pitch y_pitch", shape.width)
-    core = micro(module, shape, WHOLE, bias=True)
+    code = Code(module, "gemm", "*x *y *u *scales *bias rows inputs outputs x_pitch y_pitch", shape.width)
+    microkernel = micro(module, shape, WHOLE, bias=True)
+    # Panels outside, rows inside: a panel [inputs, panel] stays in the cache for all rows of the block.
     with code.loop(code.outputs, shape.panel) as channel:
         weights = code.at(code.u, code.mul(channel, code.inputs), WHOLE)
-        steps, bias = code.at(code.steps, channel), code.at(code.bias, channel)
+        scales, bias = code.at(code.scales, channel), code.at(code.bias, channel)
         with code.loop(code.rows, shape.rows) as row:
             left = code.at(code.x, code.mul(row, code.x_pitch))
             out = code.at(code.y, code.add(code.mul(row, code.y_pitch), channel))
-            code.call(core, left, weights, steps, bias, out, code.inputs, code.x_pitch, code.y_pitch)
+            code.call(microkernel, left, weights, scales, bias, out, code.inputs, code.x_pitch, code.y_pitch)
     code.done()
     return code
 
 
 def widen(module: ir.Module, width: int, source: ir.Type) -> Code:
-    """out = leaky(x) in float32, `count` numbers and up to a vector more; `slope` holds the bits of a float."""
+    """Write out = leaky_relu(x) in float32 for `count` numbers, up to one vector more.
+
+    `slope` holds the bits of a float32: 1.0 leaves the values as they are.
+    """
     code = Code(module, f"widen_{source}", "*x *out count slope", width)
     slope = code.splat(code.float_of(code.slope))
-    with code.loop(code.count, width) as place:
-        value = code.load(code.x, place, source)
-        code.store(code.most(value, code.builder.fmul(value, slope)), code.out, place)
+    with code.loop(code.count, width) as offset:
+        value = code.load(code.x, offset, source)
+        # For slopes of 0 to 1, leaky_relu(x) = max(x, x * slope).
+        code.store(code.most(value, code.builder.fmul(value, slope)), code.out, offset)
     code.done()
     return code
 
 
 def narrow(module: ir.Module, width: int, target: ir.Type) -> Code:
-    """Rows of x [rows, outputs] as numbers of another kind, into rows of y that start `pitch` apart."""
+    """Write the rows of x [rows, outputs] in another storage type, into rows of y that start `pitch` elements apart."""
     code = Code(module, f"narrow_{target}", "*x *y rows outputs pitch", width)
     with code.loop(code.rows) as row, code.loop(code.outputs, width) as column:
         value = code.load(code.x, code.add(code.mul(row, code.outputs), column))
@@ -85,7 +102,7 @@ def narrow(module: ir.Module, width: int, target: ir.Type) -> Code:
 
 
 def panelled(weight: NDArray[np.int16], shape: Shape) -> NDArray[np.int16]:
-    """Weights [inputs, outputs] as `dense` reads them; outputs are filled up with zeros to whole panels."""
+    """Pack weights [inputs, outputs] into panels [panels, inputs, panel], zeros after the last output."""
     inputs, outputs = weight.shape
     missing = -outputs % shape.panel
     padded = np.pad(weight, ((0, 0), (0, missing)))
@@ -96,17 +113,27 @@ def panelled(weight: NDArray[np.int16], shape: Shape) -> NDArray[np.int16]:
 def counted(
     weight: NDArray[np.float32], taps: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-    """A filter [taps, in, out] as whole numbers [points, in, out] of steps [points, out]; `taps` evaluates it.
+    """Quantize a filter, or its values at a scheme's points, to int16.
 
-    Where each channel out was quantised to 8 bits, and a point is a sum of taps times one number, nothing is lost.
-    Other weights are rounded to 2⁻¹⁶ of the largest of their channel and point.
+    Lossless where each output channel was quantized to 8 bits and the coefficients of a point are whole multiples of
+    the smallest of them. Other weights are rounded to 2⁻¹⁶ of the largest of their channel and point.
+
+    Args:
+        weight: Filter [taps, in, out], float32.
+        taps: Filter matrix [points, taps] of a scheme; the identity by default, so points are taps.
+
+    Returns:
+        Integers [points, in, out] and scales [points, out]; their product is the value at each point.
     """
-    whole, steps = in_steps(weight)
+    integers, scales = in_steps(weight)
     taps = np.eye(len(weight)) if taps is None else taps
-    values = np.einsum("pk,kio->pio", taps, whole.astype(np.float64))
-    common = np.min(np.abs(taps), axis=1, where=taps != 0, initial=np.inf)[:, None]  # what all taps of a point share
+    values = np.einsum("pk,kio->pio", taps, integers.astype(np.float64))
+    # Divide each point's values by its smallest coefficient: in short filters the others are whole multiples of it,
+    # so sums of integers stay integers.
+    common = np.min(np.abs(taps), axis=1, where=taps != 0, initial=np.inf)[:, None]
     counts = values / common[:, None]
     exact = (np.abs(counts - np.rint(counts)).max(axis=(1, 2)) < EXACT) & (np.abs(counts).max(axis=(1, 2)) <= LARGEST)
+    # Else spread the largest value of each point and channel over int16; `tiny` avoids dividing zeros by zero.
     rounded = np.maximum(np.abs(values).max(axis=1) / LARGEST, np.finfo(np.float32).tiny)
     units = np.where(exact[:, None], common, rounded)
-    return np.rint(values / units[:, None]).astype(np.int16), (units * steps).astype(np.float32)
+    return np.rint(values / units[:, None]).astype(np.int16), (units * scales).astype(np.float32)

@@ -1,4 +1,10 @@
-"""The kernels compiled for this CPU, kept on disk as an object file, and called through ctypes."""
+"""Compile the kernels for this CPU, cache the object file on disk, and call the functions through ctypes.
+
+1. A Target (vector width, register block, storage type) is chosen by the CPU's features.
+2. `_build_module` writes the IR of every kernel for it.
+3. LLVM optimizes the module and emits one object file: about a second, once for a machine and a version.
+4. KernelLibrary loads the object file and looks up the functions. They release the interpreter's lock.
+"""
 
 import ctypes
 import json
@@ -27,8 +33,9 @@ from kokoro_server.model.kernels.gemm import dense, micro, narrow, widen
 from kokoro_server.model.kernels.lstm import gelu, lstm
 from kokoro_server.model.kernels.norm import affine, layer_norm, measure
 
-# Outputs of a tile by activation and filter length: more would multiply less, but lose float32's precision in
-# the long filters, and in the wide blocks (leaky, plain) read more weights than it saves sums.
+# Outputs m of a Toom-Cook tile, by activation and filter length. A larger m multiplies less for each output, but loses
+# float32's precision in the long filters. In the decoder's wide blocks ("leaky", "plain") the weights, which grow with
+# the number of points n = m + taps - 1, do not fit the cache: there a larger m reads more than it saves.
 TILES = {
     ("snake", 3): 6,
     ("snake", 7): 6,
@@ -42,10 +49,15 @@ KERNELS = tuple(
     for (activation, taps), scheme in SCHEMES.items()
     for residual in (False, True)
 )
-# What fits the vector registers: 32 of 16 floats (AVX-512), 16 of 8 (AVX), 32 of 4 (Arm), or 16 of 4. By the feature
-# that a CPU needs, the best first; the last needs none.
 ANY = "plain"
-NEEDS = {"avx": ("avx", "f16c")}  # where one is not enough: the first CPUs with AVX could not convert short floats
+"""Name of the target that every CPU can run."""
+NEEDS = {"avx": ("avx", "f16c")}
+"""LLVM's names of the CPU features that a target needs, where they differ from its own name.
+
+The first CPUs with AVX lack F16C, the conversion from and to float16.
+"""
+# By the CPU feature that they need, the best first. Registers: 32 of 16 floats (AVX-512), 16 of 8 (AVX), 32 of 4 (Arm
+# NEON), 16 of 4 (SSE2).
 SHAPES = {
     "amx-bf16": Shape(16, 2, 12, tiles=True, kept=HALF),
     "avx512f": Shape(16, 2, 12),
@@ -56,27 +68,41 @@ SHAPES = {
 
 
 def fitting() -> list[str]:
-    """The names of the shapes that the CPU that this runs on can use, the best first."""
+    """List the names of the targets that this CPU can run, the best first."""
     features = binding.get_host_cpu_features()
-    able = (name for name in SHAPES if name == ANY or all(map(features.get, NEEDS.get(name, (name,)))))
-    return [name for name in able if not SHAPES[name].tiles or may_use_tiles()]
+    supported = (name for name in SHAPES if name == ANY or all(map(features.get, NEEDS.get(name, (name,)))))
+    # A CPU with AMX is not enough: the operating system has to permit the tile registers.
+    return [name for name in supported if not SHAPES[name].tiles or may_use_tiles()]
 
 
 def native_shape() -> Shape:
-    """The best register shape for the CPU that this runs on, by its features."""
+    """Return the best target for this CPU by its features alone."""
     return SHAPES[fitting()[0]]
 
 
 class Library:
-    """Every kernel by name: functions of addresses and sizes that run without the interpreter's lock."""
+    """Look up compiled kernels by name: functions of addresses and sizes. Thread-safe after construction.
+
+    Kernels check nothing. Arrays have to be C-contiguous, with SPARE_ROWS rows behind the last one where a kernel
+    writes whole blocks. An unknown name raises KeyError.
+    """
 
     def __init__(self, cache: Path, shape: Shape | None = None) -> None:
-        """Load the object file, compiled first if need be (about a second)."""
+        """Load the object file, after compiling it if `cache` has none for this CPU (about a second).
+
+        Args:
+            cache: Folder of the object files, shared by all workers.
+            shape: What to compile for; the best for this CPU by default.
+
+        Raises:
+            OSError: If the folder cannot be written.
+        """
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         self.shape = shape or native_shape()
         machine = _machine()
         folder = prepared(cache, machine_key(repr(self.shape)), lambda folder: _compile(folder, self.shape, machine))
+        # An empty module makes an engine that only loads and links the object file.
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
         self._engine.add_object_file(binding.ObjectFileRef.from_path(str(folder / "kernels.o")))
         self._engine.finalize_object()
@@ -87,28 +113,31 @@ class Library:
         return self._functions[name]
 
     def _function(self, name: str, kinds: str) -> Callable[..., None]:
+        """Make a kernel callable; `kinds` has one letter for each argument, "p" for pointers, "i" for integers."""
         types = [ctypes.c_void_p if kind == "p" else ctypes.c_int64 for kind in kinds]
         return ctypes.CFUNCTYPE(None, *types)(self._engine.get_function_address(name))
 
 
 def _machine() -> binding.TargetMachine:
-    target = binding.Target.from_default_triple()
+    """Return LLVM's code generator for this CPU."""
+    triple = binding.Target.from_default_triple()
     features = binding.get_host_cpu_features().flatten()
-    return target.create_target_machine(binding.get_host_cpu_name(), features, opt=3, jit=True)
+    return triple.create_target_machine(binding.get_host_cpu_name(), features, opt=3, jit=True)
 
 
 def machine_key(what: str) -> str:
-    """The cache's name for what depends on the kernels' source, the compiler, and the CPU with its features."""
+    """Return the cache key of an artifact that depends on the network's sources, the compiler, the CPU, and `what`."""
     features = binding.get_host_cpu_features().flatten()
     return cache_key(sources(), llvmlite.__version__, binding.get_host_cpu_name(), features, what)
 
 
 def _compile(folder: Path, shape: Shape, machine: binding.TargetMachine) -> None:
+    """Write kernels.o, and kernels.json with the signature of each function."""
     module = _module(shape)
     compiled = binding.parse_assembly(str(module))
     compiled.verify()
     options = binding.create_pipeline_tuning_options(speed_level=2)
-    options.loop_unrolling = False  # the loops are unrolled as far as the registers go
+    options.loop_unrolling = False  # the builders unroll as far as the registers go; more would spill
     builder = binding.create_pass_builder(machine, options)
     builder.getModulePassManager().run(compiled, builder)
     (folder / "kernels.o").write_bytes(machine.emit_object(compiled))
@@ -121,6 +150,7 @@ def _compile(folder: Path, shape: Shape, machine: binding.TargetMachine) -> None
 
 
 def _module(shape: Shape) -> ir.Module:
+    """Write the IR of all kernels for one target."""
     module = ir.Module("kernels")
     module.triple = binding.get_default_triple()
     lstm(module, shape)
@@ -137,11 +167,12 @@ def _module(shape: Shape) -> ir.Module:
 
 
 def _vector_kernels(module: ir.Module, shape: Shape) -> None:
-    """Convolutions and matrices in vector registers, in float32; most weights are kept as whole numbers."""
+    """Write convolutions and GEMM in vector registers, in float32; most weights are stored as int16."""
     products = {kind: product(module, shape, micro(module, shape, kind), kind) for kind in (FLOAT, WHOLE)}
     activations = {kind: activate(module, kind, shape.width, signal=rows_of(kind, shape)) for kind in ACTIVATIONS}
-    different = {scheme.points: scheme for scheme in SCHEMES.values()}
-    transforms = {points: transform(module, scheme, shape.width) for points, scheme in different.items()}
+    # Of the schemes in SCHEMES, those with the same number of points are equal ("leaky" and "plain"): one transform.
+    by_points = {scheme.points: scheme for scheme in SCHEMES.values()}
+    transforms = {points: transform(module, scheme, shape.width) for points, scheme in by_points.items()}
     for kernel in KERNELS:
         activated, transformed = activations[kernel.activation], transforms[kernel.scheme.points]
         convolution(module, kernel, shape, products[kernel.weights], activated, transformed)

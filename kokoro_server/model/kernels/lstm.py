@@ -1,4 +1,14 @@
-"""A long short-term memory: one direction over all steps, and the smooth functions that its gates need."""
+"""Write the LSTM kernel, one direction over all steps, and the smooth functions: exp, sigmoid, tanh, GELU.
+
+The product of the inputs with their weights, plus the bias, comes from a GEMM over all steps beforehand. The kernel
+does what depends on the step before:
+
+    i, o, f, g = gates[step] + state_weights @ hidden
+    cell       = sigmoid(f) * cell + sigmoid(i) * tanh(g)
+    hidden     = sigmoid(o) * tanh(cell)
+
+One vector holds `width` units, and its four gates are computed together while `hidden` is read once.
+"""
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -6,40 +16,44 @@ from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.builder import Code, Shape
 
-# 2**f for |f| <= 1/2: the series of exp(f ln 2), whose seventh term is below float32's rounding.
 POWERS_OF_TWO = tuple(float(np.log(2.0) ** k / np.prod(np.arange(1, k + 1))) for k in range(8))
-GATES = 4  # input, output, forget, cell: ONNX's order
+"""Coefficients of 2**f for |f| <= 1/2: the series of exp(f ln 2), whose seventh term is below float32's rounding."""
+GATES = 4
+"""Gates of a unit: input, output, forget, cell, in ONNX's order."""
 
 
 def exponential(code: Code, value: ir.Value) -> ir.Value:
-    """e**value by a power of two and a polynomial, within 2e-7 of it; beyond ±87 it stays at the edge."""
+    """Emit e**value: relative error below 2e-7; beyond ±87 the result is that of ±87."""
     builder = code.builder
+    # e**x = 2**k * 2**f with k = round(x / ln 2), |f| <= 1/2. Within ±87 the exponent k stays in a float32's range.
     limited = code.least(code.most(value, code.splat(-87.0)), code.splat(87.0))
     power = builder.fmul(limited, code.splat(float(1 / np.log(2.0))))
     whole = code.round(power)
-    part = builder.fsub(power, whole)
-    series = code.splat(POWERS_OF_TWO[-1])
+    fraction = builder.fsub(power, whole)
+    series = code.splat(POWERS_OF_TWO[-1])  # Horner's scheme
     for coefficient in reversed(POWERS_OF_TWO[:-1]):
-        series = code.fma(series, part, code.splat(coefficient))
+        series = code.fma(series, fraction, code.splat(coefficient))
     return code.scaled_by_power(series, whole)
 
 
 def sigmoid(code: Code, value: ir.Value) -> ir.Value:
+    """Emit 1 / (1 + e**-value)."""
     one = code.splat(1.0)
     return code.builder.fdiv(one, code.builder.fadd(one, exponential(code, code.builder.fneg(value))))
 
 
 def hyperbolic_tangent(code: Code, value: ir.Value) -> ir.Value:
-    """2 * sigmoid(2 * value) - 1."""
+    """Emit tanh(value) as 2 * sigmoid(2 * value) - 1."""
     two = code.splat(2.0)
     return code.fma(two, sigmoid(code, code.builder.fmul(value, two)), code.splat(-1.0))
 
 
 def lstm(module: ir.Module, shape: Shape) -> Code:
-    """Steps over `gates` [steps, 4 * units] (inputs times weights, plus bias), giving out [steps, units].
+    """Write the LSTM over `gates` [steps, 4 * units] (inputs times weights, plus bias), into out [steps, units].
 
-    `state` is [units / width, units, 4, width]; `hidden` and `cell` [units] start as they are found. Pitches
-    are floats from one step to the next, negative to go backwards.
+    `state` are the weights [units / width, units, 4, width]; `hidden` and `cell` [units] hold the initial state and
+    then the last one; `next` [units] is scratch. Pitches are floats from one step to the next, negative to go
+    backwards. `units` is a multiple of the vector width.
     """
     code = Code(module, "lstm", "*gates *state *out *hidden *cell *next steps units gate_pitch out_pitch", shape.width)
     with code.loop(code.steps) as step:
@@ -49,6 +63,7 @@ def lstm(module: ir.Module, shape: Shape) -> Code:
             value = _unit(code, gates, unit)
             code.store(value, code.next, unit)
             code.store(value, out, unit)
+        # Every unit reads all of `hidden`, so the new values replace it only after the last unit.
         with code.loop(code.units, shape.width) as unit:
             code.store(code.load(code.next, unit), code.hidden, unit)
     code.done()
@@ -56,10 +71,11 @@ def lstm(module: ir.Module, shape: Shape) -> Code:
 
 
 def _unit(code: Code, gates: ir.Value, unit: ir.Value) -> ir.Value:
-    """The new hidden values of one vector of units; their cells are stored."""
+    """Emit the new hidden values of one vector of units, and store its cells."""
     builder = code.builder
     before = builder.block
     starts = [code.load(gates, code.add(code.mul(code.units, gate), unit)) for gate in range(GATES)]
+    # The weights of unit // width: [units, 4, width]. For each other unit, four vectors, one for each gate.
     block = code.at(code.state, code.mul(unit, code.units, GATES))
     with code.loop(code.units) as other:
         sums = [builder.phi(code.vector) for _ in range(GATES)]
@@ -69,28 +85,33 @@ def _unit(code: Code, gates: ir.Value, unit: ir.Value) -> ir.Value:
         for total, start, value in zip(sums, starts, updated, strict=True):
             total.add_incoming(start, before)
             total.add_incoming(value, builder.block)
-    entering, leaving, kept, proposed = updated
-    added = builder.fmul(sigmoid(code, entering), hyperbolic_tangent(code, proposed))
-    cell = code.fma(sigmoid(code, kept), code.load(code.cell, unit), added)
+    input_gate, output_gate, forget_gate, candidate = updated
+    added = builder.fmul(sigmoid(code, input_gate), hyperbolic_tangent(code, candidate))
+    cell = code.fma(sigmoid(code, forget_gate), code.load(code.cell, unit), added)
     code.store(cell, code.cell, unit)
-    return builder.fmul(sigmoid(code, leaving), hyperbolic_tangent(code, cell))
+    return builder.fmul(sigmoid(code, output_gate), hyperbolic_tangent(code, cell))
 
 
 def gelu(module: ir.Module, width: int) -> Code:
-    """x / 2 * (1 + tanh(sqrt(2 / π) * (x + 0.044715 x³))) over `size` floats (Hendrycks and Gimpel, 2016)."""
-    slope = 2 * float(np.sqrt(2 / np.pi))  # tanh(x / 2) is 2 * sigmoid(x) - 1
+    """Write GELU in place over `size` floats, a multiple of `width`, in its tanh form (Hendrycks and Gimpel, 2016).
+
+    x / 2 * (1 + tanh(sqrt(2 / π) * (x + 0.044715 x³)))
+    """
+    # (1 + tanh(z)) / 2 = sigmoid(2z), so it is x * sigmoid(x * (slope + slope * 0.044715 x²)).
+    slope = 2 * float(np.sqrt(2 / np.pi))
     code = Code(module, "gelu", "*x size", width)
-    with code.loop(code.size, width) as place:
-        value = code.load(code.x, place)
+    with code.loop(code.size, width) as offset:
+        value = code.load(code.x, offset)
         square = code.builder.fmul(value, value)
-        bend = code.fma(square, code.splat(slope * 0.044715), code.splat(slope))
-        code.store(code.builder.fmul(value, sigmoid(code, code.builder.fmul(value, bend))), code.x, place)
+        factor = code.fma(square, code.splat(slope * 0.044715), code.splat(slope))
+        code.store(code.builder.fmul(value, sigmoid(code, code.builder.fmul(value, factor))), code.x, offset)
     code.done()
     return code
 
 
 def interleaved(state: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """One direction's [4 * units, units] as `lstm` reads it: [units / width, units, 4, width]."""
+    """Pack one direction's state weights [4 * units, units] for the kernel: [units / width, units, 4, width]."""
     units = state.shape[1]
+    # [gate, vector, lane, other unit] to [vector, other unit, gate, lane].
     parts = state.reshape(GATES, units // width, width, units)
     return np.ascontiguousarray(parts.transpose(1, 3, 0, 2), np.float32)

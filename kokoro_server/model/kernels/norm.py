@@ -1,4 +1,9 @@
-"""What a normalisation over time needs: sums of a signal, and one scale and shift made of them."""
+"""Write the kernels of the normalizations: statistics of channels, AdaIN's scale and shift, ALBERT's layer norm.
+
+AdaIN normalizes each channel over time, then multiplies by 1 + gamma and adds beta, which the style gives. Both steps
+are one scale and one shift for each channel, which the next convolution applies as it reads its input. Their sums are
+collected where the activations are written: in float32 for a block of rows, then in float64 over the blocks.
+"""
 
 from collections.abc import Callable
 
@@ -6,64 +11,73 @@ from llvmlite import ir  # type: ignore[import-untyped]
 
 from kokoro_server.model.kernels.builder import DOUBLE, FLOAT, Code
 
-EPSILON = 1e-5  # of the instance normalisation
+EPSILON = 1e-5
+"""Added to the variance by AdaIN's instance normalization."""
 BERT_EPSILON = 1e-12
+"""Added to the variance by ALBERT's layer normalization."""
 
 
 def affine(module: ir.Module, width: int) -> Code:
-    """scale and shift that take rows with these sums (float64) to no mean, variance 1, then to 1 + gain and offset."""
-    code = Code(module, "affine", "*sums *squares *gain *offset *scale *shift length channels", width)
+    """Write the kernel that computes AdaIN's scale and shift from sums (float64) over `length` rows.
+
+    scale = (1 + gamma) / sqrt(variance + epsilon) and shift = beta - mean * scale, for each of `channels` channels.
+    """
+    code = Code(module, "affine", "*sums *squares *gamma *beta *scale *shift length channels", width)
     builder = code.builder
+    # Scalar code in float64: the mean of squares minus the square of the mean cancels digits, and channels are few.
     share = builder.fdiv(ir.Constant(DOUBLE, 1.0), builder.sitofp(code.length, DOUBLE))
     square_root = ir.Function(module, ir.FunctionType(DOUBLE, [DOUBLE]), "llvm.sqrt.f64")
     with code.loop(code.channels) as channel:
         mean = builder.fmul(builder.load(code.at(code.sums, channel, DOUBLE), typ=DOUBLE), share)
         power = builder.fmul(builder.load(code.at(code.squares, channel, DOUBLE), typ=DOUBLE), share)
         variance = builder.fsub(power, builder.fmul(mean, mean))
+        # A constant channel's variance may come out slightly negative.
         positive = builder.fcmp_ordered(">", variance, ir.Constant(DOUBLE, 0.0))
         variance = builder.select(positive, variance, ir.Constant(DOUBLE, 0.0))
         root = builder.call(square_root, [builder.fadd(variance, ir.Constant(DOUBLE, EPSILON))])
-        gain, offset = (builder.fpext(code.scalar(each, channel), DOUBLE) for each in (code.gain, code.offset))
-        scale = builder.fdiv(builder.fadd(gain, ir.Constant(DOUBLE, 1.0)), root)
-        shift = builder.fsub(offset, builder.fmul(mean, scale))
-        for value, target in ((scale, code.scale), (shift, code.shift)):
-            builder.store(builder.fptrunc(value, FLOAT), code.at(target, channel))
+        gamma, beta = (builder.fpext(code.scalar(each, channel), DOUBLE) for each in (code.gamma, code.beta))
+        scale = builder.fdiv(builder.fadd(gamma, ir.Constant(DOUBLE, 1.0)), root)
+        shift = builder.fsub(beta, builder.fmul(mean, scale))
+        for value, pointer in ((scale, code.scale), (shift, code.shift)):
+            builder.store(builder.fptrunc(value, FLOAT), code.at(pointer, channel))
     code.done()
     return code
 
 
 def layer_norm(module: ir.Module, width: int) -> Code:
-    """Rows of x plus y, each row to no mean and variance 1, then gain and offset by channel; into x."""
-    code = Code(module, "layer_norm", "*x *y *gain *offset rows channels", width)
+    """Write x = layer_norm(x + y) * gamma + beta over the channels of each row, in place; float32."""
+    code = Code(module, "layer_norm", "*x *y *gamma *beta rows channels", width)
     builder = code.builder
     count = builder.sitofp(code.channels, FLOAT)
     root = ir.Function(module, ir.FunctionType(FLOAT, [FLOAT]), "llvm.sqrt.f32")
     with code.loop(code.rows) as row:
         x, y = (code.at(each, code.mul(row, code.channels)) for each in (code.x, code.y))
 
-        def joined(channel: ir.Value, x: ir.Value = x, y: ir.Value = y) -> ir.Value:
+        # Three passes over a row of 3 KiB, which stays in the first-level cache: sum, center and square, scale.
+        def add_rows(channel: ir.Value, x: ir.Value = x, y: ir.Value = y) -> ir.Value:
             value = builder.fadd(code.load(x, channel), code.load(y, channel))
             code.store(value, x, channel)
             return value
 
-        mean = code.splat(builder.fdiv(_sum(code, joined), count))
+        mean = code.splat(builder.fdiv(_sum(code, add_rows), count))
 
-        def squared(channel: ir.Value, x: ir.Value = x, mean: ir.Value = mean) -> ir.Value:
+        def center_and_square(channel: ir.Value, x: ir.Value = x, mean: ir.Value = mean) -> ir.Value:
             value = builder.fsub(code.load(x, channel), mean)
             code.store(value, x, channel)
             return builder.fmul(value, value)
 
-        variance = builder.fadd(builder.fdiv(_sum(code, squared), count), ir.Constant(FLOAT, BERT_EPSILON))
+        variance = builder.fdiv(_sum(code, center_and_square), count)
+        variance = builder.fadd(variance, ir.Constant(FLOAT, BERT_EPSILON))
         scale = code.splat(builder.fdiv(ir.Constant(FLOAT, 1.0), builder.call(root, [variance])))
         with code.loop(code.channels, width) as channel:
-            gain = builder.fmul(code.load(code.gain, channel), scale)
-            code.store(code.fma(code.load(x, channel), gain, code.load(code.offset, channel)), x, channel)
+            factor = builder.fmul(code.load(code.gamma, channel), scale)
+            code.store(code.fma(code.load(x, channel), factor, code.load(code.beta, channel)), x, channel)
     code.done()
     return code
 
 
 def _sum(code: Code, term: Callable[[ir.Value], ir.Value]) -> ir.Value:
-    """The sum over all channels of what `term` gives for each vector of them."""
+    """Emit the sum over all channels of the vectors that `term` returns for each vector of them."""
     before = code.builder.block
     with code.loop(code.channels, code.width) as channel:
         total = code.builder.phi(code.vector)
@@ -71,6 +85,7 @@ def _sum(code: Code, term: Callable[[ir.Value], ir.Value]) -> ir.Value:
         total.add_incoming(code.splat(0.0), before)
         total.add_incoming(added, code.builder.block)
     module = code.function.module
+    # Lanes are added at the end, in order: without fast-math flags the reduction is sequential.
     name = f"llvm.vector.reduce.fadd.v{code.width}f32"
     kind = ir.FunctionType(FLOAT, [FLOAT, code.vector])
     reduce = module.globals.get(name) or ir.Function(module, kind, name)
@@ -78,28 +93,32 @@ def _sum(code: Code, term: Callable[[ir.Value], ir.Value]) -> ir.Value:
 
 
 def measure_name(adding: bool, signal: ir.Type) -> str:
-    """What measures rows of that type."""
-    return f"measure_{'sum_' if adding else ''}{signal}"
+    """Return the symbol of the statistics kernel for activations of that storage type."""
+    return f"channel_stats_{'sum_' if adding else ''}{signal}"
 
 
 def measure(module: ir.Module, width: int, adding: bool, signal: ir.Type) -> Code:
-    """Sums and squares over `rows` rows of x, whose rows start `pitch` apart; `adding` y to them first."""
+    """Write the sums and sums of squares of each channel over `rows` rows of x, which start `pitch` elements apart.
+
+    With `adding`, y is added to x in place first. Squares are of the values before they are rounded to storage.
+    """
     code = Code(module, measure_name(adding, signal), "*x *y *sums *squares rows channels pitch", width)
     builder = code.builder
+    # Channels outside, rows inside: both sums of a vector of channels stay in registers.
     with code.loop(code.channels, width) as channel:
         before = builder.block
         with code.loop(code.rows) as row:
             total, squares = builder.phi(code.vector), builder.phi(code.vector)
-            place = code.add(code.mul(row, code.pitch), channel)
-            value = code.load(code.x, place, signal)
+            offset = code.add(code.mul(row, code.pitch), channel)
+            value = code.load(code.x, offset, signal)
             if adding:
-                value = builder.fadd(value, code.load(code.y, place, signal))
-                code.store(value, code.x, place, signal)
-            added, squared = builder.fadd(total, value), code.fma(value, value, squares)
-            for counter, end in ((total, added), (squares, squared)):
-                counter.add_incoming(code.splat(0.0), before)
-                counter.add_incoming(end, builder.block)
-        code.store(added, code.sums, channel)
-        code.store(squared, code.squares, channel)
+                value = builder.fadd(value, code.load(code.y, offset, signal))
+                code.store(value, code.x, offset, signal)
+            new_total, new_squares = builder.fadd(total, value), code.fma(value, value, squares)
+            for phi, end in ((total, new_total), (squares, new_squares)):
+                phi.add_incoming(code.splat(0.0), before)
+                phi.add_incoming(end, builder.block)
+        code.store(new_total, code.sums, channel)
+        code.store(new_squares, code.squares, channel)
     code.done()
     return code

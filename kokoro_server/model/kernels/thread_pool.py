@@ -1,4 +1,9 @@
-"""The threads that share one convolution: each takes the next block until none is left."""
+"""Run the blocks of one layer on a few threads, each with scratch memory of its own.
+
+ThreadPool.parallel_for puts the blocks into one iterator; the calling thread and the pool's threads take the next
+block each until none is left. Kernels are called through ctypes, which releases the interpreter's lock, so blocks run
+in parallel. Cancellation is checked between blocks: a block takes milliseconds.
+"""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -14,26 +19,32 @@ from kokoro_server.core.errors import Cancelled
 
 Block = TypeVar("Block")
 
-LINE = 16  # floats in a cache line of 64 bytes
+LINE = 16
+"""Floats in a cache line of 64 bytes."""
 
 
 class Scratch:
-    """Memory that one thread reuses from block to block: fresh pages cost more than the sums done in them."""
+    """Keep one thread's scratch memory from block to block: fresh pages cost more than the arithmetic done in them."""
 
     def __init__(self) -> None:
         self._arrays: dict[str, NDArray[np.float32]] = {}
         self._addresses: dict[str, int] = {}
 
     def address(self, name: str, size: int) -> int:
-        """Where `size` floats are, from a cache line's start; they hold whatever was there, zeros at first."""
+        """Return the address of at least `size` floats, aligned to a cache line.
+
+        The memory keeps its contents until it has to grow: zeros at first, then whatever was written last. Addresses
+        returned before for the same name may become invalid.
+        """
         if name not in self._arrays or self._arrays[name].size < size + LINE:
+            # numpy aligns to 16 bytes only: take a line more and start at the next multiple of 64.
             array = self._arrays[name] = np.zeros(size + LINE, np.float32)
             self._addresses[name] = array.ctypes.data + -array.ctypes.data % (4 * LINE)
         return self._addresses[name]
 
 
 class Crew:
-    """The calling thread and its mates."""
+    """Share blocks of work between the calling thread and `threads` - 1 others. One loop at a time."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -42,32 +53,44 @@ class Crew:
         self._mates = [Mate() for _ in range(threads - 1)]
 
     def each(self, blocks: Iterable[Block], work: Callable[[Block, Scratch], None]) -> None:
-        """Do all blocks; raises Cancelled between two of them once `cancelled` is set."""
-        waiting = list(blocks)
-        shared = iter(waiting)
-        called = self._mates[: len(waiting) - 1]
-        for mate in called:
-            mate.begin(partial(self._drain, shared, work))
+        """Call `work(block, scratch)` for every block, in any order, and return when all calls have ended.
+
+        Raises:
+            Cancelled: If `cancel_event` is set before the last block has begun.
+            BaseException: Whatever `work` raised first in this thread, or else in another.
+        """
+        remaining = list(blocks)
+        # A list's iterator is safe to share: the interpreter's lock makes each `next` atomic.
+        shared = iter(remaining)
+        helpers = self._mates[: len(remaining) - 1]
+        for helper in helpers:
+            helper.begin(partial(self._drain, shared, work))
         try:
             self._drain(shared, work, self._scratch)
         finally:
-            errors = [mate.end() for mate in called]
+            # Also when this thread's block failed: the arrays belong to the caller, and blocks still write to them.
+            errors = [helper.end() for helper in helpers]
         for error in filter(None, errors):
             raise error
 
     def _drain(self, shared: Iterator[Block], work: Callable[[Block, Scratch], None], scratch: Scratch) -> None:
+        """Take and run blocks until none is left. Raises Cancelled once `cancel_event` is set."""
         for block in shared:
             if self.cancelled.is_set():
                 raise Cancelled
             work(block, scratch)
 
     def close(self) -> None:
-        for mate in self._mates:
-            mate.close()
+        """Let the threads end. Blocks that are running finish first."""
+        for helper in self._mates:
+            helper.close()
 
 
 class Mate:
-    """One thread with its scratch. It waits in plain queues: hundreds of layers a second make a pool's futures dear."""
+    """Run submitted functions in one daemon thread with its own scratch memory.
+
+    Two plain queues cost less than an executor's futures, which matters at hundreds of layers a second.
+    """
 
     def __init__(self) -> None:
         self._orders: SimpleQueue[Callable[[Scratch], None] | None] = SimpleQueue()
@@ -75,13 +98,15 @@ class Mate:
         threading.Thread(target=self._serve, name="kernel", daemon=True).start()
 
     def begin(self, order: Callable[[Scratch], None]) -> None:
+        """Submit a function. Each submit has to be followed by one wait."""
         self._orders.put(order)
 
     def end(self) -> BaseException | None:
-        """Wait for the order's end: what it raised, if anything."""
+        """Wait until the submitted function ends, and return what it raised."""
         return self._ends.get()
 
     def close(self) -> None:
+        """Let the thread end after what was submitted."""
         self._orders.put(None)
 
     def _serve(self) -> None:
@@ -89,7 +114,7 @@ class Mate:
         while order := self._orders.get():
             try:
                 order(scratch)
-            except BaseException as exc:  # the thread's edge: who gave the order raises it
+            except BaseException as exc:  # the edge of the thread: parallel_for raises it in the caller's
                 self._ends.put(exc)
             else:
                 self._ends.put(None)

@@ -1,9 +1,16 @@
-"""Short convolutions with fewer multiplications: Toom and Cook's evaluation at points, as Winograd used it.
+"""Compute the matrices of Toom-Cook (Winograd) convolutions, which take fewer multiplications than taps.
 
-m outputs of an r-tap filter are a product of polynomials read backwards; evaluated at n = m + r - 1 points it
-costs n multiplications instead of m * r. See A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural
-Networks" (2015), and on the choice of points B. Barabasz et al., "Error Analysis and Improving the Accuracy
-of Winograd Convolution for Deep Neural Networks" (2020).
+m outputs of an r-tap filter g over a signal d cost n = m + r - 1 multiplications instead of m * r:
+
+    y = output_matrix @ ((filter_matrix @ g) * (input_matrix @ d))
+
+The correlation is the transpose of a product of two polynomials of m and r coefficients. That product has n
+coefficients and is determined by its values at n points, one of which is infinity (the leading coefficient).
+Transposing "evaluate both, multiply, interpolate" gives the formula above: output_matrix is the transposed evaluation
+of the m-term polynomial, filter_matrix the evaluation of the r-term one, input_matrix the transposed interpolation.
+
+See A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2015), and on the choice of points
+B. Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks" (2020).
 """
 
 from dataclasses import dataclass
@@ -14,7 +21,8 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 
-# Pairs ±p share half of their sums; small simple fractions keep float32's error near 1e-5 up to 16 points.
+# By the number of points in pairs ±p. The two points of a pair share half of their sums (even and odd powers), and
+# small simple fractions keep float32's error near 1e-5 up to 16 points.
 PAIRS = {
     2: ("1",),
     4: ("1", "2"),
@@ -29,9 +37,9 @@ PAIRS = {
 
 @dataclass(frozen=True)
 class Scheme:
-    """y = output @ ((taps @ g) * (input @ d)): output [m, n], taps [n, r], input [n, n].
+    """Hold the matrices of F(m, r): output [m, n], filter [n, r], input [n, n]; `outputs` is m.
 
-    The points are ordered 0, p1, -p1, p2, -p2, ..., infinity, which leaves n even.
+    The points are ordered 0, p1, -p1, p2, -p2, ..., infinity, so n is even.
     """
 
     outputs: int
@@ -41,35 +49,38 @@ class Scheme:
 
     @property
     def points(self) -> int:
-        """n, the multiplications for one tile."""
+        """Multiplications for one tile of m outputs: n."""
         return len(self.input)
 
 
 def scheme(outputs: int, taps: int) -> Scheme:
-    """The three matrices of F(outputs, taps), rows balanced so that each point weighs alike in float32."""
+    """Compute the three matrices of F(outputs, taps). Raises ValueError unless outputs + taps is odd and 5 to 19."""
     points = _points(outputs + taps - 2)
-    at, g = _evaluate(points, outputs), _evaluate(points, taps)
-    inverse = _interpolation(points)
-    scale_in = np.linalg.norm(inverse, axis=1, keepdims=True)
-    scale_out = np.linalg.norm(at, axis=1, keepdims=True)
-    return Scheme(outputs, g * scale_in * scale_out, inverse / scale_in, (at / scale_out).T)
+    evaluation, filter_matrix = _evaluate(points, outputs), _evaluate(points, taps)
+    interpolation = _interpolation(points)
+    # Scale each point's row of the input and output matrices to norm 1, and put both factors into the filter's, which
+    # is applied in float64 once: so no point dominates the rounding in float32.
+    scale_in = np.linalg.norm(interpolation, axis=1, keepdims=True)
+    scale_out = np.linalg.norm(evaluation, axis=1, keepdims=True)
+    filter_matrix = filter_matrix * scale_in * scale_out
+    return Scheme(outputs, filter_matrix, interpolation / scale_in, (evaluation / scale_out).T)
 
 
 def _points(finite: int) -> list[Fraction]:
-    """Zero and the pairs: an odd number of finite points, so that with infinity n is even."""
+    """Return 0 and the pairs: an odd number of finite points, so that with infinity n is even."""
     if finite - 1 not in PAIRS:
         raise ValueError(f"{finite} finite points: an odd number up to {max(PAIRS) + 1} was expected")
     return [Fraction(0), *(sign * Fraction(pair) for pair in PAIRS[finite - 1] for sign in (1, -1))]
 
 
 def _evaluate(points: list[Fraction], terms: int) -> Matrix:
-    """[points + 1, terms]: the powers of each point, and the leading term alone for infinity."""
+    """Return [points + 1, terms]: the powers of each point, and for infinity the leading term alone."""
     rows = [[float(point**power) for power in range(terms)] for point in points]
     return np.array([*rows, [0.0] * (terms - 1) + [1.0]])
 
 
 def _interpolation(points: list[Fraction]) -> Matrix:
-    """[n, n]: row i holds the coefficients of the i-th Lagrange polynomial; the last, those of Π(x - p)."""
+    """Return [n, n]: row i has the coefficients of the i-th Lagrange polynomial, the last row those of Π(x - p)."""
     rows = []
     for i, point in enumerate(points):
         others = points[:i] + points[i + 1 :]
@@ -81,9 +92,10 @@ def _interpolation(points: list[Fraction]) -> Matrix:
 
 
 def _product(roots: list[Fraction]) -> list[Fraction]:
-    """The coefficients, lowest first, of Π(x - root)."""
+    """Return the coefficients, lowest first, of Π(x - root)."""
     coefficients = [Fraction(1)]
     for root in roots:
+        # x * polynomial - root * polynomial
         raised = [Fraction(0), *coefficients]
         lowered = [-root * c for c in coefficients] + [Fraction(0)]
         coefficients = [a + b for a, b in zip(raised, lowered, strict=True)]

@@ -1,4 +1,8 @@
-"""Layers over rows of sound for CPUs with tile registers: the same as in `layers`, tap by tap in bf16."""
+"""Run convolutions and dense layers on CPUs with AMX: the same interface as in `layers`, tap by tap in bf16.
+
+A block of work is some rows and some panels of 32 output channels. Its arguments that are the same for all blocks are
+packed into one record (see amx_kernels), so that a call through ctypes converts few of them.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,20 +18,23 @@ from kokoro_server.model.kernels.library import Library
 from kokoro_server.model.kernels.thread_pool import Crew, Scratch
 from kokoro_server.model.native.layers import KINDS, Array, Norm, Rows, Signal, address, share_of
 
-Halves = NDArray[Any]  # uint16, which hold bf16
-Block = tuple[int, int, int, int]
+Halves = NDArray[Any]  # uint16 that hold the bits of bf16
+Block = tuple[int, int, int, int]  # first row, rows, first panel, panels
 
-ROWS_AT_ONCE = 512
-HALVES_AT_ONCE = 1 << 19  # of activated rows, which leave a second-level cache of 2 MB room for a panel of weights
-CHUNKS = 4  # times that many rows are one block of work: an interpreter's turn, and an end for who cancels
-TURNS = 3  # blocks of work for each thread, lest all wait for the slowest
-LINE = 32  # halves in a cache line
+ROWS_AT_ONCE = 512  # rows that are activated at a time, at most
+HALVES_AT_ONCE = 1 << 19  # bf16 activated at a time (1 MB): leaves half of a 2 MB second-level cache for weights
+CHUNKS = 4  # times that many rows in a block: few calls from Python, and still a soon answer to a cancellation
+TURNS = 3  # blocks for each thread, so that no thread waits long for the slowest
+LINE = 32  # bf16 in a cache line of 64 bytes
 
 
 @dataclass(frozen=True)
 class Tiled:
-    """Weights [panels of 32 out, taps, blocks of 32 in, parts, 2, 16, 32] in bf16, counted in steps [out], a bias
-    [out], and the parts of each number of the signal."""
+    """Hold a filter packed for AMX.
+
+    Weights are bf16 bits [panels of 32 out, taps, blocks of 32 in, parts, 2, 16, 32]; scales and bias are float32
+    [panels * 32]; `signal_parts` is the number of bf16 parts, 1 or 2, that the signal is split into.
+    """
 
     weights: Halves
     steps: Array
@@ -36,25 +43,29 @@ class Tiled:
 
     @staticmethod
     def of(weight: Array, bias: Array, parts: int) -> "Tiled":
-        """A filter [taps, in, out], whose numbers take so many parts unless one holds them exactly."""
-        whole, steps = in_steps(weight)
-        weights = tiled_weights(whole, parts if (steps == 1).all() else 1)
+        """Pack a filter [taps, in, out] and its bias, with `parts` bf16 parts for each number.
+
+        Weights that are integers times a scale take one part, which holds them exactly.
+        """
+        integers, scales = in_steps(weight)
+        weights = tiled_weights(integers, parts if (scales == 1).all() else 1)
         missing = len(weights) * SIDE - len(bias)
-        return Tiled(weights, np.pad(steps, (0, missing)), np.pad(bias, (0, missing)).astype(np.float32), parts)
+        return Tiled(weights, np.pad(scales, (0, missing)), np.pad(bias, (0, missing)).astype(np.float32), parts)
 
     @property
     def precision(self) -> Precision:
+        """Parts of the signal's numbers and of the weights."""
         return Precision(self.signal_parts, self.weights.shape[3])
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
-        """What the kernels read, in their order."""
+        """Weights, scales and bias: the order of the kernels' records."""
         return self.weights, self.steps, self.bias
 
 
 @dataclass(frozen=True)
 class TiledConvolution:
-    """A filter with its activation."""
+    """Convolve with AMX kernels, after an activation."""
 
     filter: Tiled
     activation: str
@@ -69,26 +80,28 @@ class TiledConvolution:
         dilation: int,
         residual: Signal | None = None,
     ) -> Rows:
-        """y = residual + filter(activation(norm(x))); y and the residual may be one array."""
+        """Compute y = residual + filter(activation(norm(x))) and the statistics of y, as Convolution does."""
         inputs, outputs = x.data.shape[1], len(self.filter.bias)
         panels, taps = self.filter.weights.shape[:2]
         precision = self.filter.precision
         most = _at_once(inputs * precision.signal)
         before = y if residual is None else residual
         arrays = (x.data, y, before, *Norm.of(norm, library, x), *self.filter.arrays)
+        # In the order of CONVOLUTION_RECORD. `record` lives until parallel_for returns, and so does its address.
         record = _record(*map(address, arrays), taps, dilation, inputs, y.shape[1], x.length, most)
         blocks = list(_blocks(x.length, most, panels, crew.threads))
         sums = np.zeros((len(blocks), 2, outputs), np.float32)
         here, measures = address(record), address(sums)
+        # bf16 in one plane: the rows of a block and the filter's span; `size` is the floats that all planes take.
         plane = inputs * (min(most, -(-x.length // SIDE) * SIDE) + dilation * (taps - 1))
         size = precision.signal * plane // 2
         function = library[tiled_name(self.activation, residual is not None, precision)]
 
         def work(block: tuple[int, Block], scratch: Scratch) -> None:
-            number, (first, count, panel, width) = block
-            place = measures + 8 * outputs * number
-            halves, c = scratch.address("halves", size), scratch.address("sums", SIDE * SIDE)
-            function(here, place, place + 4 * outputs, halves, c, first, count, panel, width, plane)
+            number, (first, count, panel, panel_count) = block
+            target = measures + 8 * outputs * number  # [2, outputs] floats: sums, then squares
+            converted, c = scratch.address("halves", size), scratch.address("sums", SIDE * SIDE)
+            function(here, target, target + 4 * outputs, converted, c, first, count, panel, panel_count, plane)
 
         crew.each(enumerate(blocks), work)
         total = sums.sum(0, dtype=np.float64)
@@ -97,12 +110,13 @@ class TiledConvolution:
 
 @dataclass(frozen=True)
 class TiledDense:
-    """A matrix, which is a filter of one tap."""
+    """Apply a dense layer with AMX kernels: a filter of one tap."""
 
     filter: Tiled
 
     @property
     def outputs(self) -> int:
+        """Output channels, padded to whole panels."""
         return len(self.filter.bias)
 
     def __call__(
@@ -115,9 +129,9 @@ class TiledDense:
         pitch: int | None = None,
         slope: float = 1.0,
     ) -> None:
-        """y[row] = leaky(x[row]) @ weights + bias; both have spare rows.
+        """Compute y[row] = leaky_relu(x[row]) @ weights + bias for `rows` rows, as Dense does.
 
-        With a `pitch` the rows of x start so many numbers apart; they are read up to 31 numbers past their ends.
+        With a `pitch`, rows of x are read up to 31 elements past their ends: input channels go up to whole blocks.
         """
         panels, _, blocks, _ = self.filter.weights.shape[:4]
         precision = self.filter.precision
@@ -125,33 +139,37 @@ class TiledDense:
         inputs, x_pitch = (min(depth, x.shape[1]), x.shape[1]) if pitch is None else (depth, pitch)
         most = _at_once(depth * precision.signal)
         bits = int(np.float32(slope).view(np.uint32))
+        # In the order of GEMM_RECORD.
         record = _record(*map(address, (x, y, *self.filter.arrays)), inputs, x_pitch, y.shape[1], bits)
         here = address(record)
+        # The kernel converts a block's rows as one run of numbers, plus a cache line of zeros past its end.
         longest = x_pitch * (min(most, -(-rows // SIDE) * SIDE) - 1) + depth
         plane = -(-longest // LINE) * LINE + LINE
         size = precision.signal * plane // 2
         function = library[matrix_name(precision, KINDS[x.dtype], KINDS[y.dtype])]
 
         def work(block: Block, scratch: Scratch) -> None:
-            halves, c = scratch.address("halves", size), scratch.address("sums", SIDE * SIDE)
-            function(here, halves, c, *block, plane)
+            converted, c = scratch.address("halves", size), scratch.address("sums", SIDE * SIDE)
+            function(here, converted, c, *block, plane)
 
         crew.each(_parted(rows, most, panels, crew.threads), work)
 
 
 def _record(*values: int) -> NDArray[np.int64]:
+    """Pack addresses and sizes into a record that a kernel reads."""
     return np.array(values, np.int64)
 
 
 def _at_once(depth: int) -> int:
-    """Rows of so many halves that are kept in the cache at a time."""
+    """Return the rows of `depth` bf16 each that stay in the cache at a time: a multiple of 32, at least 32."""
     return max(min(ROWS_AT_ONCE, HALVES_AT_ONCE // depth) // SIDE, 1) * SIDE
 
 
 def _blocks(length: int, most: int, panels: int, threads: int) -> Iterator[Block]:
-    """First row, rows, first panel and panels of each block of work.
+    """Yield the blocks of a convolution, for at most `most` activated rows at a time.
 
-    Few rows are parted by panels, so that no thread reads all weights; many by rows, so that none activates all.
+    Few rows are split by panels, so that each thread reads only some of the weights; many by rows, so that each thread
+    activates only some of them.
     """
     if length <= most:
         return _parted(length, most, panels, threads)
@@ -161,7 +179,7 @@ def _blocks(length: int, most: int, panels: int, threads: int) -> Iterator[Block
 
 
 def _parted(length: int, most: int, panels: int, threads: int) -> Iterator[Block]:
-    """The same by `most` rows, and as many panels as keep the threads busy."""
+    """Yield blocks of `most` rows and as many panels as keep the threads busy."""
     share = share_of(panels, -(-length // most), threads)
     for first, panel in product(range(0, length, most), range(0, panels, share)):
         yield first, min(most, length - first), panel, min(share, panels - panel)

@@ -1,4 +1,9 @@
-"""Which kernels a CPU runs: the best that its features allow, or those that measured best, or those that are named."""
+"""Choose the kernels for this CPU: by its features, by a measurement, or by name.
+
+CPU features alone decide between AMX, vectors and the baseline. Between 512-bit and 256-bit vectors they do not: some
+CPUs lower their clock for the wide ones. There, one layer of the generator is timed with each candidate, once for a
+machine, and the result is stored in the cache folder.
+"""
 
 import json
 import logging
@@ -16,17 +21,20 @@ from kokoro_server.model.kernels.thread_pool import Crew
 from kokoro_server.model.native.layers import SPARE_ROWS, Convolution, Norm, Rows, kept_in, measured
 
 CHOICE = "seconds.json"
+# The layer that is timed: one of the generator's second stage over a second of sound (80 rows, upsampled by 10 and 6).
 ROWS, CHANNELS, TAPS, DILATION = 4800, 128, 7, 3
 RUNS = 7
+"""Rounds of timing; the shortest time of each candidate counts."""
 WIDE = 8
-"""Floats of the vectors that may be the fastest."""
+"""Floats in the narrowest vectors that are worth timing."""
 MARGIN = 1.05
+"""Factor by which narrower kernels have to be faster than the first candidate: more than the noise of a measurement."""
 
 log = logging.getLogger(__name__)
 
 
 def named(name: str) -> Shape:
-    """The kernels of that name. Raises ValueError when there are none, or this CPU can't run them."""
+    """Return the target of that name. Raises ValueError if there is none, or if this CPU cannot run its kernels."""
     if name not in SHAPES:
         raise ValueError(f"kernels {name!r} are none of {', '.join(SHAPES)}")
     if name not in fitting():
@@ -35,26 +43,34 @@ def named(name: str) -> Shape:
 
 
 def rivals() -> list[str]:
-    """The kernels of which one is the fastest on this CPU, the likelier first; where it is known, that one alone.
+    """List the targets of which one is the fastest on this CPU, the widest first; a single one needs no timing.
 
-    Tiles are three times as fast as vectors. Of vectors the wider ones make some CPUs slow down.
+    AMX tiles are three times as fast as vectors. Among vectors, the wider ones make some CPUs lower their clock.
     """
     names = fitting()
+    # Empty where the CPU has AMX or no vectors of at least 8 floats: then the first supported target is the choice.
     return [name for name in names if SHAPES[name].width >= WIDE and not SHAPES[names[0]].tiles] or names[:1]
 
 
 def fastest(cache: Path) -> Shape:
-    """The kernels for this CPU. Rivals are timed by turns, once, maybe beside other workers that do the same, and the
-    folder `cache` remembers. The narrower ones have to be faster by more than chance is good for."""
+    """Return the fastest target for this CPU, after timing the candidates unless `cache` has the result.
+
+    Args:
+        cache: Folder of the compiled kernels and the result, shared by all workers. Several may time at once.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
     names = rivals()
     if len(names) == 1:
         return SHAPES[names[0]]
 
     def measure(folder: Path) -> None:
         layers = {name: layer_of(Library(cache, SHAPES[name])) for name in names}
-        turns = [{name: seconds_of(layer) for name, layer in layers.items()} for _ in range(RUNS)]
-        seconds = {name: min(turn[name] for turn in turns) for name in names}
-        log.info("Seconds for a layer: %s", seconds)
+        # Interleaved, so that a change of load or of the clock meets all candidates; the minimum, since load only adds.
+        rounds = [{name: seconds_of(layer) for name, layer in layers.items()} for _ in range(RUNS)]
+        seconds = {name: min(times[name] for times in rounds) for name in names}
+        log.info("Seconds for a layer, by kernels: %s", seconds)
         (folder / CHOICE).write_text(json.dumps(seconds), encoding="utf-8")
 
     folder = prepared(cache, machine_key("choice"), measure)
@@ -63,7 +79,7 @@ def fastest(cache: Path) -> Shape:
 
 
 def layer_of(library: Library) -> Callable[[], Rows]:
-    """A layer of the generator's second stage over a second of sound, where most of the time goes, ready to be run."""
+    """Return a function that runs one layer of the generator's second stage, where most of the time goes."""
     rng = np.random.default_rng(0)
     signal = rng.normal(size=(ROWS + SPARE_ROWS, CHANNELS)).astype(kept_in(library.shape))
     weight = rng.normal(size=(CHANNELS, CHANNELS, TAPS)).astype(np.float32)
@@ -74,7 +90,7 @@ def layer_of(library: Library) -> Callable[[], Rows]:
 
 
 def seconds_of(layer: Callable[[], object]) -> float:
-    """What it takes on one core."""
+    """Run a layer once and return the seconds it took."""
     began = time.perf_counter()
     layer()
     return time.perf_counter() - began

@@ -1,4 +1,11 @@
-"""The blocks that decoder and predictors share: weights by name, and adaptive normalisation by a style."""
+"""Pack parameters for the kernels, and run the blocks that encoder and decoder share.
+
+The `prepare_*` functions run once, when the cache is built: they turn the model's parameters into packed arrays, whose
+names are the module's name and a suffix (`decode.0.conv1.points`). ForwardPass runs blocks over these arrays for one
+utterance: convolutions, dense layers, and AdaIN blocks, whose normalization depends on the style:
+
+    y = (conv2(leaky(norm2(conv1(leaky(norm1(x)))))) + shortcut(x)) / √2
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,60 +23,70 @@ Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 Prepared = dict[str, NDArray[Any]]
 
-WHOLE = 32  # channels are filled up to whole vectors and tiles of any machine
+WHOLE = 32
+"""Channels are padded to a multiple of this, which suits the vectors and tiles of every target."""
 PLAIN, SPLIT = 1, 2
-"""Parts of a number where the machine multiplies in bf16. One is enough for what makes the sound: it differs from
-float32's by no more than two runtimes do. What decides on durations and pitch takes two, which are as good as float32.
+"""Number of bf16 values that represent a number on AMX targets.
+
+One is enough for the decoder: its sound then differs from float32's by no more than that of two runtimes. What decides
+on durations and pitch takes two, which are as good as float32.
 """
 ROOT_HALF = np.float32(np.sqrt(0.5))
 
 
 def whole(array: Array, axis: int) -> Array:
-    """Zeros after the channels, up to whole vectors and tiles."""
+    """Pad an axis of channels with zeros to a multiple of CHANNEL_MULTIPLE."""
     widths = [(0, 0)] * array.ndim
     widths[axis] = (0, -array.shape[axis] % WHOLE)
     return np.pad(array, widths)
 
 
 def filled(channels: int) -> int:
-    """The channels with those that `whole` adds."""
+    """Return the number of channels after pad_channels."""
     return channels + -channels % WHOLE
 
 
 def windowed(parameters: Weights, name: str) -> tuple[Array, Array]:
-    """A convolution [out, in, taps] as a matrix over windows of rows [taps * in, out], and its bias."""
+    """Return a convolution [out, in, taps] as a matrix [taps * in, out] over windows of rows, and its bias [out]."""
+    # A window of `taps` rows of [time, in] is contiguous: its element tap * in + channel meets weight[:, channel, tap].
     weight = parameters[f"{name}.weight"]
     bias = parameters[f"{name}.bias"] if f"{name}.bias" in parameters else np.zeros(len(weight), np.float32)
     return weight.transpose(2, 1, 0).reshape(-1, len(weight)), bias
 
 
 def prepare_dense(name: str, weight: Array, bias: Array, shape: Shape, parts: int) -> Prepared:
+    """Pack a dense layer [in, out] for the target; `parts` is BF16X1 or BF16X2."""
     if shape.tiles:
         return _prepared_tiles(name, weight[None], bias, parts)
-    panels, steps, wide = Dense.weights(weight, bias, shape)
-    return {f"{name}.panels": panels, f"{name}.steps": steps, f"{name}.bias": wide}
+    panels, scales, padded_bias = Dense.weights(weight, bias, shape)
+    return {f"{name}.panels": panels, f"{name}.scales": scales, f"{name}.bias": padded_bias}
 
 
 def _prepared_tiles(name: str, weight: Array, bias: Array, parts: int) -> Prepared:
-    """A filter [taps, in, out] and its bias, as `Blocks` finds them."""
-    filter = Tiled.of(weight, bias, parts)
+    """Pack a filter [taps, in, out] and its bias for AMX."""
+    packed = Tiled.of(weight, bias, parts)
     return {
-        f"{name}.tiles": filter.weights,
-        f"{name}.steps": filter.steps,
-        f"{name}.bias": filter.bias,
-        f"{name}.parts": np.array(filter.signal_parts),
+        f"{name}.tiles": packed.weights,
+        f"{name}.scales": packed.steps,
+        f"{name}.bias": packed.bias,
+        f"{name}.parts": np.array(packed.signal_parts),
     }
 
 
 def prepare_filter(name: str, weight: Array, bias: Array, activation: str, shape: Shape, parts: int) -> Prepared:
+    """Pack a convolution [out, in, taps] that follows `activation`; `parts` is BF16X1 or BF16X2."""
     if shape.tiles:
         return _prepared_tiles(name, weight.transpose(2, 1, 0), bias, parts)
-    points, steps = Convolution.weights(weight, activation, shape)
-    return {f"{name}.points": points, f"{name}.steps": steps, f"{name}.bias": bias}
+    points, scales = Convolution.weights(weight, activation, shape)
+    return {f"{name}.points": points, f"{name}.scales": scales, f"{name}.bias": bias}
 
 
 def prepare_styles(parameters: Weights, name: str, norms: Iterable[str]) -> Prepared:
-    """The map from style to all gains and offsets at once, [style, sum of channels], and where each norm's begin."""
+    """Join the dense layers that map the style to each norm's gamma and beta into one.
+
+    `{name}.weight` is [128, sum of 2 * channels], `{name}.shift` its bias, and `{norm}.place` where that norm's values,
+    gamma then beta, start and end. Channels are padded to CHANNEL_MULTIPLE.
+    """
     ready: Prepared = {}
     weights, shifts, start = [], [], 0
     for norm in norms:
@@ -82,7 +99,7 @@ def prepare_styles(parameters: Weights, name: str, norms: Iterable[str]) -> Prep
 
 
 def prepare_adain(parameters: Weights, name: str, shape: Shape, parts: int) -> Prepared:
-    """An AdaIN block with its shortcut; the division of their sum by √2 goes into both ways' weights."""
+    """Pack an AdaIN block; the division by √2 goes into the weights of conv2 and of the shortcut."""
     ready: Prepared = {}
     for part, share in ((1, np.float32(1)), (2, ROOT_HALF)):
         weight = whole(parameters[f"{name}.conv{part}.weight"], axis=1)
@@ -92,6 +109,7 @@ def prepare_adain(parameters: Weights, name: str, shape: Shape, parts: int) -> P
         shortcut, bias = windowed(parameters, f"{name}.conv1x1")
         shortcut = whole(shortcut, axis=0) * ROOT_HALF
         ready.update(prepare_dense(f"{name}.conv1x1", shortcut, bias * ROOT_HALF, shape, parts))
+    # An upsampling block has a depthwise transposed convolution [channels, 1, 3]: kept as [3, channels].
     if f"{name}.pool.weight" in parameters:
         ready[f"{name}.pool.weight"] = whole(parameters[f"{name}.pool.weight"][:, 0].T, axis=1)
         ready[f"{name}.pool.bias"] = whole(parameters[f"{name}.pool.bias"], axis=0)
@@ -99,10 +117,13 @@ def prepare_adain(parameters: Weights, name: str, shape: Shape, parts: int) -> P
 
 
 class Blocks:
-    """One utterance's run through named weights, with its style."""
+    """Run one utterance through the packed arrays of a part of the network, with its style.
+
+    Subclasses are the encoder's and the decoder's passes. An instance serves one utterance and one thread.
+    """
 
     STYLES = ""
-    """The name of the map from the style to all gains and offsets."""
+    """Name of the array that maps the style to every norm's gamma and beta."""
 
     def __init__(self, weights: Weights, library: Library, workshop: Workshop, crew: Crew, style: Array) -> None:
         self.weights = weights
@@ -113,7 +134,8 @@ class Blocks:
         self._styles = style @ weights[f"{self.STYLES}.weight"] + weights[f"{self.STYLES}.shift"]
 
     def adain(self, name: str, x: Rows, y: Array) -> Rows:
-        """AdaIN, leaky ReLU and filter, twice, beside a shortcut; the first columns of y take the sum."""
+        """Run an AdaIN block into the first columns of y: AdaIN, leaky ReLU and filter, twice, plus the shortcut."""
+        # y takes the shortcut first: conv1x1 where the channels change, else x itself. conv2 adds to it in place.
         outputs = len(self.weights[f"{name}.conv2.bias"])
         if f"{name}.conv1x1.bias" in self.weights:
             self.dense(f"{name}.conv1x1", x.data, y, x.length)
@@ -124,7 +146,7 @@ class Blocks:
         return self.convolve(f"{name}.conv2", "leaky", rows, f"{name}.norm2", y, residual=y)
 
     def adain_up(self, name: str, x: Rows, y: Array) -> Rows:
-        """The same with twice the rows: each channel's transposed convolution, and repeated rows aside."""
+        """Run an AdaIN block that doubles the rows: a depthwise transposed convolution, and a repeated shortcut."""
         length, outputs = 2 * x.length, len(self.weights[f"{name}.conv2.bias"])
         doubled = self.measured(self._pool(name, x), length)
         shortcut = self.workshop.rows("shortcut", x.length, outputs)
@@ -135,7 +157,8 @@ class Blocks:
         return self.convolve(f"{name}.conv2", "leaky", rows, f"{name}.norm2", y, residual=y)
 
     def _pool(self, name: str, x: Rows) -> Array:
-        """Leaky ReLU of the normalised rows, then the transposed convolution of 3 taps at stride 2."""
+        """Apply norm1, leaky ReLU, and the depthwise transposed convolution of 3 taps at stride 2."""
+        # Output row 2t is x[t] * taps[1], row 2t + 1 is x[t] * taps[2] + x[t + 1] * taps[0]; x is zero past the end.
         scale, shift = self.norm(f"{name}.norm1").affine(self.library, x)
         active = leaky(x.values * scale + shift, 0.2)
         taps, bias = self.weights[f"{name}.pool.weight"], self.weights[f"{name}.pool.bias"]
@@ -156,39 +179,53 @@ class Blocks:
         dilation: int = 1,
         residual: Signal | None = None,
     ) -> Rows:
-        """One filter after its normalisation ("" for none) and activation, into y."""
-        given = self.norm(norm) if norm else None
+        """Compute y = residual + filter(activation(norm(x))).
+
+        Args:
+            name: The filter's name.
+            activation: "snake", "leaky" or "plain".
+            x: Input with its statistics.
+            norm: The norm's name; "" for none.
+            y: Output with spare rows; may be the residual's array.
+            taps: Filter length: 3, 7 or 11.
+            dilation: Rows between two taps: 1, 3 or 5.
+            residual: Array with y's pitch and dtype.
+        """
+        style_norm = self.norm(norm) if norm else None
         if self.library.shape.tiles:
             tiled = TiledConvolution(self._tiled(name), activation)
-            return tiled(self.library, self.crew, x, given, y, dilation, residual)
-        points, steps, bias = (self.weights[f"{name}.{what}"] for what in ("points", "steps", "bias"))
-        layer = Convolution(points, steps, bias, taps, activation)
-        return layer(self.library, self.crew, x, given, y, dilation, residual)
+            return tiled(self.library, self.crew, x, style_norm, y, dilation, residual)
+        points, scales, bias = (self.weights[f"{name}.{what}"] for what in ("points", "scales", "bias"))
+        layer = Convolution(points, scales, bias, taps, activation)
+        return layer(self.library, self.crew, x, style_norm, y, dilation, residual)
 
     def dense(self, name: str, x: Signal, y: Signal, rows: int, pitch: int | None = None, slope: float = 1.0) -> None:
-        """One matrix over leaky rows of x, which start `pitch` numbers apart, into y."""
+        """Apply a dense layer to `rows` leaky rows of x, which start `pitch` elements apart, into y."""
         self.matrix(name)(self.library, self.crew, x, y, rows, pitch, slope)
 
     def matrix(self, name: str) -> Matrix:
+        """Return the dense layer of that name for the library's target."""
         if self.library.shape.tiles:
             return TiledDense(self._tiled(name))
-        return Dense(*(self.weights[f"{name}.{what}"] for what in ("panels", "steps", "bias")))
+        return Dense(*(self.weights[f"{name}.{what}"] for what in ("panels", "scales", "bias")))
 
     def _tiled(self, name: str) -> Tiled:
-        tiles, steps, bias, parts = (self.weights[f"{name}.{what}"] for what in ("tiles", "steps", "bias", "parts"))
-        return Tiled(tiles, steps, bias, int(parts))
+        tiles, scales, bias, parts = (self.weights[f"{name}.{what}"] for what in ("tiles", "scales", "bias", "parts"))
+        return Tiled(tiles, scales, bias, int(parts))
 
     def measured(self, data: Signal, length: int, added: Signal | None = None) -> Rows:
-        """The first rows of an array with their sums; `added` joins them first."""
+        """Return the first `length` rows with their statistics, after adding `added` in place."""
         return measured(self.library, self.crew, data, length, added)
 
     def styled(self, name: str) -> tuple[Array, Array]:
-        """The style's gain and offset for one normalisation."""
+        """Return the gamma and beta that the style gives one norm, [channels] each."""
         start, end = self.weights[f"{name}.place"]
-        gain, offset = self._styles[start:end].reshape(2, -1)
-        return gain, offset
+        gamma, beta = self._styles[start:end].reshape(2, -1)
+        return gamma, beta
 
     def norm(self, name: str) -> Norm:
-        gain, offset = self.styled(name)
-        turns = self.weights.get(f"{name}.turns", gain)
-        return Norm(gain, offset, turns, self.weights.get(f"{name}.inverse", gain))
+        """Return one norm's parameters for this style, with Snake's where the layer has it."""
+        gamma, beta = self.styled(name)
+        # Without Snake any array of that size will do: the kernel does not read it.
+        alpha_over_pi = self.weights.get(f"{name}.alpha_over_pi", gamma)
+        return Norm(gamma, beta, alpha_over_pi, self.weights.get(f"{name}.inverse_alpha", gamma))

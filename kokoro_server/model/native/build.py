@@ -1,4 +1,4 @@
-"""From a model file to the arrays that the kernels read."""
+"""Turn a model file into the packed arrays that the kernels read."""
 
 import logging
 from pathlib import Path
@@ -18,8 +18,11 @@ log = logging.getLogger(__name__)
 
 
 def build_kernels(model: Path, folder: Path, shape: Shape) -> None:
-    """Write every parameter in the kernels' form, or none for a graph that is not Kokoro's; why is logged."""
-    log.info("preparing %s for this machine", model.name)
+    """Write all parameters of the model, packed for the target, to `folder`.
+
+    Writes no array, and logs the reason, if the graph is not laid out as Kokoro's published export.
+    """
+    log.info("Preparing %s for this machine", model.name)
     parameters = read_parameters(dequantize(onnx.load(model)))
     try:
         arrays = _prepared(parameters, shape)
@@ -30,6 +33,7 @@ def build_kernels(model: Path, folder: Path, shape: Shape) -> None:
 
 
 def _prepared(parameters: Parameters, shape: Shape) -> Prepared:
+    """Pack all parameters. Raises UnknownGraphError if one is missing."""
     return {
         **prepare_encoder(parameters, shape),
         **prepare_decoder(parameters, shape),

@@ -1,7 +1,15 @@
-"""Kokoro's decoder, the ISTFTNet that makes sound of text, pitch and energy: nine tenths of the work.
+"""Run Kokoro's decoder (ISTFTNet): aligned text, pitch and energy to a spectrum. Nine tenths of the network's work.
 
-Its shape is fixed by the published weights (hexgrad/Kokoro-82M, config.json: upsample rates 10 and 6, kernels
-20 and 12, residual blocks of 3, 7 and 11 taps at dilations 1, 3 and 5); the graph gives the weights.
+    encode, decode.0-3    five AdaIN blocks, [frames, 514] -> [2 * frames, 512]; each of the last four sees 64 channels
+                          of the text, pitch and energy again
+    generator, stage 0    upsample by 10 to 256 channels, add the harmonic source, mean of three residual blocks
+    generator, stage 1    upsample by 6 to 128 channels, the same
+    conv_post             7 taps to 22 channels: 11 log magnitudes and 11 phases for every 5 samples
+
+The architecture is fixed by the published weights (hexgrad/Kokoro-82M, config.json: upsample rates 10 and 6, kernels 20
+and 12, residual blocks of 3, 7 and 11 taps at dilations 1, 3 and 5); the graph has the weights.
+
+The generator's arrays have EDGE_ROWS rows of zeros on either side, so that windows of the next filter need no padding.
 """
 
 import numpy as np
@@ -23,22 +31,22 @@ from kokoro_server.model.native.blocks import (
 )
 from kokoro_server.model.native.layers import SPARE_ROWS, Rows, Signal, kept_in
 
-TEXT = 512  # channels of the aligned text; F0 and energy follow it
-WIDE = 1024  # channels of the decoder's blocks
-ASIDE = 64  # channels of the text that every block sees again
-DILATIONS = (1, 3, 5)
-TAPS = (3, 7, 11)
-RATES = (10, 6)
-SLOPES = (0.1, 0.1, 0.01)  # of the leaky ReLU before each upsampling and before the last filter
-POST_TAPS = 7
-EDGE = POST_TAPS // 2  # silent rows at either end that the filters of a generator's stage reach
-NOISE_TAPS = (7, 11)
-NOISE_STRIDE = 6  # of the first convolution over the source; the second one has one tap
-SOURCE = 22
+TEXT = 512  # channels of the aligned text; F0 and energy follow them
+WIDE = 1024  # output channels of the decoder's blocks
+ASIDE = 64  # channels of asr_res, the text that every decode block sees again
+DILATIONS = (1, 3, 5)  # of the three filters in a residual block
+TAPS = (3, 7, 11)  # of the three residual blocks of a stage
+RATES = (10, 6)  # upsampling of each stage
+SLOPES = (0.1, 0.1, 0.01)  # of the leaky ReLU before each upsampling and before conv_post
+POST_TAPS = 7  # of conv_post
+EDGE = POST_TAPS // 2  # rows of zeros on either side: conv_post reaches 3 rows, an upsampling 1
+NOISE_TAPS = (7, 11)  # of the source's residual block in each stage
+NOISE_STRIDE = 6  # of the first stage's convolution over the source; the second stage's has one tap and stride 1
+SOURCE = 22  # channels of a spectrum: 11 magnitudes and 11 phases
 
 
 def prepare_decoder(parameters: Weights, shape: Shape) -> Prepared:
-    """The parameters in the form that the kernels read, by the names that `Decoding` uses."""
+    """Pack the decoder's parameters for the target, by the names that DecoderPass uses."""
     ready: Prepared = {}
     adains = ("encode", "decode.0", "decode.1", "decode.2", "decode.3")
     blocks = [f"generator.{kind}.{i}" for kind, count in (("resblocks", 6), ("noise_res", 2)) for i in range(count)]
@@ -54,6 +62,7 @@ def prepare_decoder(parameters: Weights, shape: Shape) -> Prepared:
         ready.update(prepare_dense(f"generator.ups.{i}", *_upsample(parameters, i, rate), shape, PLAIN))
         noise = f"generator.noise_convs.{i}"
         ready.update(prepare_dense(noise, *windowed(parameters, noise), shape, PLAIN))
+    # conv_post reads the sum of three residual blocks in place of their mean: its weights take the third.
     weight, bias = windowed(parameters, "generator.conv_post")
     ready.update(prepare_dense("generator.conv_post", (weight / len(TAPS)).astype(np.float32), bias, shape, PLAIN))
     ready.update(prepare_dense("asr_res", *windowed(parameters, "asr_res.asr_res.0"), shape, PLAIN))
@@ -61,22 +70,24 @@ def prepare_decoder(parameters: Weights, shape: Shape) -> Prepared:
 
 
 def _prepare_snake(parameters: Weights, block: str, part: int, i: int, shape: Shape) -> Prepared:
+    """Pack one convolution of a residual block and its Snake's alpha, as alpha / π and 1 / alpha."""
     conv = f"{block}.convs{part}.{i}"
     alpha = parameters[f"{block}.alpha{part}.{i}"]
     norm = f"{block}.adain{part}.{i}"
     return {
         **prepare_filter(conv, parameters[f"{conv}.weight"], parameters[f"{conv}.bias"], "snake", shape, PLAIN),
-        f"{norm}.turns": (alpha / np.pi).astype(np.float32),
-        f"{norm}.inverse": (1.0 / alpha).astype(np.float32),
+        f"{norm}.alpha_over_pi": (alpha / np.pi).astype(np.float32),
+        f"{norm}.inverse_alpha": (1.0 / alpha).astype(np.float32),
     }
 
 
 def _upsample(parameters: Weights, stage: int, rate: int) -> tuple[Array, Array]:
-    """A transposed convolution [in, out, 2 rate] as a matrix over windows x[t-1], x[t]: [2 in, rate * out].
+    """Return a transposed convolution [in, out, 2 * rate] as a matrix [2 * in, rate * out] over windows x[t-1], x[t].
 
-    Row t holds the `rate` outputs that both rows reach. The second stage is fed the sum of three blocks for
-    their mean, so its weights hold the third.
+    Output row t * rate + k, 0 <= k < rate, of the transposed convolution is x[t] @ weight[:, :, k] +
+    x[t - 1] @ weight[:, :, rate + k]. So one row of the product holds `rate` rows of the upsampled signal.
     """
+    # The second stage reads the sum of three residual blocks in place of their mean: its weights take the third.
     weight = parameters[f"generator.ups.{stage}.weight"] / (1 if stage == 0 else len(TAPS))
     inputs, outputs, _ = weight.shape
     halves = weight.reshape(inputs, outputs, 2, rate).transpose(2, 0, 3, 1)
@@ -85,24 +96,34 @@ def _upsample(parameters: Weights, stage: int, rate: int) -> tuple[Array, Array]
 
 
 class Decoding(Blocks):
-    """One utterance on its way through the decoder; `style` is the decoder's half."""
+    """Run one utterance through the decoder; `style` is the decoder's half, [128]."""
 
     STYLES = "decoder.styles"
 
     def spectrum(self, mixed: Array, source: Array) -> Array:
-        """Spectrum [time, 22] of text, pitch and energy [frames, 514] and of the source [time, 22].
+        """Compute the output spectrum.
 
-        Raises Cancelled when the crew is.
+        Args:
+            mixed: Aligned text (512 channels), F0 and energy, [frames, 514].
+            source: The harmonic source's spectrum [120 * frames + 1, 22].
+
+        Returns:
+            Log magnitudes and phases, [120 * frames + 1, 22]: a view of a buffer that the next utterance overwrites.
+
+        Raises:
+            Cancelled: If the thread pool is cancelled.
         """
         return self.generator(self.blocks(mixed), source)
 
     def blocks(self, mixed: Array) -> Array:
-        """The five AdaIN blocks: [frames, 514] to [2 * frames, 512] between silent edges."""
+        """Run the five AdaIN blocks: [frames, 514] to [2 * frames, 512] between rows of zeros."""
         frames = len(mixed)
         x = self.workshop.rows("mixed", frames, filled(TEXT + 2))
         x[:frames, : TEXT + 2] = mixed
         x[:, TEXT + 2 :] = 0.0
         names = ("decode.0", "decode.1", "decode.2")
+        # Two buffers that take turns as input and output. Their columns: 1024 of the block's output, 64 of asr_res,
+        # F0 and energy, then zeros up to the padded width. All but the first 1024 are the same for every block.
         both = [self.workshop.rows(f"wide.{i}", frames, filled(WIDE + ASIDE + 2)) for i in (0, 1)]
         aside = self.workshop.rows("aside", frames, ASIDE)
         self.dense("asr_res", x, aside, frames)
@@ -118,17 +139,17 @@ class Decoding(Blocks):
         return _edged(doubled, 2 * frames)
 
     def _with_aside(self, rows: Rows) -> Rows:
-        """The sums of the channels beside a block's own, which its convolution did not take."""
-        rest = self.measured(rows.data[:, WIDE:], rows.length)
+        """Return all columns of a block's buffer: adds the statistics of those that its convolution did not write."""
+        others = self.measured(rows.data[:, WIDE:], rows.length)
         return Rows(
             rows.data,
             rows.length,
-            np.concatenate([rows.sums, rest.sums]),
-            np.concatenate([rows.squares, rest.squares]),
+            np.concatenate([rows.sums, others.sums]),
+            np.concatenate([rows.squares, others.squares]),
         )
 
     def generator(self, signal: Signal, source: Array) -> Array:
-        """Rows [2 * frames, 512] between silent edges, and the source [time, 22], to the spectrum [time, 22]."""
+        """Run the generator: rows [2 * frames, 512] between zeros, source [time, 22] to a spectrum [time, 22]."""
         harmonics = np.zeros((len(source) + 2 * SPARE_ROWS, SOURCE), np.float32)
         harmonics[SPARE_ROWS : SPARE_ROWS + len(source)] = source
         length = (len(source) - 1) // np.prod(RATES, dtype=int)
@@ -137,30 +158,33 @@ class Decoding(Blocks):
         return self._spectrum(signal, length)
 
     def _stage(self, stage: int, signal: Signal, harmonics: Array, length: int) -> tuple[Signal, int]:
-        """Upsampled, with the source's part, through the residual blocks; no buffer is held beyond this."""
+        """Upsample, add the source, and run the residual blocks; return the rows between zeros and their number."""
         up = self._upsample(stage, RATES[stage], signal, length)
         noise = self._noise(stage, harmonics, up.length)
         return self._blocks(stage, self.measured(up.data, up.length, noise.data)), up.length
 
     def kept_rows(self, name: str, length: int, channels: int) -> Signal:
-        """Rows as the generator's layers keep them; a name of the first stage serves the second one again."""
+        """Return a buffer in the target's storage type. The second stage takes over the buffers of the first."""
         return self.workshop.rows(name, length, channels, kept_in(self.library.shape))
 
     def _upsample(self, stage: int, rate: int, signal: Signal, length: int) -> Rows:
-        """The transposed convolution; the second one mirrors its second output to the front."""
+        """Apply leaky ReLU and the transposed convolution as one product, and trim its ends."""
         name = f"generator.ups.{stage}"
         outputs = len(self.weights[f"{name}.bias"])
         y = self.kept_rows("up", length + 1, outputs)
+        # Windows x[t - 1], x[t] for t = 0 to length: they start one row before the signal, in its zeros, and overlap.
         self.dense(name, signal[EDGE - 1 :], y, length + 1, pitch=signal.shape[1], slope=SLOPES[stage])
+        # [length + 1, rate * channels] is [(length + 1) * rate, channels]: drop `rate // 2` rows, PyTorch's padding.
         flat = y.reshape(-1, outputs // rate)
         first = rate // 2
         if stage == 0:
             return Rows(flat[first:], length * rate, *_no_sums())
+        # The second stage has a ReflectionPad1d((1, 0)): its second output row is mirrored to the front.
         flat[first - 1] = flat[first + 1]
         return Rows(flat[first - 1 :], length * rate + 1, *_no_sums())
 
     def _noise(self, stage: int, harmonics: Array, length: int) -> Rows:
-        """The source's way into a stage: one strided convolution and a residual block."""
+        """Run the source's strided convolution and residual block for a stage."""
         name = f"generator.noise_convs.{stage}"
         stride, before = (NOISE_STRIDE, NOISE_STRIDE // 2) if stage == 0 else (1, 0)
         y = self.kept_rows("noise", length, len(self.weights[f"{name}.bias"]))
@@ -169,7 +193,7 @@ class Decoding(Blocks):
         return self._residual(f"generator.noise_res.{stage}", taps, self.measured(y, length), y)
 
     def _blocks(self, stage: int, x: Rows) -> Signal:
-        """The sum of the three residual blocks between silent edges; the weights after it take its third."""
+        """Return the sum of the three residual blocks between zeros; the weights after it take the third."""
         channels = x.data.shape[1]
         edged = self.kept_rows(f"total.{stage}", x.length + EDGE, channels)
         total = edged[EDGE:]
@@ -182,7 +206,10 @@ class Decoding(Blocks):
         return _edged(edged, x.length)
 
     def _residual(self, block: str, taps: int, x: Rows, y: Signal) -> Rows:
-        """Three times norm, Snake, dilated filter, norm, Snake, filter, add; y may be x's own array."""
+        """Run a residual block into y, which may be x's own array.
+
+        Three times x = x + conv2(snake(norm2(conv1(snake(norm1(x)))))), where conv1 has the dilation 1, 3, 5.
+        """
         hidden = self.kept_rows("between", x.length, x.data.shape[1])
         for i, dilation in enumerate(DILATIONS):
             inner = self.convolve(
@@ -194,17 +221,18 @@ class Decoding(Blocks):
         return x
 
     def _spectrum(self, signal: Signal, length: int) -> Array:
-        """The last convolution, 7 taps to 22 channels."""
+        """Apply the last convolution, 7 taps to 22 channels, as a product over windows of 7 rows."""
         y = self.workshop.rows("spectrum", length, len(self.weights["generator.conv_post.bias"]))
         self.dense("generator.conv_post", signal, y, length, pitch=signal.shape[1], slope=SLOPES[-1])
         return y[:length, :SOURCE]
 
 
 def _edged(rows: Signal, length: int) -> Signal:
-    """The rows, silent for `EDGE` rows before and after the `length` between them."""
+    """Zero the EDGE_ROWS rows before and after the `length` between them, in place, and return all."""
     rows[:EDGE] = rows[EDGE + length : 2 * EDGE + length] = 0.0
     return rows
 
 
 def _no_sums() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return empty statistics for rows that get theirs when the source is added."""
     return np.zeros(0), np.zeros(0)

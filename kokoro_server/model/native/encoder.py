@@ -1,7 +1,11 @@
-"""Kokoro's encoder: tokens and a style to durations, aligned text, pitch and energy.
+"""Run Kokoro's encoder: tokens and a style to durations, aligned text, pitch and energy.
 
-ALBERT (12 passes through one layer of 768), a duration predictor, a pitch and energy predictor, and a text
-encoder, in the sizes of hexgrad/Kokoro-82M's config.json. Signals are rows [tokens or frames, channels].
+    ALBERT            tokens -> [tokens, 512]: 12 passes through one layer of 768 channels
+    durations         three LSTMs, each with AdaIN and the style beside it, then one more -> frames of each token
+    pitch, energy     every token's row repeated for its frames, an LSTM, three AdaIN blocks each -> [2 * frames]
+    text encoder      embeddings, three filters, an LSTM -> [tokens, 512], repeated for the frames
+
+Sizes are those of hexgrad/Kokoro-82M's config.json. Signals are rows [tokens or frames, channels].
 """
 
 from dataclasses import dataclass
@@ -11,6 +15,7 @@ from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.builder import Shape
 from kokoro_server.model.kernels.lstm import interleaved
+from kokoro_server.model.kernels.norm import BERT_EPSILON
 from kokoro_server.model.native.blocks import (
     PLAIN,
     SPLIT,
@@ -28,18 +33,23 @@ from kokoro_server.model.native.layers import SPARE_ROWS, Lstm, address, leaky
 Frames = NDArray[np.int64]
 
 LAYER = "bert.encoder.albert_layer_groups.0.albert_layers.0"
-PASSES, HEADS, HIDDEN = 12, 12, 768
-TEXT = 512
+PASSES, HEADS, HIDDEN = 12, 12, 768  # ALBERT shares one layer's weights between its 12 passes
+TEXT = 512  # channels of the text encoder
 LSTMS = ("predictor.text_encoder.lstms.0", "predictor.text_encoder.lstms.2", "predictor.text_encoder.lstms.4",
          "predictor.lstm", "shared", "text_encoder.lstm")  # fmt: skip
 CURVES = ("F0", "N")
 TEXT_TAPS = 5
-BERT_EPSILON, EPSILON = 1e-12, 1e-5
+EPSILON = 1e-5
+"""Added to the variance by the layer norms of the predictors and the text encoder."""
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """Frames [tokens]; text, pitch and energy [frames, 514] for the decoder; F0 [2 * frames] in Hz."""
+    """Hold the encoder's output.
+
+    `frames` [tokens] are durations of 25 ms each; `mixed` [sum of frames, 514] is the decoder's input: aligned text,
+    F0 and energy; `pitch` [2 * sum of frames] is F0 in Hz.
+    """
 
     frames: Frames
     mixed: Array
@@ -47,7 +57,7 @@ class Spoken:
 
 
 def prepare_encoder(parameters: Weights, shape: Shape) -> Prepared:
-    """The parameters in the form that the kernels read, by the names that `Encoding` uses."""
+    """Pack the encoder's parameters for the target, by the names that EncoderPass uses."""
     ready = _prepare_bert(parameters, shape)
     for name in LSTMS:
         ready.update(_prepare_lstm(parameters, name, shape))
@@ -72,8 +82,9 @@ def prepare_encoder(parameters: Weights, shape: Shape) -> Prepared:
 
 
 def _prepare_bert(parameters: Weights, shape: Shape) -> Prepared:
-    """Query, key and value as one matrix; the queries take the division by the root of a head's width."""
+    """Pack ALBERT's parameters, with query, key and value as one dense layer."""
     ready: Prepared = {}
+    # Attention divides its scores by the root of a head's width (64): the query's weights take it.
     scale = {"query": np.float32(np.sqrt(HEADS / HIDDEN)), "key": np.float32(1), "value": np.float32(1)}
     joined = {
         part: np.concatenate([parameters[f"{LAYER}.attention.{k}.{part}"] * s for k, s in scale.items()], axis=-1)
@@ -105,7 +116,9 @@ def _prepare_bert(parameters: Weights, shape: Shape) -> Prepared:
 
 
 def _prepare_lstm(parameters: Weights, name: str, shape: Shape) -> Prepared:
+    """Pack an LSTM: the input weights of both directions as one dense layer, the state weights for the kernel."""
     weight = parameters[f"{name}.input"]
+    # [2, 4 * units, in] to [in, 2 * 4 * units].
     matrix = weight.reshape(-1, weight.shape[2]).T
     state = np.stack([interleaved(direction, shape.width) for direction in parameters[f"{name}.state"]])
     return {
@@ -115,17 +128,25 @@ def _prepare_lstm(parameters: Weights, name: str, shape: Shape) -> Prepared:
 
 
 def _curve(parameters: Weights, name: str) -> tuple[Array, Array]:
-    """The weights of a filter with one output, [in * taps], and its bias."""
+    """Return the weights of a filter with one output, [in * taps], and its bias."""
     return parameters[f"{name}.weight"].reshape(-1), parameters[f"{name}.bias"]
 
 
 class Encoding(Blocks):
-    """One utterance on its way through the encoder; `style` is the predictors' half."""
+    """Run one utterance through the encoder; `style` is the predictors' half, [128]."""
 
     STYLES = "encoder.styles"
 
     def speak(self, tokens: NDArray[np.int64], speed: float) -> Spoken:
-        """Durations at the given speed, and all that the decoder needs, of tokens with both zeros."""
+        """Predict durations, pitch and energy, and encode the text.
+
+        Args:
+            tokens: Ids [tokens] with a zero at both ends.
+            speed: Factor that durations are divided by.
+
+        Raises:
+            Cancelled: If the thread pool is cancelled.
+        """
         styled = self._durations_text(self._bert(tokens))
         frames = self._frames(styled, speed)
         shared = self._lstm("shared", styled, repeats=frames)
@@ -135,7 +156,7 @@ class Encoding(Blocks):
         return Spoken(frames, np.concatenate([text, np.stack(curves, axis=1)], axis=1), pitch)
 
     def _bert(self, tokens: NDArray[np.int64]) -> Array:
-        """ALBERT's [tokens, 512]."""
+        """Run ALBERT and its projection to [tokens, 512]."""
         weights, count = self.weights, len(tokens)
         embedded = weights["word"][tokens] + weights["token_type"][0] + weights["position"][:count]
         x = self._dense_rows("bert_in", self._layer_norm(embedded, "bert.embeddings.LayerNorm", BERT_EPSILON))
@@ -147,22 +168,22 @@ class Encoding(Blocks):
         return self._dense_rows("bert_out", x)
 
     def _join(self, x: Array, dense: str, inner: Array, norm: str) -> None:
-        """Add a dense layer's outputs to x, and normalise x, in place."""
+        """Compute x = layer_norm(x + dense(inner)) in place."""
         outputs = self._dense_rows(dense, inner)
-        gain, offset = (self.weights[f"{LAYER}.{norm}.{part}"] for part in ("weight", "bias"))
-        self.library["layer_norm"](*map(address, (x, outputs, gain, offset)), *x.shape)
+        gamma, beta = (self.weights[f"{LAYER}.{norm}.{part}"] for part in ("weight", "bias"))
+        self.library["layer_norm"](*map(address, (x, outputs, gamma, beta)), *x.shape)
 
     def _durations_text(self, x: Array) -> Array:
-        """[tokens, 640]: three LSTMs, each normalised by the style, which stays beside them."""
+        """Return [tokens, 640]: three LSTMs, each followed by an adaptive layer norm, the style as 128 channels."""
         style = np.broadcast_to(self._style, (len(x), len(self._style)))
         for i in (0, 2, 4):
             y = self._lstm(f"predictor.text_encoder.lstms.{i}", np.concatenate([x, style], axis=1))
-            gain, offset = self.styled(f"predictor.text_encoder.lstms.{i + 1}")
-            x = _normalised(y, EPSILON) * (1 + gain) + offset
+            gamma, beta = self.styled(f"predictor.text_encoder.lstms.{i + 1}")
+            x = _normalised(y, EPSILON) * (1 + gamma) + beta
         return np.concatenate([x, style], axis=1)
 
     def _frames(self, styled: Array, speed: float) -> Frames:
-        """Whole frames of each token, at least one: the sum of 50 sigmoids over the speed."""
+        """Return the frames of each token, at least one: the sum of 50 sigmoids, divided by the speed and rounded."""
         hidden = self._lstm("predictor.lstm", styled)
         logits = self._dense_rows("predictor.duration_proj.linear_layer", hidden)[:, :50]
         lengths = (1 / (1 + np.exp(-logits))).sum(axis=1) / np.float32(speed)
@@ -170,7 +191,7 @@ class Encoding(Blocks):
         return frames
 
     def _curve(self, name: str, shared: Array) -> Array:
-        """F0 or energy [2 * frames] from the shared rows [frames, 512]."""
+        """Predict F0 or energy [2 * frames] from the shared rows [frames, 512]: three AdaIN blocks and a projection."""
         length = len(shared)
         x = self.measured(_spared(shared), length)
         rows = self.adain(f"{name}.0", x, self.workshop.rows("curve.0", length, shared.shape[1]))
@@ -181,17 +202,18 @@ class Encoding(Blocks):
         return curve
 
     def _halved(self, name: str, curve: Array) -> Array:
-        """Three taps at stride two over a curve [2 * frames]."""
+        """Apply a filter of three taps at stride two to a curve [2 * frames]; return [frames]."""
         padded = np.pad(curve, 1)
         taps, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
         halved: Array = padded[0:-2:2] * taps[0] + padded[1:-1:2] * taps[1] + padded[2::2] * taps[2] + bias
         return halved
 
     def _text(self, tokens: NDArray[np.int64]) -> Array:
-        """The text encoder's [tokens, 512]: three filters over the embeddings, then an LSTM."""
+        """Run the text encoder: three filters of 5 taps over the embeddings, then an LSTM; return [tokens, 512]."""
         x = self.weights["text_encoder.embedding.weight"][tokens]
         reach = TEXT_TAPS // 2
         for i in range(3):
+            # Windows of 5 rows, 1 row apart, over the padded rows.
             padded = np.pad(x, ((reach, reach + SPARE_ROWS), (0, 0)))
             y = self.workshop.rows("text", len(x), TEXT)
             self.dense(f"text_encoder.cnn.{i}.cnn.{i}.0", padded, y, len(x), pitch=TEXT)
@@ -205,7 +227,7 @@ class Encoding(Blocks):
         return layer(self.library, self.crew, self.workshop, _spared(x), len(x), repeats)
 
     def _dense_rows(self, name: str, x: Array) -> Array:
-        """A new array of a dense layer's outputs."""
+        """Return a dense layer's outputs [rows, padded outputs] as a new array."""
         outputs = len(self.weights[f"{name}.bias"])
         y = np.empty((len(x) + SPARE_ROWS, outputs), np.float32)
         self.dense(name, _spared(x), y, len(x))
@@ -216,10 +238,12 @@ class Encoding(Blocks):
 
 
 def _attention(joined: Array) -> Array:
-    """Each head's softmax(query @ key) @ value, of [tokens, 3 * 768] to [tokens, 768]."""
+    """Compute softmax(query @ key) @ value for each head: [tokens, 3 * 768] to [tokens, 768]."""
     count = len(joined)
+    # [tokens, 3, heads, 64] to three arrays [heads, tokens, 64].
     query, key, value = joined.reshape(count, 3, HEADS, -1).transpose(1, 2, 0, 3)
     scores = query @ key.transpose(0, 2, 1)
+    # Subtracting the largest score changes nothing in the quotient and keeps exp from overflowing.
     np.exp(scores - scores.max(axis=-1, keepdims=True), out=scores)
     scores /= scores.sum(axis=-1, keepdims=True)
     heads = scores @ value
@@ -227,6 +251,7 @@ def _attention(joined: Array) -> Array:
 
 
 def _normalised(x: Array, epsilon: float) -> Array:
+    """Normalize each row to mean 0 and variance 1."""
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = np.einsum("tc,tc->t", centred, centred)[:, None] / np.float32(x.shape[-1])
     normal: Array = centred / np.sqrt(variance + np.float32(epsilon))
@@ -234,7 +259,7 @@ def _normalised(x: Array, epsilon: float) -> Array:
 
 
 def _spared(x: Array) -> Array:
-    """A copy with spare rows."""
+    """Return a copy with SPARE_ROWS rows of zeros at the end."""
     padded = np.empty((len(x) + SPARE_ROWS, x.shape[1]), np.float32)
     padded[: len(x)] = x
     padded[len(x) :] = 0.0

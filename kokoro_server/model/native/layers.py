@@ -1,4 +1,10 @@
-"""Layers over rows of sound: what the decoder and the generator are made of, run by the kernels."""
+"""Run the network's layers with the kernels: convolutions, dense layers, LSTMs, and statistics.
+
+Activations are arrays [time, channels] with SPARE_ROWS rows behind the last one, since kernels write whole blocks. A
+layer splits its rows (and, where they are few, its output panels) into blocks, and the thread pool runs one kernel call
+for each block. A block is chosen so that its intermediate arrays stay in one core's second-level cache. Statistics are
+float32 sums for each block, which are added up in float64.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,27 +25,33 @@ Array = NDArray[np.float32]
 Signal = NDArray[Any]  # float32, float16, or uint16 that hold bf16
 Frames = NDArray[np.int64]
 
-SPARE_ROWS = 64  # that a kernel may write past the end: less than a tile at dilation 5, or a product's rows
-CACHE = 96 * 1024  # floats of V that stay in a second-level cache of 512 KiB beside the rest
-WIDE_TILES = 64  # that share one reading of weights too many for the cache
-DENSE_ROWS = 96  # rows that pass by one panel of weights while it is in the cache
-ROWS_MEASURED = 512  # at a time
+# Rows that a kernel may write past the end. A group of tiles covers m * dilation rows, at most 6 * 5 = 30; a block of
+# the GEMM microkernel at most 12, of AMX 32.
+SPARE_ROWS = 64
+CACHE = 96 * 1024  # floats of V (384 KiB) that stay in a second-level cache of 512 KiB beside the rest
+WIDE_TILES = 64  # tiles in a block whose weights do not fit the cache: they are read once for so many tiles
+DENSE_ROWS = 96  # rows in a block of a dense layer, which share one reading of a panel of weights
+ROWS_MEASURED = 512  # rows in a block of statistics
 FLOAT32 = np.dtype(np.float32)
 KINDS: dict[np.dtype[Any], Any] = {
     FLOAT32: FLOAT,
     np.dtype(np.float16): SHORT,
     np.dtype(np.uint16): HALF,
-}  # what the kernels call them
+}
+"""LLVM type of an array's elements, by dtype; numpy has no bf16, so uint16 holds its bits."""
 
 
 def kept_in(shape: Shape) -> np.dtype[Any]:
-    """What the generator's rows are arrays of."""
+    """Return the dtype of the generator's activations on this target."""
     return next(array for array, kind in KINDS.items() if kind is shape.kept)
 
 
 @dataclass
 class Rows:
-    """A signal [length, channels], with room behind it, and its sums over time for the next normalisation."""
+    """Hold a signal [length + spare rows, channels] with its channel statistics over the first `length` rows.
+
+    `sums` and `squares` [channels] are float64 sums of the values and of their squares, for the next normalization.
+    """
 
     data: Signal
     length: int
@@ -48,18 +60,26 @@ class Rows:
 
     @property
     def values(self) -> Signal:
-        """The signal without its spare rows."""
+        """The signal [length, channels] without its spare rows: a view."""
         return self.data[: self.length]
 
 
 def leaky(values: Array, slope: float) -> Array:
-    """The leaky ReLU: what is below zero times the slope."""
+    """Apply leaky ReLU: values below zero are multiplied by the slope, 0 to 1."""
     larger: Array = np.maximum(values, values * np.float32(slope))
     return larger
 
 
 def measured(library: Library, crew: Crew, data: Signal, length: int, added: Signal | None = None) -> Rows:
-    """Rows whose sums are taken here; `added` [length, channels], with data's pitch, joins them first."""
+    """Compute the channel statistics of the first `length` rows.
+
+    Args:
+        library: The compiled kernels.
+        crew: Threads to use.
+        data: Activations [rows, channels] of any storage type; columns of a wider array will do.
+        length: Rows to take.
+        added: Array with the shape, dtype and strides of `data`, which is added to it in place first.
+    """
     channels, pitch = data.shape[1], data.strides[0] // data.itemsize
     starts = range(0, length, ROWS_MEASURED)
     sums = np.zeros((len(starts), 2, channels), np.float32)
@@ -68,9 +88,10 @@ def measured(library: Library, crew: Crew, data: Signal, length: int, added: Sig
 
     def work(block: tuple[int, int], scratch: Scratch) -> None:
         number, start = block
-        place, target = data.strides[0] * start, measures + 8 * channels * number
+        # Block number's statistics are [2, channels] floats: its sums, then its squares.
+        offset, target = data.strides[0] * start, measures + 8 * channels * number
         rows = min(ROWS_MEASURED, length - start)
-        function(x + place, y + place, target, target + 4 * channels, rows, channels, pitch)
+        function(x + offset, y + offset, target, target + 4 * channels, rows, channels, pitch)
 
     crew.each(enumerate(starts), work)
     total = sums.sum(0, dtype=np.float64)
@@ -78,29 +99,36 @@ def measured(library: Library, crew: Crew, data: Signal, length: int, added: Sig
 
 
 class Workshop:
-    """Buffers by name, kept from one utterance to the next: a length seen before costs no new pages."""
+    """Keep activation buffers by name from one utterance to the next, which saves the cost of fresh pages.
+
+    A name has one buffer at a time: asking for it again returns the same memory. Not thread-safe.
+    """
 
     def __init__(self) -> None:
         self._arrays: dict[str, Signal] = {}
 
     def rows(self, name: str, length: int, channels: int, kind: np.dtype[Any] = FLOAT32) -> Signal:
-        """An array [length + SPARE_ROWS, channels] that holds whatever was there."""
+        """Return an array [length + SPARE_ROWS, channels] with arbitrary contents."""
         size = (length + SPARE_ROWS) * channels
         array = self._arrays.get(name)
         if array is None or array.size < size or array.dtype != kind:
-            self._arrays.pop(name, None)  # before its successor comes
+            self._arrays.pop(name, None)  # free the old one before the new one is allocated
             array = self._arrays[name] = np.zeros(size, kind)
         return array[:size].reshape(-1, channels)
 
     def tidy(self, limit: int) -> None:
-        """Give large buffers back, lest one long text hold its memory for ever; `limit` in bytes."""
+        """Free all buffers if they exceed `limit` bytes together: a long text must not hold its memory forever."""
         if sum(array.nbytes for array in self._arrays.values()) > limit:
             self._arrays.clear()
 
 
 @dataclass(frozen=True)
 class Norm:
-    """AdaIN's style-given gain and offset [channels], and Snake's frequency in turns and its inverse."""
+    """Hold the parameters of AdaIN and Snake, [channels] each.
+
+    `gamma` and `beta` come from the style: normalized values are multiplied by 1 + gamma, and beta is added. Snake,
+    x + sin²(alpha * x) / alpha, takes alpha / π and 1 / alpha. Other activations ignore these two.
+    """
 
     gain: Array
     offset: Array
@@ -108,7 +136,7 @@ class Norm:
     inverse: Array
 
     def affine(self, library: Library, rows: Rows) -> tuple[Array, Array]:
-        """Normalisation, gain and offset as one scale and one shift."""
+        """Return normalization, gamma and beta as one scale and one shift [channels]."""
         scale, shift = np.empty_like(self.gain), np.empty_like(self.gain)
         arrays: tuple[NDArray[Any], ...] = rows.sums, rows.squares, self.gain, self.offset, scale, shift
         library["affine"](*map(address, arrays), rows.length, len(scale))
@@ -116,22 +144,25 @@ class Norm:
 
     @staticmethod
     def of(norm: "Norm | None", library: Library, rows: Rows) -> tuple[Array, Array, Array, Array]:
-        """What the kernels read: scale, shift, turns, inverse. Without a norm they change nothing."""
+        """Return what the kernels read: scale, shift, alpha / π, 1 / alpha. Without a norm, scale 1 and shift 0."""
         if norm is None:
+            # Activations after no norm are never Snake, so the last two only have to be readable.
             one, zero = np.ones(rows.data.shape[1], np.float32), np.zeros(rows.data.shape[1], np.float32)
             return one, zero, one, one
         return *norm.affine(library, rows), norm.turns, norm.inverse
 
 
 def address(array: NDArray[Any]) -> int:
-    """Where an array's numbers are."""
+    """Return the address of an array's first element. The caller keeps the array alive."""
     return array.ctypes.data
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """A filter at the points of its scheme [panels, points, in, panel], counted in steps [panels, points, panel], with
-    its bias [out]."""
+    """Convolve with Toom-Cook kernels, after an activation.
+
+    Weights are [panels, points, in, panel], float32 or int16; scales [panels, points, panel]; bias [out].
+    """
 
     points: Signal
     steps: Array
@@ -141,7 +172,7 @@ class Convolution:
 
     @staticmethod
     def weights(weight: Array, activation: str, shape: Shape) -> tuple[Signal, Array]:
-        """`points` and `steps` for a filter [out, in, taps]."""
+        """Return the packed weights and scales for a filter [out, in, taps]."""
         kernel = Kernel(SCHEMES[activation, weight.shape[2]], weight.shape[2], activation, False)
         return transformed_weights(weight, kernel.scheme, kernel.weights is WHOLE, shape)
 
@@ -155,13 +186,28 @@ class Convolution:
         dilation: int,
         residual: Signal | None = None,
     ) -> Rows:
-        """y = residual + filter(activation(norm(x))); y and the residual may be one array."""
+        """Compute y = residual + filter(activation(norm(x))) and the statistics of y.
+
+        Args:
+            library: The compiled kernels.
+            crew: Threads to use.
+            x: Input [length, in] with its statistics.
+            norm: Normalization to apply first; None for none.
+            y: Output with spare rows; its first `out` columns are written. May be the residual's array, not x's.
+            dilation: Rows between two taps: 1, 3 or 5.
+            residual: Array with y's pitch and dtype.
+
+        Raises:
+            Cancelled: If the thread pool is cancelled.
+        """
         kernel = Kernel(SCHEMES[self.activation, self.taps], self.taps, self.activation, residual is not None)
         inputs, outputs, pitch = x.data.shape[1], len(self.bias), y.shape[1]
         scale, shift, turns, inverse = Norm.of(norm, library, x)
         before = y if residual is None else residual
         addresses = [address(a) for a in (x.data, y, before, scale, shift, turns, inverse)]
         weights = [address(self.points), address(self.steps), address(self.bias)]
+        # V takes points * inputs floats for each tile. Where the weights of one point exceed the cache, every panel
+        # comes from memory anyway, and the number of tiles that share a panel matters instead.
         wide = inputs * outputs > CACHE
         fitting = WIDE_TILES if wide else CACHE // (kernel.scheme.points * inputs)
         blocks = list(_blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.shape.rows, crew.threads))
@@ -171,11 +217,12 @@ class Convolution:
 
         def work(block: tuple[int, int, int], scratch: Scratch) -> None:
             number, first, groups = block
-            slots = -(-groups * dilation // library.shape.rows) * library.shape.rows
-            memory = _scratch(scratch, kernel, groups, dilation, slots, inputs, library.shape)
+            # Tiles up to the next multiple of the microkernel's rows; the sums of the last ones are not read.
+            tiles = -(-groups * dilation // library.shape.rows) * library.shape.rows
+            memory = _scratch(scratch, kernel, groups, dilation, tiles, inputs, library.shape)
             function(
                 *addresses, *weights, *(measures + 4 * outputs * (2 * number + i) for i in (0, 1)), *memory,
-                first, groups, dilation, slots, x.length, inputs, outputs, pitch,
+                first, groups, dilation, tiles, x.length, inputs, outputs, pitch,
             )  # fmt: skip
 
         crew.each(blocks, work)
@@ -186,10 +233,20 @@ class Convolution:
 def _blocks(
     length: int, dilation: int, outputs: int, fitting: int, rows: int, threads: int
 ) -> Iterator[tuple[int, int, int]]:
-    """Number, first row and groups of each block: about `fitting` tiles, and as many blocks a thread."""
+    """Yield number, first row and groups of each block: about `fitting` tiles, and equally many blocks for each thread.
+
+    Args:
+        length: Output rows.
+        dilation: Tiles in a group.
+        outputs: Output rows m of a tile: a group covers m * dilation rows.
+        fitting: Tiles that fit the cache.
+        rows: Tiles that the microkernel takes at a time.
+        threads: Threads that share the blocks.
+    """
     groups = -(-length // (dilation * outputs))
     size = _full_groups(fitting, dilation, rows)
     rounds = -(-groups // (size * threads))
+    # With one or two blocks for each thread, a short last one would leave threads idle: make them equal.
     if rounds <= 2:
         size = -(-groups // (rounds * threads))
     for number, group in enumerate(range(0, groups, size)):
@@ -197,7 +254,7 @@ def _blocks(
 
 
 def _full_groups(fitting: int, dilation: int, rows: int) -> int:
-    """Groups of `dilation` tiles near the fitting number that leave the fewest of a product's rows empty."""
+    """Return a number of groups near the fitting one that fills the microkernel's rows best, the largest of equals."""
     near = max(fitting // dilation, 1)
 
     def fullness(groups: int) -> float:
@@ -208,23 +265,26 @@ def _full_groups(fitting: int, dilation: int, rows: int) -> int:
 
 
 def _scratch(
-    scratch: Scratch, kernel: Kernel, groups: int, dilation: int, slots: int, inputs: int, shape: Shape
+    scratch: Scratch, kernel: Kernel, groups: int, dilation: int, tiles: int, inputs: int, shape: Shape
 ) -> tuple[int, int, int]:
+    """Return the addresses of a block's activated rows, V and M. Sizes are those that the kernel computes."""
     scheme = kernel.scheme
     rows = dilation * (groups * scheme.outputs + kernel.taps - 1) * inputs
-    plane = slots * inputs + 16
+    plane = tiles * inputs + 16
     return (
         scratch.address("rows", rows),
         scratch.address("points", scheme.points * plane),
-        scratch.address("sums", scheme.points * slots * shape.panel),
+        scratch.address("sums", scheme.points * tiles * shape.panel),
     )
 
 
 class Matrix(Protocol):
-    """Rows, leaky first, times weights plus a bias; `outputs` are counted up to whole panels."""
+    """Multiply rows by weights and add a bias, after leaky ReLU."""
 
     @property
-    def outputs(self) -> int: ...
+    def outputs(self) -> int:
+        """Output channels, padded to whole panels."""
+        ...
 
     def __call__(
         self,
@@ -240,7 +300,7 @@ class Matrix(Protocol):
 
 @dataclass(frozen=True)
 class Dense:
-    """Weights [panels, in, panel] in whole numbers of steps [out], and bias [out], both filled to whole panels."""
+    """Apply a dense layer in vector registers: int16 weights [panels, in, panel], scales and bias [panels * panel]."""
 
     panels: NDArray[Any]
     steps: Array
@@ -248,14 +308,15 @@ class Dense:
 
     @staticmethod
     def weights(weight: Array, bias: Array, shape: Shape) -> tuple[NDArray[Any], Array, Array]:
-        """`panels`, `steps` and `bias` for a matrix [in, out]."""
-        whole, steps = counted(weight[None])
-        panels = panelled(whole[0], shape)
+        """Return packed weights, scales and bias for a matrix [in, out], zeros after the last output."""
+        integers, scales = counted(weight[None])
+        panels = panelled(integers[0], shape)
         missing = panels.shape[0] * shape.panel - len(bias)
-        return panels, np.pad(steps[0], (0, missing)), np.pad(bias, (0, missing)).astype(np.float32)
+        return panels, np.pad(scales[0], (0, missing)), np.pad(bias, (0, missing)).astype(np.float32)
 
     @property
     def outputs(self) -> int:
+        """Output channels, padded to whole panels."""
         return len(self.bias)
 
     def __call__(
@@ -268,17 +329,32 @@ class Dense:
         pitch: int | None = None,
         slope: float = 1.0,
     ) -> None:
-        """y[row] = leaky(x[row]) @ weights + bias; rows of x start `pitch` numbers apart; both have spare rows."""
+        """Compute y[row] = leaky_relu(x[row]) @ weights + bias for `rows` rows.
+
+        Args:
+            library: The compiled kernels.
+            crew: Threads to use.
+            x: Inputs of any storage type with spare rows.
+            y: Output of any storage type with spare rows; its first `outputs` columns are written.
+            rows: Rows to compute.
+            pitch: Elements between the starts of two rows of x; x's width by default. A smaller or larger one makes
+                rows overlapping windows or strides.
+            slope: Slope of the leaky ReLU below zero; 1.0 for none.
+
+        Raises:
+            Cancelled: If the thread pool is cancelled.
+        """
         inputs, panel = self.panels.shape[1:]
         x_pitch = x.shape[1] if pitch is None else pitch
         y_pitch = y.shape[1]
-        source, target, weights, steps, bias = (address(a) for a in (x, y, self.panels, self.steps, self.bias))
-        names = "dense", f"widen_{KINDS[x.dtype]}", f"narrow_{KINDS[y.dtype]}"
+        source, destination, weights, scales, bias = (address(a) for a in (x, y, self.panels, self.steps, self.bias))
+        names = "gemm", f"widen_{KINDS[x.dtype]}", f"narrow_{KINDS[y.dtype]}"
         function, widen, narrow = (library[name] for name in names)
-        whole = library.shape.rows
-        step = -(-DENSE_ROWS // whole) * whole
+        unit = library.shape.rows
+        step = -(-DENSE_ROWS // unit) * unit
         share = share_of(len(self.panels), -(-rows // step), crew.threads)
-        as_it_is, shorter = x.dtype == np.float32 and slope == 1.0, y.dtype != np.float32
+        # The GEMM kernel reads and writes float32: other inputs are widened, and other outputs narrowed, by the block.
+        reads_x, narrows = x.dtype == np.float32 and slope == 1.0, y.dtype != np.float32
         bits = int(np.float32(slope).view(np.uint32))
         longest = x_pitch * (step - 1) + inputs + library.shape.width
 
@@ -288,30 +364,35 @@ class Dense:
             outputs = min(share, len(self.panels) - panels) * panel
             count = min(step, rows - first)
             left = source + x.itemsize * first * x_pitch
-            if not as_it_is:
-                given, left = left, scratch.address("left", longest)
-                widen(given, left, x_pitch * (-(-count // whole) * whole - 1) + inputs, bits)
-            place = target + y.itemsize * (first * y_pitch + start)
-            out, out_pitch = (scratch.address("out", step * outputs), outputs) if shorter else (place, y_pitch)
+            if not reads_x:
+                stored, left = left, scratch.address("left", longest)
+                widen(stored, left, x_pitch * (-(-count // unit) * unit - 1) + inputs, bits)
+            cell = destination + y.itemsize * (first * y_pitch + start)
+            out, out_pitch = (scratch.address("out", step * outputs), outputs) if narrows else (cell, y_pitch)
+            # Weights are int16 (2 bytes), scales and bias float32.
             function(
-                left, out, weights + 2 * start * inputs, steps + 4 * start, bias + 4 * start,
+                left, out, weights + 2 * start * inputs, scales + 4 * start, bias + 4 * start,
                 count, inputs, outputs, x_pitch, out_pitch,
             )  # fmt: skip
-            if shorter:
-                narrow(out, place, count, outputs, y_pitch)
+            if narrows:
+                narrow(out, cell, count, outputs, y_pitch)
 
         crew.each(product(range(0, rows, step), range(0, len(self.panels), share)), work)
 
 
 def share_of(panels: int, row_blocks: int, threads: int) -> int:
-    """Panels of one block of work: all of them, unless the rows alone do not keep the threads busy."""
+    """Return the panels in one block: all of them, unless the rows alone do not keep the threads busy."""
+    # With several threads, aim at two blocks for each.
     blocks = 1 if threads == 1 else max(-(-2 * threads // row_blocks), 1)
     return -(-panels // blocks)
 
 
 @dataclass(frozen=True)
 class Lstm:
-    """Both directions' input weights as one matrix, and state weights [2, units / width, units, 4, width]."""
+    """Run a bidirectional LSTM: both directions' input weights in one dense layer, then one thread for each direction.
+
+    The state weights are [2, units / width, units, 4, width].
+    """
 
     inputs: Matrix
     state: Array
@@ -325,8 +406,21 @@ class Lstm:
         rows: int,
         repeats: Frames | None = None,
     ) -> Array:
-        """Outputs [rows, 2 * units] of x [rows, in]; with `repeats` [rows], each row comes that often."""
+        """Return a new array [steps, 2 * units], forward outputs first.
+
+        Args:
+            library: The compiled kernels.
+            crew: Threads to use.
+            workshop: Source of the buffer "gates".
+            x: Inputs [rows, in] with spare rows.
+            rows: Rows of x.
+            repeats: Number of steps [rows] that take each row of x; one each by default.
+
+        Raises:
+            Cancelled: If the thread pool is cancelled.
+        """
         units = self.state.shape[2]
+        # Equal rows have equal gates, so the product is computed once for each row and repeated afterwards.
         gates = workshop.rows("gates", rows, self.inputs.outputs)
         self.inputs(library, crew, x, gates, rows)
         steps = gates[:rows] if repeats is None else np.repeat(gates[:rows], repeats, axis=0)
@@ -334,6 +428,7 @@ class Lstm:
         function = library["lstm"]
 
         def work(direction: int, scratch: Scratch) -> None:
+            # Backwards: from the last step, with negative pitches. Gates of both directions are one row of 8 * units.
             first, sign = (0, 1) if direction == 0 else (len(steps) - 1, -1)
             gate, out = steps[first, 4 * units * direction :], y[first, units * direction :]
             memory = np.zeros((3, units), np.float32)

@@ -1,4 +1,8 @@
-"""Read the parameters of Kokoro's modules out of its graph, by the names that PyTorch gave the modules."""
+"""Read the parameters of Kokoro's modules from its graph, by the names of the PyTorch modules.
+
+The exporter renames most weights (onnx::MatMul_123), but names nodes after their modules; so a weight is found through
+the node that reads it. Weights that the exporter left alone are found by their own names.
+"""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +17,7 @@ Array = NDArray[np.float32]
 
 # A node is named after its module: /decoder/decoder/generator/ups.0/ConvTranspose, /encoder/shared/LSTM.
 PLACE = re.compile(r"^/(encoder|decoder/decoder)/(.+)/(?:Conv|ConvTranspose|Gemm|MatMul|LSTM|Gather)(?:_|$)")
-# Parameters that no node is named after keep their own names.
+# A parameter with its own name: decoder.decoder.generator.resblocks.0.alpha1.0.
 OWN = re.compile(
     r"^(encoder|decoder\.decoder)\.(.+\.(?:alpha[12]\.\d|gamma|beta|weight|bias|window_sum|inverse_basis))$"
 )
@@ -21,18 +25,21 @@ PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "Gather")
 
 
 class Unrecognised(ValueError):
-    """The graph is not laid out as Kokoro's published export is; it runs as a whole instead."""
+    """Raised when the graph is not laid out as Kokoro's published export; it then runs in onnxruntime."""
 
 
 class Parameters(dict[str, Array]):
-    """Parameters by module: `encode.conv1.weight` [out, in, taps], `….fc.weight` [in, out]."""
+    """Map names to values: `encode.conv1.weight` [out, in, taps], `….fc.weight` [in, out]; float32.
+
+    A missing name raises UnknownGraphError.
+    """
 
     def __missing__(self, name: str) -> Array:
         raise Unrecognised(f"the graph has no parameter {name!r}")
 
 
 def read_parameters(model: ModelProto) -> Parameters:
-    """Every constant that a module owns; what a consumer misses raises Unrecognised when it asks."""
+    """Read every constant that a module owns, from a graph of float operators (see dequantize)."""
     links = Links(model.graph)
     found = Parameters()
     for name in links.constants:
@@ -46,7 +53,7 @@ def read_parameters(model: ModelProto) -> Parameters:
 
 
 def _of_node(links: Links, node: NodeProto, place: str) -> Iterator[tuple[str, Array]]:
-    """Names and values of one node's weights."""
+    """Yield names and values of one node's weights."""
     if node.op_type == "LSTM":
         yield from zip((f"{place}.input", f"{place}.state", f"{place}.bias"), _lstm(links, node), strict=True)
         return
@@ -61,19 +68,21 @@ def _of_node(links: Links, node: NodeProto, place: str) -> Iterator[tuple[str, A
 
 
 def _lstm(links: Links, node: NodeProto) -> tuple[Array, Array, Array]:
-    """Weights of both directions [2, 4 * units, in], [2, 4 * units, units], and one bias [2, 4 * units]."""
+    """Return the weights of both directions, [2, 4 * units, in] and [2, 4 * units, units]; bias [2, 4 * units]."""
     if not all(node.input[i] in links.constants for i in (1, 2, 3)):
         raise Unrecognised(f"the weights of {node.name!r} are computed, constants were expected")
     weight, state, biases = (_constant(links, node.input[i]) for i in (1, 2, 3))
+    # ONNX has a bias for the input and one for the state, one after the other; only their sum matters.
     half = biases.shape[1] // 2
     return weight, state, biases[:, :half] + biases[:, half:]
 
 
 def _added(links: Links, product: str) -> str:
-    """The constant that the next node adds; "" for a product without one."""
+    """Return the name of the constant that the next node adds; "" if there is none."""
     add = links.only_reader(product, "Add")
     return next((name for name in add.input if name in links.constants), "") if add else ""
 
 
 def _constant(links: Links, name: str) -> Array:
+    """Return a constant as float32."""
     return np.asarray(links.constant(name), np.float32)

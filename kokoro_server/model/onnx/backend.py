@@ -1,4 +1,4 @@
-"""The whole graph in onnxruntime: for other devices, and for exports that are not laid out as known."""
+"""Run the graph in onnxruntime: for other devices than the CPU, and for exports whose layout is not Kokoro's."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -19,7 +19,9 @@ from kokoro_server.model.onnx.spectrum import convolve_spectra
 
 WHOLE = "whole.onnx"
 PASSES = (dequantize, convolve_spectra, expose_durations)
-SMALL = 1024  # bytes: shapes and scalars stay in the graph, where onnxruntime wants to see them
+"""Graph passes, in the order in which they are applied."""
+SMALL = 1024
+"""Bytes from which on a tensor goes to the external file: onnxruntime wants shapes and scalars in the graph."""
 NUMPY_TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -36,8 +38,8 @@ Frames = NDArray[np.int64]
 
 
 def build_whole(model: Path, folder: Path) -> None:
-    """Write the graph for onnxruntime, with its weights in a file of their own, to be mapped."""
-    log.info("preparing %s for onnxruntime", model.name)
+    """Write the rewritten graph to `folder`, with its weights in a file of their own, which workers map."""
+    log.info("Preparing %s for onnxruntime", model.name)
     graph = onnx.load(model)
     for change in PASSES:
         graph = change(graph)
@@ -46,7 +48,7 @@ def build_whole(model: Path, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Device:
-    """What onnxruntime calls a device, and the package of onnxruntime that offers it."""
+    """Name a device's execution provider and its options, and the onnxruntime package that has it."""
 
     provider: str
     package: str
@@ -62,14 +64,14 @@ DEVICES = {
 
 
 class Session:
-    """One graph on one device."""
+    """Run one graph on one device with a fixed number of threads. One run at a time."""
 
     def __init__(self, graph: Path, threads: int, device: str = "cpu") -> None:
-        """Load it; raises ValueError when onnxruntime does not offer the device, or falls back to another."""
+        """Load the graph. Raises ValueError if onnxruntime lacks the device or falls back to another."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        # Idle threads that spin would take the core from another worker.
+        # Spinning idle threads would take the core from another worker.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         chosen = _offered(device)
         self._session = onnxruntime.InferenceSession(graph, options, [(chosen.provider, dict(chosen.options))])
@@ -80,7 +82,7 @@ class Session:
         self._run: Any = None
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """All outputs, of inputs cast to their declared types; raises Cancelled after `cancel`."""
+        """Return all outputs; inputs are cast to their declared types. Raises Cancelled after `cancel`."""
         run = self._run = onnxruntime.RunOptions()
         cast = {name: value.astype(self.inputs[name], copy=False) for name, value in feeds.items()}
         try:
@@ -93,18 +95,20 @@ class Session:
             self._run = None
 
     def cancel(self) -> None:
-        """End the present run, if there is one; may come from any thread."""
+        """Terminate the present run, if there is one. Thread-safe."""
+        # One read into a local: `run` may set the attribute to None at any time.
         if (run := self._run) is not None:
             run.terminate = True
 
 
 def devices() -> list[str]:
-    """The devices that this onnxruntime offers."""
+    """List the names of the devices that the installed onnxruntime offers."""
     available = onnxruntime.get_available_providers()
     return [name for name, device in DEVICES.items() if device.provider in available]
 
 
 def _offered(name: str) -> Device:
+    """Return the device of that name. Raises ValueError if it is unknown or not offered."""
     device = DEVICES.get(name)
     if device is None:
         raise ValueError(f"device {name!r} is none of {', '.join(DEVICES)}")
@@ -117,9 +121,13 @@ def _offered(name: str) -> Device:
 
 
 class Whole:
-    """A session for each number of threads that was asked for."""
+    """Backend over onnxruntime. One run at a time; `cancel` may come from any thread.
+
+    The number of threads is fixed in a session, so there is one session for each number asked for so far.
+    """
 
     def __init__(self, folder: Path, device: str) -> None:
+        """Load the graph that build_onnx_graph wrote to `folder`. Raises ValueError if the device is not offered."""
         self._folder = folder
         self._device = device
         self._sessions: dict[int, Session] = {}
@@ -128,7 +136,9 @@ class Whole:
     def speak(
         self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int, ending: Callable[[], None]
     ) -> tuple[Samples, Frames | None]:
+        """Run the network; see Backend.infer. Frames are None if the graph hides its durations."""
         session = self._session(threads)
+        # Exports disagree on the name of the tokens' input.
         ids = "input_ids" if "input_ids" in session.inputs else "tokens"
         feeds: dict[str, NDArray[Any]] = {
             ids: tokens[None],
@@ -142,10 +152,13 @@ class Whole:
         return samples, None if frames is None else frames.reshape(-1)
 
     def cancel(self) -> None:
+        """Make the running `infer` raise Cancelled."""
+        # A copy: another thread may be adding a session.
         for session in list(self._sessions.values()):
             session.cancel()
 
     def close(self) -> None:
+        """Drop all sessions and their threads."""
         self._sessions.clear()
 
     def _session(self, threads: int) -> Session:

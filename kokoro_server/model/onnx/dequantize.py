@@ -1,7 +1,12 @@
-"""Turn onnxruntime's dynamic int8 quantisation back into float32 operators over the same weights.
+"""Rewrite onnxruntime's dynamic int8 quantization as float32 operators over the same weights.
 
-The int8 graph rounds every activation on its way; float32 over the stored weights is what the weights
-mean, and the base that every faster form is measured against.
+The int8 graph quantizes every activation before each product. Float32 operators over the stored weights skip these
+roundings: they are the reference that every faster form is compared with.
+
+    DynamicQuantizeLinear -> ConvInteger -> (Add) -> Cast -> Mul     becomes     Conv
+    DynamicQuantizeLinear -> MatMulInteger -> (Add) -> Cast -> Mul   becomes     MatMul
+    DynamicQuantizeLSTM                                              becomes     LSTM
+    Gather -> DequantizeLinear                                       becomes     Gather of a float table
 """
 
 import numpy as np
@@ -16,7 +21,8 @@ FLOAT_OPERATOR = {"ConvInteger": "Conv", "MatMulInteger": "MatMul"}
 def dequantize(model: ModelProto) -> ModelProto:
     """Replace integer Conv, MatMul, LSTM and tables by float ones, in place; a float graph passes unchanged.
 
-    Within a quantisation step of the int8 graph; the weights themselves are exact.
+    Results are within a quantization step of the int8 graph's; the weights themselves are exact. Raises ValueError if
+    a quantized operator has an unknown surrounding.
     """
     links = Links(model.graph)
     swaps: dict[str, list[NodeProto]] = {}
@@ -36,7 +42,7 @@ def dequantize(model: ModelProto) -> ModelProto:
 
 
 def _float_product(links: Links, node: NodeProto, weights: dict[str, TensorProto]) -> NodeProto:
-    """One node for quantised product → bias → Cast → Mul by both scales, whose output keeps its name."""
+    """Make one node for quantized product → bias → Cast → Mul by both scales, with the name of the Mul's output."""
     activation = links.maker[node.input[0]].input[0]
     sum_, bias = _bias(links, node.output[0])
     cast = _reader(links, sum_, "Cast")
@@ -49,32 +55,34 @@ def _float_product(links: Links, node: NodeProto, weights: dict[str, TensorProto
 
 
 def _bias(links: Links, product: str) -> tuple[str, str]:
-    """The tensor after the quantised bias, and the float bias it came from ("" where there is none)."""
+    """Return the tensor after the quantized bias, and the float bias it was computed from ("" if there is none)."""
     add = links.only_reader(product, "Add")
     if add is None:
         return product, ""
     name = next(name for name in add.input if name != product)
+    # The graph quantizes the bias at run time, in a chain of nodes whose first inputs lead to the float constant.
     while name not in links.constants:
         name = links.maker[name].input[0]
     return add.output[0], name
 
 
 def _float_lstm(links: Links, node: NodeProto, weights: dict[str, TensorProto]) -> NodeProto:
-    """The LSTM whose weights onnxruntime keeps transposed and scaled per direction (its inputs 8 to 11)."""
+    """Make the LSTM of a DynamicQuantizeLSTM, whose weights are transposed and scaled for each direction."""
     inputs = list(node.input)
+    # Inputs 1 and 2 are the weights W and R; 8 and 9 scale and zero point of W, 10 and 11 those of R.
     for place, scale in ((1, 8), (2, 10)):
         inputs[place] = _weight(links, inputs[place], inputs[scale], inputs[scale + 1], weights, transposed=True)
     return _node("LSTM", inputs[:8], list(node.output), node)
 
 
 def _picks(links: Links, name: str) -> bool:
-    """Whether a tensor is rows of a constant table."""
+    """Return whether a tensor is rows of a constant table."""
     maker = links.maker.get(name)
     return maker is not None and maker.op_type == "Gather" and maker.input[0] in links.constants
 
 
 def _float_pick(links: Links, node: NodeProto, weights: dict[str, TensorProto]) -> NodeProto:
-    """Rows of the float table in place of dequantised rows of a quantised one."""
+    """Make a Gather from the float table in place of dequantized rows of the quantized one."""
     gather = links.maker[node.input[0]]
     table = _weight(links, gather.input[0], node.input[1], node.input[2] if len(node.input) > 2 else "", weights)
     return _node("Gather", [table, gather.input[1]], [node.output[0]], gather)
@@ -83,23 +91,25 @@ def _float_pick(links: Links, node: NodeProto, weights: dict[str, TensorProto]) 
 def _weight(
     links: Links, name: str, scale: str, zero: str, weights: dict[str, TensorProto], transposed: bool = False
 ) -> str:
-    """Add the float form of a quantised weight once, and say its name."""
+    """Add the float form of a quantized weight to `weights` unless it is there, and return its name."""
     float_name = f"{name}_float"
     if float_name not in weights:
-        steps = _constant(links, name) - (_spread(_constant(links, zero), transposed) if zero else np.float32(0))
-        values = steps * _spread(_constant(links, scale), transposed)
+        # value = (integer - zero point) * scale
+        integers = _constant(links, name) - (_spread(_constant(links, zero), transposed) if zero else np.float32(0))
+        values = integers * _spread(_constant(links, scale), transposed)
         weights[float_name] = tensor(float_name, values.transpose(0, 2, 1) if transposed else values)
     return float_name
 
 
 def _spread(values: NDArray[np.float32], per_direction: bool) -> NDArray[np.float32]:
-    """Shape [directions] or [directions, columns] so that it broadcasts over [directions, rows, columns]."""
+    """Reshape [directions] or [directions, columns] to broadcast over [directions, rows, columns]."""
     if not per_direction or values.ndim == 0:
         return values
     return values[:, None, None] if values.ndim == 1 else values[:, None, :]
 
 
 def _constant(links: Links, name: str) -> NDArray[np.float32]:
+    """Return a constant's values. Raises ValueError if the tensor is computed."""
     values = links.constant(name)
     if values is None:
         raise ValueError(f"cannot dequantize: {name!r} is computed, a constant was expected")
@@ -107,6 +117,7 @@ def _constant(links: Links, name: str) -> NDArray[np.float32]:
 
 
 def _reader(links: Links, name: str, op: str) -> NodeProto:
+    """Return the one node, an `op`, that reads a tensor. Raises ValueError if there is none."""
     reader = links.only_reader(name, op)
     if reader is None:
         raise ValueError(f"cannot dequantize: {name!r} should be read by one {op}")
@@ -114,6 +125,7 @@ def _reader(links: Links, name: str, op: str) -> NodeProto:
 
 
 def _node(op: str, inputs: list[str], outputs: list[str], like: NodeProto) -> NodeProto:
+    """Make a node with the attributes of another. Its name keeps the module's path, which read_parameters looks for."""
     node = helper.make_node(op, inputs, outputs, name=f"{like.name}_float")
     node.attribute.extend(like.attribute)
     return node

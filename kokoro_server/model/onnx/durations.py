@@ -1,16 +1,17 @@
-"""Give the graph a second output: the whole number of frames that it speaks each token for."""
+"""Add a second output to the graph: the duration of each token as a whole number of frames."""
 
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from kokoro_server.model.onnx.graph_index import Links
 
 FRAMES = "frames"
+"""Name of the added output."""
 
 
 def expose_durations(model: ModelProto) -> ModelProto:
-    """Add the output `frames` [1, tokens] int64; a graph that hides its durations passes unchanged.
+    """Add the output `frames` [1, tokens], int64, in place; a graph without such a tensor passes unchanged.
 
-    Kokoro sums sigmoids, divides by speed, rounds and clips at one frame: that last tensor is exact.
+    Kokoro sums sigmoids, divides by the speed, rounds, and clips to at least one frame: the tensor after that is taken.
     """
     links = Links(model.graph)
     clipped = next((_clipped(links, node) for node in model.graph.node if _rounds_durations(links, node)), None)
@@ -22,11 +23,12 @@ def expose_durations(model: ModelProto) -> ModelProto:
 
 
 def _rounds_durations(links: Links, node: NodeProto) -> bool:
+    """Return whether a node rounds the durations: the Round at most four nodes below a Sigmoid."""
     return node.op_type == "Round" and any(up.op_type == "Sigmoid" for up in links.ancestors(node.input[0], steps=4))
 
 
 def _clipped(links: Links, rounded: NodeProto) -> str:
-    """The first Clip or Max after the rounding, past casts; the rounding itself where there is none."""
+    """Return the output of the first Clip or Max after the rounding, past casts; of the rounding if there is none."""
     name: str = rounded.output[0]
     while (readers := links.readers.get(name)) and readers[0].op_type in ("Clip", "Max", "Cast"):
         name = readers[0].output[0]

@@ -1,4 +1,4 @@
-"""Who makes and who reads each tensor of an ONNX graph, and how a pass swaps nodes in it."""
+"""Index the producer and the consumers of each tensor of an ONNX graph, and replace nodes in it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,10 @@ Array = NDArray[np.float32]
 
 
 class Links:
-    """An index over one graph; take a new one after the graph has changed."""
+    """Index one graph by tensor name; it goes stale when the graph changes.
+
+    `constants` are the initializers, `producers` the node that computes a tensor, `consumers` the nodes that read it.
+    """
 
     def __init__(self, graph: GraphProto) -> None:
         self.graph = graph
@@ -22,16 +25,16 @@ class Links:
                 self.readers.setdefault(name, []).append(node)
 
     def constant(self, name: str) -> NDArray[np.generic] | None:
-        """The value of an initializer, or None when the tensor is computed."""
+        """Return the value of an initializer, or None if the tensor is computed."""
         return numpy_helper.to_array(self.constants[name]) if name in self.constants else None
 
     def only_reader(self, name: str, op: str) -> NodeProto | None:
-        """The single node that reads a tensor, when there is just one and it is an `op`."""
+        """Return the node that reads a tensor if there is exactly one and it is an `op`, else None."""
         readers = self.readers.get(name, [])
         return readers[0] if len(readers) == 1 and readers[0].op_type == op else None
 
     def ancestors(self, name: str, steps: int) -> Iterable[NodeProto]:
-        """The makers of a tensor, at most `steps` nodes upwards."""
+        """Yield the nodes that a tensor is computed by, at most `steps` nodes upwards."""
         node = self.maker.get(name)
         if node is None or steps == 0:
             return
@@ -41,7 +44,13 @@ class Links:
 
 
 def swap(graph: GraphProto, swaps: Mapping[str, list[NodeProto]], weights: Iterable[TensorProto] = ()) -> None:
-    """Put new nodes where the maker of each named tensor stood, add weights, and drop what nothing reads."""
+    """Replace the producer of each named tensor by new nodes, add weights, and drop what nothing reads.
+
+    Args:
+        graph: Changed in place.
+        swaps: New nodes by the name of a tensor that the old node computes; one of them has to compute it.
+        weights: Initializers to add.
+    """
     nodes: list[NodeProto] = []
     for node in graph.node:
         replaced = next((name for name in node.output if name in swaps), None)
@@ -51,7 +60,8 @@ def swap(graph: GraphProto, swaps: Mapping[str, list[NodeProto]], weights: Itera
 
 
 def keep_used(graph: GraphProto, nodes: list[NodeProto]) -> None:
-    """Leave the nodes and initializers that some output of the graph needs; `nodes` are in running order."""
+    """Keep only the nodes and initializers that an output of the graph needs; `nodes` are in topological order."""
+    # Backwards, every consumer comes before its producer, so one pass is enough.
     used = {output.name for output in graph.output}
     kept: list[NodeProto] = []
     for node in reversed(nodes):
@@ -65,5 +75,5 @@ def keep_used(graph: GraphProto, nodes: list[NodeProto]) -> None:
 
 
 def tensor(name: str, values: NDArray[np.generic]) -> TensorProto:
-    """An initializer that holds the values, contiguous as ONNX wants them."""
+    """Make an initializer from values, copied if they are not contiguous, as ONNX requires."""
     return numpy_helper.from_array(np.ascontiguousarray(values), name)

@@ -1,4 +1,4 @@
-"""The short-time Fourier transform of 20 samples as a convolution: onnxruntime takes 50 times as long."""
+"""Replace the graph's STFT of 20 samples by a convolution: onnxruntime's STFT takes 50 times as long."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,11 +6,12 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from kokoro_server.model.onnx.graph_index import Links, swap, tensor
 
-NOTHING = 1e-20  # beside a signal of one; float32 still tells its sign
+NOTHING = 1e-20
+"""Factor so small that a product with it vanishes beside a signal of 1, but float32 still has its sign."""
 
 
 def convolve_spectra(model: ModelProto) -> ModelProto:
-    """Replace each one-sided STFT whose window and step are constants; within 1e-5 of the signal's peak."""
+    """Replace each one-sided STFT with a constant window and step, in place; results are within 1e-5 of the peak."""
     links = Links(model.graph)
     swaps: dict[str, list[NodeProto]] = {}
     weights: list[TensorProto] = []
@@ -24,12 +25,14 @@ def convolve_spectra(model: ModelProto) -> ModelProto:
 
 
 def _fixed(links: Links, node: NodeProto) -> bool:
+    """Return whether an STFT is one-sided and its step and window (inputs 1 and 2) are constants."""
     one_sided = all(a.i == 1 for a in node.attribute if a.name == "onesided")
     return one_sided and len(node.input) > 2 and all(name in links.constants for name in node.input[1:3])
 
 
 def _convolution(links: Links, node: NodeProto) -> tuple[list[NodeProto], list[TensorProto]]:
-    """Signal [1, length(, 1)] to the STFT's own layout [1, frames, bins, 2]."""
+    """Make the nodes and constants that turn a signal [1, length(, 1)] into the STFT's layout [1, frames, bins, 2]."""
+    # Reshape to [1, 1, length]; Conv to [1, 2 * bins, frames]; Reshape to [1, 2, bins, frames]; Transpose.
     step = int(np.asarray(links.constant(node.input[1])).item())
     filters = _filters(np.asarray(links.constant(node.input[2]), np.float64))
     bins = len(filters) // 2
@@ -50,11 +53,11 @@ def _convolution(links: Links, node: NodeProto) -> tuple[list[NodeProto], list[T
 
 
 def _filters(window: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Windowed cosines, then negative sines: [2 * bins, 1, length]."""
+    """Return windowed cosines, then negative sines, [2 * bins, 1, length]."""
     length = len(window)
     turns = np.outer(np.arange(length // 2 + 1), np.arange(length)) / length
     cosines, sines = np.cos(2 * np.pi * turns), -np.sin(2 * np.pi * turns)
-    # The first and last bins are real. The graph takes a negative one's phase for +π when its imaginary part
-    # is above nothing, as a Fourier transform has it, and for -π at nothing itself: that costs the voice.
+    # The first and last bins are real. Their phase, where negative, is +π if the imaginary part is slightly above zero,
+    # as with an FFT, but -π in the graph if it is exactly zero, which spoils the voice.
     sines[[0, -1]] = -NOTHING * cosines[[0, -1]]
     return (np.concatenate([cosines, sines]) * window)[:, None, :]
