@@ -156,7 +156,8 @@ def _matrix(
     """Write y = leaky_relu(x) @ u * scales + bias for `rows` rows from `first`.
 
     Rows of x start `x_pitch` elements apart and may overlap. For `panels` panels of 32 output channels from `panel`
-    on. `u` has the layout of `pack_tiles` for one tap; `slope` holds the bits of a float32. Scratch: `converted`, the inputs in bf16, part p at p * `plane`, and `c`, 32 x 32
+    on. `u` has the layout of `pack_tiles` for one tap; `slope` holds the bits of a float32. Scratch: `converted`,
+    the inputs in bf16, part p at p * `plane`, and `c`, 32 x 32
     floats. Rows up to the next multiple of 32 are written.
     """
     name = matrix_name(precision, source, target)
