@@ -96,6 +96,8 @@ def iterate_functions(tree: ast.Module) -> Iterator[tuple[Function, bool]]:
 
 def is_participle(name: str) -> bool:
     """Tell whether a function's name begins with a participle."""
+    if name.startswith("__"):
+        return False  # Python gives these their names
     word = name.strip("_").split("_")[0].lower()
     if word in NOT_PARTICIPLES or len(word) < 4:
         return False
