@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from kokoro_server.api.server.serving import HttpServer, ServerOptions
-from kokoro_server.app import create_app, get_max_body_bytes
+from kokoro_server.app import create_app
 from kokoro_server.audio.samples import SAMPLE_RATE, Chunk
 from kokoro_server.config import Config
 from kokoro_server.core.errors import Unsupported
 from kokoro_server.core.request import Phonemization
 from kokoro_server.engine.pool import Pool
+from kokoro_server.setup.limits import get_max_body_bytes
 from kokoro_server.text.chunking import Utterance, UtteranceSizes
 
 SECONDS_PER_WORD = 0.33  # Kokoro's pace

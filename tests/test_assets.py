@@ -260,7 +260,7 @@ def test_the_weights_are_joined_from_their_packages_once(tmp_path: Path) -> None
     [
         (MODEL_PARTS[:1], "sha256 is [0-9a-f]{64}, expected " + MODEL_SHA256),
         ((MODEL_PARTS[0], "no_such_package"), "No module named 'no_such_package'"),
-        (("tts",), "part.bin"),
+        (("kokoro_server",), "part.bin"),
     ],
 )
 def test_packages_that_lack_weights_are_told_and_nothing_is_left(

@@ -13,7 +13,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from kokoro_server.model.cache.artifacts import BUILDING, UNUSED, cache_key, prepared
+from kokoro_server.model.cache.artifacts import BUILD_LIFETIME, UNUSED_LIFETIME, make_cache_key, prepare_artifact
 from kokoro_server.model.onnx.dequantize import dequantize
 from kokoro_server.model.onnx.durations import FRAMES, expose_durations
 from kokoro_server.model.onnx.spectrum import convolve_spectra
@@ -166,7 +166,7 @@ class Builder:
 
 def test_a_prepared_folder_is_built_once(tmp_path: Path) -> None:
     build = Builder()
-    assert prepared(tmp_path, "key", build) == prepared(tmp_path, "key", build) == tmp_path / "key"
+    assert prepare_artifact(tmp_path, "key", build) == prepare_artifact(tmp_path, "key", build) == tmp_path / "key"
     assert build.builds == 1
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
@@ -174,19 +174,19 @@ def test_a_prepared_folder_is_built_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"wrong!!", b"short", None])
 def test_a_damaged_folder_is_built_again(tmp_path: Path, damage: bytes | None) -> None:
     build = Builder()
-    weights = prepared(tmp_path, "key", build) / "weights.bin"
+    weights = prepare_artifact(tmp_path, "key", build) / "weights.bin"
     if damage is None:
         weights.unlink()
     else:
         weights.write_bytes(damage)
-    assert (prepared(tmp_path, "key", build) / "weights.bin").read_bytes() == b"weights"
+    assert (prepare_artifact(tmp_path, "key", build) / "weights.bin").read_bytes() == b"weights"
     assert build.builds == 2
 
 
 def test_a_damaged_seal_is_built_again(tmp_path: Path) -> None:
     build = Builder()
-    (prepared(tmp_path, "key", build) / "seal.json").write_text(json.dumps([1]))
-    prepared(tmp_path, "key", build)
+    (prepare_artifact(tmp_path, "key", build) / "seal.json").write_text(json.dumps([1]))
+    prepare_artifact(tmp_path, "key", build)
     assert build.builds == 2
 
 
@@ -196,31 +196,31 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        prepared(tmp_path, "key", fail)
+        prepare_artifact(tmp_path, "key", fail)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_key_depends_on_each_part() -> None:
-    assert len({cache_key("a", "1"), cache_key("a", "2"), cache_key("b", "1")}) == 3
+    assert len({make_cache_key("a", "1"), make_cache_key("a", "2"), make_cache_key("b", "1")}) == 3
 
 
 def test_graphs_that_nobody_uses_any_more_are_removed(tmp_path: Path) -> None:
     def build(folder: Path) -> None:
         (folder / "weights.bin").write_bytes(b"weights")
 
-    old, used = (prepared(tmp_path, key, build) for key in ("old", "used"))
-    long_ago = time.time() - 2 * UNUSED
+    old, used = (prepare_artifact(tmp_path, key, build) for key in ("old", "used"))
+    long_ago = time.time() - 2 * UNUSED_LIFETIME
     for folder in (old, used):
         os.utime(folder / "seal.json", (long_ago, long_ago))
-    prepared(tmp_path, "used", build)
-    prepared(tmp_path, "new", build)
+    prepare_artifact(tmp_path, "used", build)
+    prepare_artifact(tmp_path, "new", build)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "used"]
 
 
 def test_what_a_killed_start_left_is_swept(tmp_path: Path) -> None:
     """A folder without a seal that nobody can still be building; a fresh one may be another worker's."""
-    for name, age in (("left", 2 * BUILDING), ("under-way", 0.0)):
+    for name, age in (("left", 2 * BUILD_LIFETIME), ("under-way", 0.0)):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (time.time() - age, time.time() - age))
-    prepared(tmp_path, "key", lambda folder: (folder / "weights.bin").touch())
+    prepare_artifact(tmp_path, "key", lambda folder: (folder / "weights.bin").touch())
     assert {path.name for path in tmp_path.iterdir()} == {"under-way", "key"}

@@ -9,24 +9,24 @@ import pytest
 from numpy.typing import NDArray
 
 from kokoro_server.core.errors import Cancelled
-from kokoro_server.model.kernels.builder import FLOAT, Shape
-from kokoro_server.model.kernels.convolution import rows_of
-from kokoro_server.model.kernels.gemm import counted
-from kokoro_server.model.kernels.library import SCHEMES, Library
-from kokoro_server.model.kernels.lstm import interleaved
+from kokoro_server.model.kernels.builder import FLOAT, Target
+from kokoro_server.model.kernels.convolution import get_storage_type
+from kokoro_server.model.kernels.gemm import quantize
+from kokoro_server.model.kernels.library import SCHEMES, KernelLibrary
+from kokoro_server.model.kernels.lstm import interleave_gates
 from kokoro_server.model.kernels.norm import EPSILON
-from kokoro_server.model.kernels.thread_pool import Crew
-from kokoro_server.model.kernels.toom_cook import scheme
+from kokoro_server.model.kernels.thread_pool import ThreadPool
+from kokoro_server.model.kernels.toom_cook import make_scheme
 from kokoro_server.model.native.layers import (
     SPARE_ROWS,
+    BufferArena,
     Convolution,
     Dense,
     Lstm,
     Norm,
-    Workshop,
-    address,
-    kept_in,
-    measured,
+    address_of,
+    get_storage_dtype,
+    with_stats,
 )
 
 RANDOM = np.random.default_rng(11)
@@ -42,38 +42,38 @@ def spared(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([values, np.full((SPARE_ROWS, values.shape[1]), np.nan, np.float32)])
 
 
-Kind = Callable[[NDArray[np.float32], Shape], NDArray[Any]]
+Kind = Callable[[NDArray[np.float32], Target], NDArray[Any]]
 
 
-def as_it_is(values: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
+def as_it_is(values: NDArray[np.float32], shape: Target) -> NDArray[np.float32]:
     return values
 
 
-def kept(values: NDArray[np.float32], shape: Shape) -> NDArray[Any]:
+def kept(values: NDArray[np.float32], shape: Target) -> NDArray[Any]:
     """As the generator's rows are kept."""
-    return values.astype(kept_in(shape))
+    return values.astype(get_storage_dtype(shape))
 
 
 # AVX-512's, AVX's, Arm's and the plain shape: the compiler spells each in what this CPU has.
-SHAPES = [Shape(16, 2, 12), Shape(8, 2, 6), Shape(4, 4, 6), Shape(4, 2, 6, kept=FLOAT)]
+SHAPES = [Target(16, 2, 12), Target(8, 2, 6), Target(4, 4, 6), Target(4, 2, 6, storage_type=FLOAT)]
 
 
 @pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: f"{shape.width}x{shape.columns}")
-def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Library:
-    return Library(tmp_path_factory.mktemp("kernels"), request.param)
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> KernelLibrary:
+    return KernelLibrary(tmp_path_factory.mktemp("kernels"), request.param)
 
 
 @pytest.mark.parametrize(("outputs", "taps"), [(2, 3), (4, 3), (6, 3), (6, 7), (8, 7), (4, 11), (6, 11)])
 def test_a_scheme_gives_the_filter_s_outputs(outputs: int, taps: int) -> None:
-    made = scheme(outputs, taps)
-    signal, filter_ = RANDOM.normal(size=made.points), RANDOM.normal(size=taps)
+    made = make_scheme(outputs, taps)
+    signal, filter_ = RANDOM.normal(size=made.point_count), RANDOM.normal(size=taps)
     got = made.output @ ((made.taps @ filter_) * (made.input @ signal))
     np.testing.assert_allclose(got, np.correlate(signal, filter_, "valid"), atol=1e-11)
 
 
 def test_a_scheme_needs_an_odd_number_of_finite_points() -> None:
     with pytest.raises(ValueError, match="odd number"):
-        scheme(3, 3)
+        make_scheme(3, 3)
 
 
 def activated(kind: str, x: NDArray[np.float64], alpha: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -92,7 +92,7 @@ def filtered(x: NDArray[np.float64], weight: NDArray[np.float32], dilation: int)
 
 def normalised(x: NDArray[np.float32], norm: Norm) -> NDArray[np.float64]:
     wide = x.astype(np.float64)
-    return (wide - wide.mean(0)) / np.sqrt(wide.var(0) + EPSILON) * (1 + norm.gain) + norm.offset
+    return (wide - wide.mean(0)) / np.sqrt(wide.var(0) + EPSILON) * (1 + norm.gamma) + norm.beta
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -100,24 +100,24 @@ def normalised(x: NDArray[np.float32], norm: Norm) -> NDArray[np.float64]:
 @pytest.mark.parametrize("dilation", [1, 3, 5])
 @pytest.mark.parametrize(("activation", "taps"), list(SCHEMES))
 def test_convolution_is_norm_activation_filter_and_sum(
-    library: Library, activation: str, taps: int, dilation: int, residual: bool, length: int
+    library: KernelLibrary, activation: str, taps: int, dilation: int, residual: bool, length: int
 ) -> None:
     inputs, outputs = 48, 64
     weight, bias = normal(outputs, inputs, taps) / np.float32(np.sqrt(inputs * taps)), normal(outputs)
     alpha = np.exp(normal(inputs) / 3)
     norm = Norm(normal(inputs), normal(inputs), (alpha / np.pi).astype(np.float32), (1 / alpha).astype(np.float32))
     x, before = normal(length, inputs) + 1, normal(length, outputs)
-    layer = Convolution(*Convolution.weights(weight, activation, library.shape), bias, taps, activation)
-    form, rounding = (as_it_is, 3e-4) if rows_of(activation, library.shape) is FLOAT else (kept, 2**-10)
-    y = form(spared(np.zeros((length, outputs), np.float32)), library.shape)
+    layer = Convolution(*Convolution.pack(weight, activation, library.target), bias, taps, activation)
+    form, rounding = (as_it_is, 3e-4) if get_storage_type(activation, library.target) is FLOAT else (kept, 2**-10)
+    y = form(spared(np.zeros((length, outputs), np.float32)), library.target)
 
-    crew = Crew(2)
-    added = form(spared(before), library.shape) if residual else None
-    given = measured(library, crew, form(spared(x), library.shape), length)
+    crew = ThreadPool(2)
+    added = form(spared(before), library.target) if residual else None
+    given = with_stats(library, crew, form(spared(x), library.target), length)
     rows = layer(library, crew, given, norm, y, dilation, added)
     crew.close()
 
-    x, before = (form(each, library.shape).astype(np.float32) for each in (x, before))
+    x, before = (form(each, library.target).astype(np.float32) for each in (x, before))
     expected = filtered(activated(activation, normalised(x, norm), alpha), weight, dilation) + bias
     expected += before if residual else 0
     np.testing.assert_allclose(rows.values, expected, atol=rounding * np.abs(expected).max())
@@ -138,7 +138,7 @@ def eight_bits(weight: NDArray[np.float32]) -> NDArray[np.float32]:
 @pytest.mark.parametrize("points", [None, SCHEMES["leaky", 3].taps])
 def test_weights_of_eight_bits_are_kept_as_they_are(points: NDArray[np.float64] | None) -> None:
     weight = eight_bits(normal(1 if points is None else 3, 400, 32))
-    whole, steps = counted(weight, points)
+    whole, steps = quantize(weight, points)
     expected = weight if points is None else np.einsum("pk,kio->pio", points, weight.astype(np.float64))
     assert whole.dtype == np.int16
     np.testing.assert_allclose(whole * steps[:, None], expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
@@ -146,58 +146,60 @@ def test_weights_of_eight_bits_are_kept_as_they_are(points: NDArray[np.float64] 
 
 def test_other_weights_lose_next_to_nothing() -> None:
     weight = normal(3, 40, 32)
-    whole, steps = counted(weight)
+    whole, steps = quantize(weight)
     np.testing.assert_allclose(whole * steps[:, None], weight, atol=2**-15 * np.abs(weight).max())
 
 
 @pytest.mark.parametrize(("rows", "inputs", "outputs"), [(1, 5, 3), (50, 22, 22), (131, 64, 100)])
-def test_dense_is_a_product_with_a_bias(library: Library, rows: int, inputs: int, outputs: int) -> None:
+def test_dense_is_a_product_with_a_bias(library: KernelLibrary, rows: int, inputs: int, outputs: int) -> None:
     weight, bias, x = normal(inputs, outputs), normal(outputs), normal(rows, inputs)
-    layer = Dense(*Dense.weights(weight, bias, library.shape))
+    layer = Dense(*Dense.pack(weight, bias, library.target))
     y = np.zeros((rows + SPARE_ROWS, len(layer.bias)), np.float32)
-    layer(library, Crew(1), spared(x), y, rows)
+    layer(library, ThreadPool(1), spared(x), y, rows)
     np.testing.assert_allclose(y[:rows, :outputs], x @ weight + bias, atol=ROUNDED * np.sqrt(inputs))
 
 
-def test_dense_takes_leaky_rows(library: Library) -> None:
+def test_dense_takes_leaky_rows(library: KernelLibrary) -> None:
     weight, x = normal(20, 16), normal(30, 20)
-    layer = Dense(*Dense.weights(weight, np.zeros(16, np.float32), library.shape))
+    layer = Dense(*Dense.pack(weight, np.zeros(16, np.float32), library.target))
     y = np.zeros((30 + SPARE_ROWS, len(layer.bias)), np.float32)
-    layer(library, Crew(1), spared(x), y, 30, slope=0.1)
+    layer(library, ThreadPool(1), spared(x), y, 30, slope=0.1)
     np.testing.assert_allclose(y[:30, :16], np.maximum(x, 0.1 * x) @ weight, atol=ROUNDED * np.sqrt(20))
 
 
 @pytest.mark.parametrize(("source", "target"), [(as_it_is, kept), (kept, kept), (kept, as_it_is)])
-def test_dense_reads_and_writes_kept_rows(library: Library, source: Kind, target: Kind) -> None:
+def test_dense_reads_and_writes_kept_rows(library: KernelLibrary, source: Kind, target: Kind) -> None:
     """Windows of two rows, as the generator's upsampling takes them, and a first row that is not the array's."""
     weight, bias, x = normal(128, 100), normal(100), normal(700, 64)
-    layer = Dense(*Dense.weights(weight, bias, library.shape))
-    y = target(np.zeros((650 + SPARE_ROWS, len(layer.bias)), np.float32), library.shape)
-    crew = Crew(2)
-    layer(library, crew, source(spared(x), library.shape)[2:], y, 650, pitch=64, slope=0.1)
+    layer = Dense(*Dense.pack(weight, bias, library.target))
+    y = target(np.zeros((650 + SPARE_ROWS, len(layer.bias)), np.float32), library.target)
+    crew = ThreadPool(2)
+    layer(library, crew, source(spared(x), library.target)[2:], y, 650, pitch=64, slope=0.1)
     crew.close()
-    read = source(x, library.shape).astype(np.float32)
+    read = source(x, library.target).astype(np.float32)
     windows = np.stack([read[row : row + 2].reshape(-1) for row in range(2, 652)])
     expected = np.maximum(windows, 0.1 * windows).astype(np.float64) @ weight + bias
     rounding = ROUNDED * np.sqrt(128) if target is as_it_is else 2**-10 * np.abs(expected).max()
     np.testing.assert_allclose(y[:650, :100], expected, atol=rounding)
 
 
-def test_kept_rows_are_rounded_to_the_nearest(library: Library) -> None:
+def test_kept_rows_are_rounded_to_the_nearest(library: KernelLibrary) -> None:
     x = normal(5, 64) * np.float32(10) ** RANDOM.integers(-6, 4, (5, 64)).astype(np.float32)
     x[0, :3] = 1 + 2**-11, 1 + 3 * 2**-11, -1 - 2**-11  # ties, which go to even
-    y, wide = np.zeros((5, 64), kept_in(library.shape)), np.zeros((5, 64), np.float32)
-    library[f"narrow_{library.shape.kept}"](address(x), address(y), 5, 64, 64)
+    y, wide = np.zeros((5, 64), get_storage_dtype(library.target)), np.zeros((5, 64), np.float32)
+    library[f"narrow_{library.target.storage_type}"](address_of(x), address_of(y), 5, 64, 64)
     np.testing.assert_array_equal(y, x.astype(y.dtype))
-    library[f"widen_{library.shape.kept}"](address(y), address(wide), y.size, int(np.float32(1).view(np.uint32)))
+    library[f"widen_{library.target.storage_type}"](
+        address_of(y), address_of(wide), y.size, int(np.float32(1).view(np.uint32))
+    )
     np.testing.assert_array_equal(wide, y.astype(np.float32))
 
 
 @pytest.mark.parametrize("adding", [False, True])
-def test_kept_rows_are_measured(library: Library, adding: bool) -> None:
-    x, more = (kept(spared(normal(1100, 48)), library.shape) for _ in range(2))
+def test_kept_rows_are_measured(library: KernelLibrary, adding: bool) -> None:
+    x, more = (kept(spared(normal(1100, 48)), library.target) for _ in range(2))
     expected = x[:1100].astype(np.float64) + (more[:1100] if adding else 0)
-    rows = measured(library, Crew(1), x, 1100, more if adding else None)
+    rows = with_stats(library, ThreadPool(1), x, 1100, more if adding else None)
     np.testing.assert_allclose(rows.values, expected, rtol=2**-10)
     np.testing.assert_allclose(rows.sums, expected.sum(0), atol=1e-2)
     np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-4)
@@ -205,10 +207,10 @@ def test_kept_rows_are_measured(library: Library, adding: bool) -> None:
 
 @pytest.mark.parametrize("length", [3, 1100])
 @pytest.mark.parametrize("adding", [False, True])
-def test_rows_are_measured(library: Library, adding: bool, length: int) -> None:
+def test_rows_are_measured(library: KernelLibrary, adding: bool, length: int) -> None:
     x, more = normal(length, 48), normal(length, 48)
-    crew = Crew(2)
-    rows = measured(library, crew, spared(x), length, spared(more) if adding else None)
+    crew = ThreadPool(2)
+    rows = with_stats(library, crew, spared(x), length, spared(more) if adding else None)
     crew.close()
     expected = (x + more if adding else x).astype(np.float64)
     np.testing.assert_allclose(rows.values, expected, atol=1e-6)
@@ -216,39 +218,39 @@ def test_rows_are_measured(library: Library, adding: bool, length: int) -> None:
     np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-5)
 
 
-def test_some_columns_are_measured_where_they_are(library: Library) -> None:
+def test_some_columns_are_measured_where_they_are(library: KernelLibrary) -> None:
     x = normal(20, 96)
-    rows = measured(library, Crew(1), x[:, 64:], 20)
+    rows = with_stats(library, ThreadPool(1), x[:, 64:], 20)
     np.testing.assert_allclose(rows.sums, x[:, 64:].sum(0), atol=1e-4)
 
 
-def test_layer_norm_is_of_the_sum_of_two(library: Library) -> None:
+def test_layer_norm_is_of_the_sum_of_two(library: KernelLibrary) -> None:
     x, y, gain, offset = normal(5, 96) + 3, normal(5, 96), normal(96), normal(96)
     joined = (x + y).astype(np.float64)
     centred = joined - joined.mean(axis=1, keepdims=True)
     expected = centred / np.sqrt((centred**2).mean(axis=1, keepdims=True)) * gain + offset
-    library["layer_norm"](*map(address, (x, y, gain, offset)), *x.shape)
+    library["layer_norm"](*map(address_of, (x, y, gain, offset)), *x.shape)
     np.testing.assert_allclose(x, expected, atol=1e-5)
 
 
-def test_dense_reads_overlapping_windows(library: Library) -> None:
+def test_dense_reads_overlapping_windows(library: KernelLibrary) -> None:
     signal, weight = normal(40 + SPARE_ROWS, 4), normal(12, 16)
-    layer = Dense(*Dense.weights(weight, np.zeros(16, np.float32), library.shape))
+    layer = Dense(*Dense.pack(weight, np.zeros(16, np.float32), library.target))
     y = np.zeros((19 + SPARE_ROWS, len(layer.bias)), np.float32)
-    layer(library, Crew(1), signal, y, 19, pitch=8)
+    layer(library, ThreadPool(1), signal, y, 19, pitch=8)
     windows = np.stack([signal[2 * i : 2 * i + 3].reshape(-1) for i in range(19)])
     np.testing.assert_allclose(y[:19, :16], windows @ weight, atol=ROUNDED * np.sqrt(12))
 
 
 @pytest.mark.parametrize("repeats", [None, [3, 1, 2, 1, 1]])
-def test_lstm_runs_both_ways(library: Library, repeats: list[int] | None) -> None:
+def test_lstm_runs_both_ways(library: KernelLibrary, repeats: list[int] | None) -> None:
     inputs, units = 24, 32
     weight, bias, state = normal(2, 4 * units, inputs), normal(2, 4 * units), normal(2, 4 * units, units) / 4
-    panels = Dense.weights(weight.reshape(-1, inputs).T, bias.reshape(-1), library.shape)
-    layer = Lstm(Dense(*panels), np.stack([interleaved(way, library.shape.width) for way in state]))
+    panels = Dense.pack(weight.reshape(-1, inputs).T, bias.reshape(-1), library.target)
+    layer = Lstm(Dense(*panels), np.stack([interleave_gates(way, library.target.width) for way in state]))
     x = normal(5, inputs)
     often = None if repeats is None else np.array(repeats)
-    got = layer(library, Crew(1), Workshop(), spared(x), len(x), often)
+    got = layer(library, ThreadPool(1), BufferArena(), spared(x), len(x), often)
     steps = x if repeats is None else np.repeat(x, repeats, axis=0)
     for way, order in ((0, steps), (1, steps[::-1])):
         expected = np.array(stepped(order, weight[way], bias[way], state[way]))
@@ -270,7 +272,7 @@ def stepped(
     return outputs
 
 
-def test_gelu_is_the_tanh_form(library: Library) -> None:
+def test_gelu_is_the_tanh_form(library: KernelLibrary) -> None:
     x = np.linspace(-12, 12, 1024, dtype=np.float32)
     y = x.copy()
     library["gelu"](y.ctypes.data, y.size)
@@ -284,31 +286,31 @@ def test_a_library_is_compiled_once(tmp_path: Path) -> None:
         """When each file was written; the seal is touched by every use."""
         return {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/kernels.*")}
 
-    Library(tmp_path)
+    KernelLibrary(tmp_path)
     before = written()
-    Library(tmp_path)
+    KernelLibrary(tmp_path)
     assert written() == before and before
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_crew_does_each_block_once(threads: int) -> None:
-    crew = Crew(threads)
+    crew = ThreadPool(threads)
     done: list[int] = []
-    crew.each(range(100), lambda block, scratch: done.append(block))
+    crew.parallel_for(range(100), lambda block, scratch: done.append(block))
     crew.close()
     assert sorted(done) == list(range(100))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_cancelled_crew_gives_up(threads: int) -> None:
-    crew = Crew(threads)
+    crew = ThreadPool(threads)
     done: list[int] = []
 
     def work(block: int, scratch: object) -> None:
         done.append(block)
-        crew.cancelled.set()
+        crew.cancel_event.set()
 
     with pytest.raises(Cancelled):
-        crew.each(range(100), work)
+        crew.parallel_for(range(100), work)
     crew.close()
     assert len(done) <= threads

@@ -11,8 +11,8 @@ import onnx
 import pytest
 
 from kokoro_server.core.errors import Cancelled
-from kokoro_server.model.kokoro import Network, nothing
-from kokoro_server.model.onnx.backend import Whole, build_whole
+from kokoro_server.model.kokoro import Network, do_nothing
+from kokoro_server.model.onnx.backend import OnnxBackend, build_onnx_graph
 
 pytestmark = pytest.mark.real
 
@@ -46,7 +46,7 @@ def style() -> np.ndarray:
 
 
 def test_sound_and_frames_agree(network: Network, style: np.ndarray) -> None:
-    samples, frames = network.speak(HELLO, style, 1.0)
+    samples, frames = network.infer(HELLO, style, 1.0)
     assert samples.dtype == np.float32 and samples.ndim == 1
     assert frames is not None and frames.dtype == np.int64
     assert len(frames) == len(HELLO) + 2
@@ -55,15 +55,15 @@ def test_sound_and_frames_agree(network: Network, style: np.ndarray) -> None:
 
 
 def test_twice_the_speed_takes_about_half_the_frames(network: Network, style: np.ndarray) -> None:
-    _, slow = network.speak(HELLO, style, 0.7)
-    _, fast = network.speak(HELLO, style, 1.4)
+    _, slow = network.infer(HELLO, style, 0.7)
+    _, fast = network.infer(HELLO, style, 1.4)
     assert slow is not None and fast is not None
     assert 1.6 < slow.sum() / fast.sum() < 2.4
 
 
 def test_threads_do_not_change_the_frames(network: Network, style: np.ndarray) -> None:
-    one, frames = network.speak(HELLO, style, 1.0, threads=1)
-    two, others = network.speak(HELLO, style, 1.0, threads=2)
+    one, frames = network.infer(HELLO, style, 1.0, threads=1)
+    two, others = network.infer(HELLO, style, 1.0, threads=2)
     assert frames is not None and others is not None
     np.testing.assert_array_equal(frames, others)
     assert len(one) == len(two)
@@ -73,10 +73,10 @@ def test_the_kernels_speak_as_onnxruntime_does(
     network: Network, model: Path, tmp_path: Path, style: np.ndarray
 ) -> None:
     """Beside the float32 graph of the same weights: the same frames, no further apart than two runtimes."""
-    build_whole(model, tmp_path)
-    whole = Whole(tmp_path, "cpu")
-    expected, frames = whole.speak(np.array([0, *HELLO, 0]), style, 1.0, threads=1, ending=nothing)
-    samples, spoken = network.speak(HELLO, style, 1.0)
+    build_onnx_graph(model, tmp_path)
+    whole = OnnxBackend(tmp_path, "cpu")
+    expected, frames = whole.infer(np.array([0, *HELLO, 0]), style, 1.0, threads=1, ending=do_nothing)
+    samples, spoken = network.infer(HELLO, style, 1.0)
     assert frames is not None and spoken is not None
     np.testing.assert_array_equal(spoken, frames)
     assert samples.shape == expected.shape
@@ -98,8 +98,8 @@ def test_another_layout_runs_as_a_whole(
         node.name = node.name.replace("/decoder/", "/vocoder/")
     onnx.save(graph, tmp_path / "other.onnx")
     other = Network(tmp_path / "other.onnx", tmp_path)
-    samples, frames = other.speak(HELLO, style, 1.0)
-    _, expected = network.speak(HELLO, style, 1.0)
+    samples, frames = other.infer(HELLO, style, 1.0)
+    _, expected = network.infer(HELLO, style, 1.0)
     assert frames is not None and expected is not None
     np.testing.assert_array_equal(frames, expected)
     assert len(samples) == 600 * frames.sum()
@@ -110,7 +110,7 @@ def test_cancel_ends_a_run_soon(network: Network, style: np.ndarray) -> None:
 
     def speak() -> None:
         with pytest.raises(Cancelled):
-            network.speak(HELLO * 30, style, 1.0)
+            network.infer(HELLO * 30, style, 1.0)
         ended.append(time.monotonic())
 
     thread = threading.Thread(target=speak)
@@ -124,28 +124,28 @@ def test_cancel_ends_a_run_soon(network: Network, style: np.ndarray) -> None:
 
 def test_its_end_is_told_before_the_sound_is_there(network: Network, style: np.ndarray) -> None:
     ended: list[int] = []
-    network.speak(HELLO, style, 1.0, ending=lambda: ended.append(len(ended)))
+    network.infer(HELLO, style, 1.0, ending=lambda: ended.append(len(ended)))
     assert ended == [0]
 
 
 def test_cancel_without_a_run_spoils_nothing(network: Network, style: np.ndarray) -> None:
     network.cancel()
-    samples, _ = network.speak(HELLO, style, 1.0)
+    samples, _ = network.infer(HELLO, style, 1.0)
     assert len(samples)
 
 
 @pytest.mark.parametrize(("tokens", "width"), [([], 256), ([1] * 511, 256), ([1], 128)])
 def test_wrong_shapes_are_refused(network: Network, tokens: list[int], width: int) -> None:
     with pytest.raises(ValueError, match="expected"):
-        network.speak(tokens, np.zeros(width, np.float32), 1.0)
+        network.infer(tokens, np.zeros(width, np.float32), 1.0)
 
 
 @pytest.mark.parametrize("kernels", ["plain", "onnxruntime"])
 def test_the_kernels_can_be_chosen(model: Path, cache: Path, network: Network, style: np.ndarray, kernels: str) -> None:
     chosen = Network(model, cache, device=f"cpu:{kernels}")
-    samples, frames = chosen.speak(HELLO, style, 1.0)
+    samples, frames = chosen.infer(HELLO, style, 1.0)
     chosen.close()
-    _, expected = network.speak(HELLO, style, 1.0)
+    _, expected = network.infer(HELLO, style, 1.0)
     assert frames is not None and expected is not None
     np.testing.assert_array_equal(frames, expected)
     assert len(samples) == 600 * frames.sum()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kokoro_server.model.native.harmonic_source import BINS, SILENT_PHASES, harmonic_spectra, sound
+from kokoro_server.model.native.harmonic_source import BINS, SILENT_PHASES, compute_source_spectrum, invert_spectrum
 
 WEIGHT = np.array([[0.5], [0.25], [-0.125], [0.1], [0.0], [0.3], [-0.2], [0.1], [0.05]], np.float32)
 BIAS = np.array([-0.03], np.float32)
@@ -11,7 +11,7 @@ BIAS = np.array([-0.03], np.float32)
 
 def test_a_steady_voice_is_its_harmonics() -> None:
     pitch = np.full(80, 200.0, np.float32)
-    got = harmonic_spectra(pitch, WEIGHT, BIAS)
+    got = compute_source_spectrum(pitch, WEIGHT, BIAS)
     assert got.shape == (80 * 300 // 5 + 1, 2 * BINS)
     # Between the centres of its values the phase runs evenly: frame 100 begins at sample 490.
     sample = np.arange(490, 510)
@@ -25,7 +25,7 @@ def test_a_steady_voice_is_its_harmonics() -> None:
 
 
 def test_a_silent_source_has_settled_phases() -> None:
-    got = harmonic_spectra(np.zeros(20, np.float32), WEIGHT, BIAS)
+    got = compute_source_spectrum(np.zeros(20, np.float32), WEIGHT, BIAS)
     np.testing.assert_allclose(got[:, BINS + 2 :], np.tile(SILENT_PHASES[2:], (len(got), 1)))
     np.testing.assert_allclose(got[:, BINS], np.pi)
     np.testing.assert_allclose(got[:, BINS + 1], 0, atol=1e-5)
@@ -42,4 +42,4 @@ def test_sound_is_the_overlapping_sum_of_frames(time: int) -> None:
     for i in range(time):
         expected[5 * i : 5 * i + 20] += parts[i] @ basis[:, 0]
     expected[1:20] /= edges[1:]
-    np.testing.assert_allclose(sound(spectrum, basis, edges), 4 * expected[10:-10], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(invert_spectrum(spectrum, basis, edges), 4 * expected[10:-10], rtol=1e-3, atol=1e-3)

@@ -140,9 +140,9 @@ def check_cpu(config: Config) -> Finding:
 
 def describe_kernels(config: Config) -> str:
     """Describe what runs the network: our kernels (they need llvmlite) or onnxruntime. Raises ValueError."""
-    from kokoro_server.model.kokoro import parted
+    from kokoro_server.model.kokoro import parse_device
 
-    device, name = parted(config.DEVICE)
+    device, name = parse_device(config.DEVICE)
     if device != "cpu" or name == "onnxruntime":
         return f"onnxruntime on {device}"
     try:
@@ -151,11 +151,11 @@ def describe_kernels(config: Config) -> str:
         if name:
             raise ValueError("there are no kernels of our own without llvmlite") from exc
         return "no kernels of our own, which is slower"
-    from kokoro_server.model.native.autotune import named, rivals
+    from kokoro_server.model.native.autotune import get_target, list_candidates
 
     if name:
-        named(name)
-    return f"{binding.get_host_cpu_name()} with {name or ' or '.join(rivals())} kernels"
+        get_target(name)
+    return f"{binding.get_host_cpu_name()} with {name or ' or '.join(list_candidates())} kernels"
 
 
 def check_memory(config: Config) -> Finding:
@@ -212,11 +212,11 @@ def check_voices(config: Config) -> Finding:
 def check_runtime(config: Config) -> Finding:
     """Check that onnxruntime loads and supports the configured device."""
     try:
-        from kokoro_server.model.onnx.backend import devices
+        from kokoro_server.model.onnx.backend import list_devices
     except (ImportError, OSError) as exc:  # OSError: Windows without the Visual C++ runtime
         return Finding("runtime", CheckStatus.FAIL, f"onnxruntime does not load: {exc}", INSTALL_ADVICE)
-    summary = f"onnxruntime {find_installed_version('onnxruntime')} offers {', '.join(devices())}"
-    if config.DEVICE.partition(":")[0] not in devices():
+    summary = f"onnxruntime {find_installed_version('onnxruntime')} offers {', '.join(list_devices())}"
+    if config.DEVICE.partition(":")[0] not in list_devices():
         return Finding(
             "runtime", CheckStatus.FAIL, f"{summary}; KOKORO_DEVICE is {config.DEVICE}", "Set KOKORO_DEVICE to cpu"
         )

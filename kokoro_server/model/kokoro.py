@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kokoro_server.model.cache.arrays import map_arrays
-from kokoro_server.model.cache.artifacts import cache_key, fingerprint, prepared, sources
+from kokoro_server.model.cache.artifacts import compute_source_digest, make_cache_key, prepare_artifact, sha256_of
 from kokoro_server.model.cache.heap import trim_heap
 
 MAX_TOKENS = 510
@@ -30,14 +30,14 @@ Samples = NDArray[np.float32]
 Frames = NDArray[np.int64]
 
 
-def nothing() -> None:
+def do_nothing() -> None:
     """Default callback: does nothing."""
 
 
-class Way(Protocol):
+class Backend(Protocol):
     """Run a prepared model. One run at a time; `cancel` may come from any thread."""
 
-    def speak(
+    def infer(
         self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int, ending: Callable[[], None]
     ) -> tuple[Samples, Frames | None]:
         """Run the network.
@@ -85,15 +85,15 @@ class Network:
         """
         cache = cache or Path(gettempdir()) / "kokoro-graphs"
         self._threads = threads
-        self._way = _way(model, cache, device)
+        self._backend = _load_backend(model, cache, device)
 
-    def speak(
+    def infer(
         self,
         tokens: Sequence[int],
         style: NDArray[np.float32],
         speed: float,
         threads: int | None = None,
-        ending: Callable[[], None] = nothing,
+        ending: Callable[[], None] = do_nothing,
     ) -> tuple[Samples, Frames | None]:
         """Synthesize samples of one run of tokens.
 
@@ -112,21 +112,21 @@ class Network:
             ValueError: If `tokens` or `style` have another size.
             Cancelled: If `cancel` was called meanwhile.
         """
-        _check(tokens, style)
+        _check_inputs(tokens, style)
         ids = np.array([0, *tokens, 0], np.int64)
-        return self._way.speak(ids, style.reshape(-1).astype(np.float32), speed, threads or self._threads, ending)
+        return self._backend.infer(ids, style.reshape(-1).astype(np.float32), speed, threads or self._threads, ending)
 
     def cancel(self) -> None:
         """Make the running `infer` raise Cancelled; without one, do nothing. Thread-safe."""
-        self._way.cancel()
+        self._backend.cancel()
 
     def close(self) -> None:
         """Cancel a run in progress, and free threads and weights."""
-        self._way.cancel()
-        self._way.close()
+        self._backend.cancel()
+        self._backend.close()
 
 
-def parted(device: str) -> tuple[str, str]:
+def parse_device(device: str) -> tuple[str, str]:
     """Split "cpu:avx" into the device's name and that of its kernels, "" for none.
 
     Raises ValueError if another device than "cpu" names kernels.
@@ -137,52 +137,52 @@ def parted(device: str) -> tuple[str, str]:
     return name, kernels
 
 
-def _way(model: Path, cache: Path, device: str) -> Way:
+def _load_backend(model: Path, cache: Path, device: str) -> Backend:
     """Load NativeBackend on the CPU for the published graph, OnnxBackend for other devices and other graphs."""
-    sha = fingerprint(model)
-    name, kernels = parted(device)
-    own = _own(model, sha, cache, kernels) if name == "cpu" and kernels != "onnxruntime" else None
+    sha = sha256_of(model)
+    name, kernels = parse_device(device)
+    own = _load_native_backend(model, sha, cache, kernels) if name == "cpu" and kernels != "onnxruntime" else None
     if kernels not in ("", "onnxruntime") and own is None:
         raise ValueError(f"device {device!r}: there are no kernels for this machine or this model")
-    return own or _whole(model, sha, cache, name)
+    return own or _load_onnx_backend(model, sha, cache, name)
 
 
-def _own(model: Path, sha: str, cache: Path, kernels: str) -> Way | None:
+def _load_native_backend(model: Path, sha: str, cache: Path, kernels: str) -> Backend | None:
     """Load the backend of generated kernels; None if the graph has another layout or llvmlite is not installed."""
     try:
         # Here, because llvmlite has no wheel for some machines; requirements.txt leaves it out for those.
-        from kokoro_server.model.kernels.library import Library
-        from kokoro_server.model.native.autotune import fastest, named
-        from kokoro_server.model.native.backend import Own
+        from kokoro_server.model.kernels.library import KernelLibrary
+        from kokoro_server.model.native.autotune import find_fastest_target, get_target
+        from kokoro_server.model.native.backend import NativeBackend
     except ModuleNotFoundError as exc:
         if exc.name != "llvmlite":
             raise
         log.warning("llvmlite is not installed: the network runs in onnxruntime, which is slower")
         return None
-    library = Library(cache, named(kernels) if kernels else fastest(cache))
+    library = KernelLibrary(cache, get_target(kernels) if kernels else find_fastest_target(cache))
 
     def build(folder: Path) -> None:
         # Here, because onnx takes 60 MB that a worker needs only once in the life of a cache.
         from kokoro_server.model.native.build import build_kernels
 
-        build_kernels(model, folder, library.shape)
+        build_kernels(model, folder, library.target)
         trim_heap()  # returns 200 MB that a worker would hold for its whole life
 
-    folder = prepared(cache, cache_key(sha, sources(), repr(library.shape)), build)
+    folder = prepare_artifact(cache, make_cache_key(sha, compute_source_digest(), repr(library.target)), build)
     arrays = map_arrays(folder)
-    return Own(arrays, library) if arrays else None
+    return NativeBackend(arrays, library) if arrays else None
 
 
-def _whole(model: Path, sha: str, cache: Path, device: str) -> Way:
+def _load_onnx_backend(model: Path, sha: str, cache: Path, device: str) -> Backend:
     """Load the backend of onnxruntime."""
     # Here, because onnxruntime and onnx take 100 MB that NativeBackend does without.
-    from kokoro_server.model.onnx.backend import Whole, build_whole
+    from kokoro_server.model.onnx.backend import OnnxBackend, build_onnx_graph
 
-    key = cache_key(sha, sources(), "onnxruntime", version("onnxruntime"))
-    return Whole(prepared(cache, key, lambda folder: build_whole(model, folder)), device)
+    key = make_cache_key(sha, compute_source_digest(), "onnxruntime", version("onnxruntime"))
+    return OnnxBackend(prepare_artifact(cache, key, lambda folder: build_onnx_graph(model, folder)), device)
 
 
-def _check(tokens: Sequence[int], style: NDArray[np.float32]) -> None:
+def _check_inputs(tokens: Sequence[int], style: NDArray[np.float32]) -> None:
     """Raise ValueError if `tokens` or `style` have the wrong size."""
     if not 1 <= len(tokens) <= MAX_TOKENS:
         raise ValueError(f"{len(tokens)} tokens, 1 to {MAX_TOKENS} were expected")

@@ -29,7 +29,7 @@ from kokoro_server.audio.samples import SAMPLE_RATE, Chunk, Word, trim_silence
 from kokoro_server.core.errors import Cancelled
 from kokoro_server.core.request import TextSpan
 from kokoro_server.model.assets import Assets
-from kokoro_server.model.kokoro import Network, nothing
+from kokoro_server.model.kokoro import Network, do_nothing
 from kokoro_server.text.chunking import BOUNDARY_PAUSES, Utterance
 from kokoro_server.text.g2p import TOKEN_LIMIT, PhonemeWord, Phonemizer, encode_phonemes, join_phonemes, split_for_model
 from kokoro_server.text.g2p.punctuation import MODEL_MARKS
@@ -82,7 +82,7 @@ class Synthesizer:
         utterance: Utterance,
         threads: int,
         stop: threading.Event | None = None,
-        on_work_done: Callable[[], None] = nothing,
+        on_work_done: Callable[[], None] = do_nothing,
     ) -> Iterator[Chunk]:
         """Yield the audio of an utterance, one chunk per run of the network, with silence trimmed at both ends.
 
@@ -105,7 +105,7 @@ class Synthesizer:
             # Only the last run of the utterance gets its pause, and a full stop if it needs one.
             rest, close = (utterance.pause, _choose_final_mark(run, utterance)) if is_last else (0.0, "")
             yield self._synthesize_run(
-                run, script, utterance, rest, threads, close, on_work_done if is_last else nothing
+                run, script, utterance, rest, threads, close, on_work_done if is_last else do_nothing
             )
 
     def phonemize(self, utterance: Utterance) -> str:
@@ -149,7 +149,7 @@ class Synthesizer:
             return Chunk(np.zeros(round(pause * SAMPLE_RATE), np.float32))
         style = self._load_style(utterance.voice)[len(ids) - 1]  # row n - 1 is the style for n symbols
         pace = float(np.clip(utterance.speed, MIN_PACE, MAX_PACE))
-        samples, frames = self._network.speak(ids, style, pace, threads, on_work_done)
+        samples, frames = self._network.infer(ids, style, pace, threads, on_work_done)
         if pace != utterance.speed:
             from kokoro_server.audio.time_stretch import change_tempo  # PyAV takes 19 MB, and few requests need it
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
-LINE = 64
+CACHE_LINE_BYTES = 64
 """Bytes to whose multiples arrays are aligned: a cache line."""
 
 
@@ -21,7 +21,7 @@ def save_arrays(folder: Path, arrays: Mapping[str, Array]) -> None:
     index: dict[str, tuple[int, tuple[int, ...], str]] = {}
     with (folder / "arrays.bin").open("wb") as file:
         for key, array in arrays.items():
-            file.write(bytes(-file.tell() % LINE))
+            file.write(bytes(-file.tell() % CACHE_LINE_BYTES))
             index[key] = (file.tell(), array.shape, array.dtype.str)
             file.write(np.ascontiguousarray(array).tobytes())
     (folder / "arrays.json").write_text(json.dumps(index), encoding="utf-8")
@@ -33,10 +33,10 @@ def map_arrays(folder: Path) -> dict[str, Array]:
     if not index:
         return {}
     whole = np.memmap(folder / "arrays.bin", np.uint8, "r")
-    return {key: _array(whole, *place) for key, place in index.items()}
+    return {key: _view_array(whole, *place) for key, place in index.items()}
 
 
-def _array(whole: NDArray[np.uint8], start: int, shape: list[int], kind: str) -> Array:
+def _view_array(whole: NDArray[np.uint8], start: int, shape: list[int], kind: str) -> Array:
     """Return one array as a view of the mapped file."""
     size = np.dtype(kind).itemsize * int(np.prod(shape))
     return np.asarray(whole[start : start + size]).view(kind).reshape(shape)

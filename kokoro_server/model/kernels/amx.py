@@ -18,22 +18,22 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from kokoro_server.model.kernels.builder import HALF, VOID, Code
+from kokoro_server.model.kernels.builder import BF16, VOID, FunctionBuilder
 
 ROWS = 16  # rows of a tile
 PAIRS = 16  # pairs of bf16 in a tile's row
 DEPTH = 2 * PAIRS  # input channels that one multiplication adds up
-SIDE = 2 * ROWS  # rows and output channels of the block of sums in registers
+TILE_SIDE = 2 * ROWS  # rows and output channels of the block of sums in registers
 TILE = ROWS * DEPTH  # bf16 in a tile
 LEFT, RIGHT = (4, 5), (6, 7)  # numbers of the tiles for the signal and the weights; 0 to 3 are the sums
 BYTE = ir.IntType(8)
 MARGIN = 1e-5  # relative error that float32's rounding of a quantized weight may leave
 
 
-class Tiles:
+class TileEmitter:
     """Emit AMX tile instructions into one function."""
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: FunctionBuilder) -> None:
         self._code = code
 
     def configure(self) -> None:
@@ -84,39 +84,39 @@ class Tiles:
 class Precision:
     """Hold the number of bf16 parts, 1 or 2, of each number of the signal and of each weight."""
 
-    signal: int
-    weights: int
+    signal_parts: int
+    weight_parts: int
 
     def __str__(self) -> str:
-        return f"{self.signal}{self.weights}"
+        return f"{self.signal_parts}{self.weight_parts}"
 
 
-def tile_product(module: ir.Module, precision: Precision, width: int) -> Code:
+def emit_tile_microkernel(module: ir.Module, precision: Precision, width: int) -> FunctionBuilder:
     """Write c [32, 32] = the sum over `taps` of a [32 rows, channels] @ b[tap], in float32.
 
     The rows of `a` start `pitch` bf16 apart, those of the next tap `step` further on; the second parts lie `plane`
     after the first. `b` is one panel of `pack_tiles`: [taps, blocks of 32 channels, parts, 2, 16, 32].
     """
     names = "*a *b *c taps blocks pitch step plane"
-    code = Code(module, f"tile_product_{precision}", names, width)
-    tiles = Tiles(code)
+    code = FunctionBuilder(module, f"tile_product_{precision}", names, width)
+    tiles = TileEmitter(code)
     for tile in range(4):
         tiles.zero(tile)
     pitch_bytes = code.mul(code.pitch, 2)
     row_bytes = code.index(4 * PAIRS)  # of packed weights
     lower = code.mul(code.pitch, ROWS)  # from the first 16 rows of `a` to the last 16
     with code.loop(code.taps) as tap, code.loop(code.blocks) as block:
-        left = code.at(code.a, code.add(code.mul(code.step, tap), code.mul(block, DEPTH)), HALF)
+        left = code.offset_address(code.a, code.add(code.mul(code.step, tap), code.mul(block, DEPTH)), BF16)
         # b[tap, block] holds `weight_parts` pairs of tiles.
-        offset = code.mul(code.add(code.mul(code.blocks, tap), block), 2 * precision.weights * TILE)
-        right = code.at(code.b, offset, HALF)
+        offset = code.mul(code.add(code.mul(code.blocks, tap), block), 2 * precision.weight_parts * TILE)
+        right = code.offset_address(code.b, offset, BF16)
 
         def load_left(part: int, half: int, left: ir.Value = left) -> None:
             offset = code.add(code.mul(code.plane, part), code.mul(lower, half))
-            tiles.load(LEFT[half], code.at(left, offset, HALF), pitch_bytes)
+            tiles.load(LEFT[half], code.offset_address(left, offset, BF16), pitch_bytes)
 
         def load_right(part: int, half: int, right: ir.Value = right) -> None:
-            tiles.load(RIGHT[half], code.at(right, (2 * part + half) * TILE, HALF), row_bytes)
+            tiles.load(RIGHT[half], code.offset_address(right, (2 * part + half) * TILE, BF16), row_bytes)
 
         # First parts. Loads stand between products that do not need them, so that both units work at once.
         load_right(0, 0)
@@ -128,29 +128,29 @@ def tile_product(module: ir.Module, precision: Precision, width: int) -> Code:
         tiles.multiply(1, 0)
         tiles.multiply(1, 1)
         # Second parts of the weights times first parts of the signal, which are still in their tiles.
-        if precision.weights == 2:
+        if precision.weight_parts == 2:
             for half in (0, 1):
                 load_right(1, half)
                 tiles.multiply(0, half)
                 tiles.multiply(1, half)
         # Second parts of the signal times first parts of the weights. Both second parts together are left out.
-        if precision.signal == 2:
-            if precision.weights == 2:
+        if precision.signal_parts == 2:
+            if precision.weight_parts == 2:
                 load_right(0, 0)
                 load_right(0, 1)
             for half in (0, 1):
                 load_left(1, half)
                 tiles.multiply(half, 0)
                 tiles.multiply(half, 1)
-    out = code.index(4 * SIDE)  # bytes in a row of c
+    out = code.index(4 * TILE_SIDE)  # bytes in a row of c
     # Sum tile 2 * row + column goes to rows 16 * row and columns 16 * column of c.
     for tile in range(4):
-        tiles.store(tile, code.at(code.c, tile // 2 * ROWS * SIDE + tile % 2 * ROWS), out)
-    code.done()
+        tiles.store(tile, code.offset_address(code.c, tile // 2 * ROWS * TILE_SIDE + tile % 2 * ROWS), out)
+    code.finish()
     return code
 
 
-def halves(values: NDArray[np.float32], parts: int) -> list[NDArray[np.uint16]]:
+def split_bf16(values: NDArray[np.float32], parts: int) -> list[NDArray[np.uint16]]:
     """Split float32 values into bf16 parts: the nearest bf16, then the bf16 nearest to what is left, as bits."""
     found = []
     remainder = values.astype(np.float32)
@@ -163,20 +163,20 @@ def halves(values: NDArray[np.float32], parts: int) -> list[NDArray[np.uint16]]:
     return found
 
 
-def in_steps(weight: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def detect_scale(weight: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Recover the integers and scales of a filter [taps, in, out] whose output channels were quantized to 8 bits.
 
     Returns:
         Integers [taps, in, out] up to 256 in float32, which bf16 holds exactly, and scales [out]. A filter that was not
         quantized comes back unchanged, with scales of 1.
     """
-    scales = _steps(np.sort(weight.reshape(-1, weight.shape[2]), axis=0))
+    scales = _find_scales(np.sort(weight.reshape(-1, weight.shape[2]), axis=0))
     if not scales.all():
         return weight, np.ones_like(scales)
     return np.rint(weight / scales), scales
 
 
-def _steps(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+def _find_scales(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Find the scales [out] by which sorted values [count, out] are integers up to 256; 0 where there is none."""
     # The smallest difference of two distinct values of a channel is its scale, if two neighbouring integers occur:
     # nearly certain with hundreds of weights. Differences below the rounding error are of equal values.
@@ -190,15 +190,15 @@ def _steps(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(fits, known, 0).astype(np.float32)
 
 
-def tiled_weights(weight: NDArray[np.float32], parts: int) -> NDArray[np.uint16]:
+def pack_tiles(weight: NDArray[np.float32], parts: int) -> NDArray[np.uint16]:
     """Pack a filter [taps, in, out] for the tile microkernel: bf16 bits [panels, taps, blocks, parts, 2, 16, 32].
 
     Input and output channels are padded with zeros to multiples of 32. Row p of a weight tile holds the input channels
     2p and 2p + 1, interleaved, for 16 output channels: [out 0 in 2p, out 0 in 2p + 1, out 1 in 2p, ...].
     """
     taps, inputs, outputs = weight.shape
-    full = np.pad(weight, ((0, 0), (0, -inputs % DEPTH), (0, -outputs % SIDE)))
-    shape = taps, full.shape[1] // DEPTH, PAIRS, 2, full.shape[2] // SIDE, 2, ROWS
-    split = [part.reshape(shape).transpose(4, 0, 1, 5, 2, 6, 3) for part in halves(full, parts)]
+    full = np.pad(weight, ((0, 0), (0, -inputs % DEPTH), (0, -outputs % TILE_SIDE)))
+    shape = taps, full.shape[1] // DEPTH, PAIRS, 2, full.shape[2] // TILE_SIDE, 2, ROWS
+    split = [part.reshape(shape).transpose(4, 0, 1, 5, 2, 6, 3) for part in split_bf16(full, parts)]
     stacked = np.stack(split, axis=3)  # [panel, tap, block, part, tile, pair, out, which of the pair]
     return np.ascontiguousarray(stacked.reshape(*stacked.shape[:6], DEPTH))

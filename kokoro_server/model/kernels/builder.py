@@ -26,24 +26,24 @@ class _BFloat(ir.Type):  # type: ignore[misc]
 
 
 FLOAT = ir.FloatType()
-HALF = _BFloat()
-SHORT = ir.HalfType()  # IEEE 754 binary16
-WHOLE = ir.IntType(16)  # quantized weights
+BF16 = _BFloat()
+F16 = ir.HalfType()  # IEEE 754 binary16
+I16 = ir.IntType(16)  # quantized weights
 DOUBLE = ir.DoubleType()
 INDEX = ir.IntType(64)  # sizes, offsets and loop counters
 POINTER = ir.PointerType()
 VOID = ir.VoidType()
-SIZES = {FLOAT: 4, HALF: 2, SHORT: 2, WHOLE: 2}
+TYPE_SIZES = {FLOAT: 4, BF16: 2, F16: 2, I16: 2}
 """Bytes of one element, by storage type."""
 
 
-def _kind(name: str) -> ir.Type:
+def _get_argument_type(name: str) -> ir.Type:
     """Return the LLVM type of a kernel argument: a pointer where the name starts with a star."""
     return POINTER if name.startswith("*") else INDEX
 
 
 @dataclass(frozen=True)
-class Shape:
+class Target:
     """Describe an instruction set: the vector width and how the GEMM microkernel divides the registers.
 
     The microkernel keeps a block of `rows` x (`columns` * `width`) sums in `rows` * `columns` vector registers:
@@ -53,10 +53,10 @@ class Shape:
     width: int  # floats in a vector
     columns: int  # vectors of output channels
     rows: int  # rows of the signal
-    tiles: bool = False  # products run in AMX tile registers, in bf16
+    has_tiles: bool = False  # products run in AMX tile registers, in bf16
     # What the generator's activations are stored in. 16 bits halve the memory traffic of its large arrays, where the
     # CPU converts from and to them in one instruction.
-    kept: ir.Type = SHORT
+    storage_type: ir.Type = F16
 
     @property
     def panel(self) -> int:
@@ -64,12 +64,12 @@ class Shape:
         return self.width * self.columns
 
     @property
-    def signals(self) -> tuple[ir.Type, ...]:
+    def storage_types(self) -> tuple[ir.Type, ...]:
         """All types that activations are stored in."""
-        return (FLOAT,) if self.kept is FLOAT else (FLOAT, self.kept)
+        return (FLOAT,) if self.storage_type is FLOAT else (FLOAT, self.storage_type)
 
 
-class Code:
+class FunctionBuilder:
     """Write one LLVM function. Sizes and offsets count elements of the type they address, float32 by default."""
 
     def __init__(self, module: ir.Module, name: str, arguments: str, width: int, record: str = "") -> None:
@@ -86,7 +86,7 @@ class Code:
         self.width = width
         self.vector = ir.VectorType(FLOAT, width)
         names = (["*record"] if record else []) + arguments.split()
-        types = [_kind(name) for name in names]
+        types = [_get_argument_type(name) for name in names]
         self.function = ir.Function(module, ir.FunctionType(VOID, types), name)
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.arguments = dict(zip((name.lstrip("*") for name in names), self.function.args, strict=True))
@@ -95,8 +95,8 @@ class Code:
                 argument.add_attribute("noalias")
         # Fields are 8 bytes each, pointer or integer: the caller packs them into an int64 array.
         for position, field in enumerate(record.split()):
-            address = self.at(self.record, position, INDEX)
-            self.arguments[field.lstrip("*")] = self.builder.load(address, typ=_kind(field))
+            address = self.offset_address(self.record, position, INDEX)
+            self.arguments[field.lstrip("*")] = self.builder.load(address, typ=_get_argument_type(field))
 
     def __getattr__(self, name: str) -> ir.Value:
         """Return an argument or a field of the record by its name."""
@@ -123,16 +123,16 @@ class Code:
             product = self.builder.mul(product, self.index(factor))
         return product
 
-    def whole(self, value: ir.Value, size: int) -> ir.Value:
+    def round_up(self, value: ir.Value, size: int) -> ir.Value:
         """Round a size up to a multiple of `size`, a power of two."""
         # Two's complement: -size is the mask that clears the lowest log2(size) bits.
         return self.builder.and_(self.add(value, size - 1), self.index(-size))
 
-    def lesser(self, a: ir.Value, b: ir.Value) -> ir.Value:
+    def min_size(self, a: ir.Value, b: ir.Value) -> ir.Value:
         """Return the smaller of two sizes."""
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
-    def at(self, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> ir.Value:
+    def offset_address(self, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> ir.Value:
         """Return the address of element `offset` of an array at `base`."""
         return self.builder.gep(base, [self.index(offset)], source_etype=kind)
 
@@ -156,7 +156,7 @@ class Code:
         builder.cbranch(builder.icmp_signed("<", following, self.index(stop)), body, after)
         builder.position_at_end(after)
 
-    def splat(self, value: float | ir.Value) -> ir.Value:
+    def broadcast(self, value: float | ir.Value) -> ir.Value:
         """Return a vector with one float in every lane."""
         if isinstance(value, float):
             return ir.Constant(self.vector, [value] * self.width)
@@ -169,67 +169,69 @@ class Code:
     def load(self, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> ir.Value:
         """Load a vector of any storage type and convert it to float32."""
         # Aligned to one element only: rows start where the channels and the pitch put them.
-        value = self.builder.load(self.at(base, offset, kind), align=SIZES[kind], typ=ir.VectorType(kind, self.width))
-        if kind is WHOLE:
+        value = self.builder.load(
+            self.offset_address(base, offset, kind), align=TYPE_SIZES[kind], typ=ir.VectorType(kind, self.width)
+        )
+        if kind is I16:
             return self.builder.sitofp(value, self.vector)
         return value if kind is FLOAT else self.builder.fpext(value, self.vector)
 
-    def scalar(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:
+    def load_scalar(self, base: ir.Value, offset: int | ir.Value) -> ir.Value:
         """Load one float32."""
-        return self.builder.load(self.at(base, offset), align=4, typ=FLOAT)
+        return self.builder.load(self.offset_address(base, offset), align=4, typ=FLOAT)
 
     def store(self, value: ir.Value, base: ir.Value, offset: int | ir.Value, kind: ir.Type = FLOAT) -> None:
         """Store a vector of float32, rounded to the nearest value of the storage type."""
         if kind is not FLOAT:
             value = self.builder.fptrunc(value, ir.VectorType(kind, self.width))
-        self.builder.store(value, self.at(base, offset, kind), align=SIZES[kind])
+        self.builder.store(value, self.offset_address(base, offset, kind), align=TYPE_SIZES[kind])
 
-    def float_of(self, bits: ir.Value) -> ir.Value:
+    def float_from_bits(self, bits: ir.Value) -> ir.Value:
         """Return the float32 whose bits are the lower half of a size: kernels have no float arguments."""
         return self.builder.bitcast(self.builder.trunc(bits, ir.IntType(32)), FLOAT)
 
-    def below(self, value: ir.Value, count: ir.Value) -> ir.Value:
+    def mask_lanes(self, value: ir.Value, count: ir.Value) -> ir.Value:
         """Keep the first `count` lanes and zero the others."""
         kind = ir.VectorType(INDEX, self.width)
         counts = ir.Constant(kind, ir.Undefined)
         for lane in range(self.width):
             counts = self.builder.insert_element(counts, count, ir.Constant(ir.IntType(32), lane))
         inside = self.builder.icmp_signed("<", ir.Constant(kind, list(range(self.width))), counts)
-        return self.builder.select(inside, value, self.splat(0.0))
+        return self.builder.select(inside, value, self.broadcast(0.0))
 
-    def store_halves(
+    def store_bf16_parts(
         self, value: ir.Value, base: ir.Value, offset: int | ir.Value, parts: int, plane: ir.Value
     ) -> None:
         """Store floats as sums of `parts` bf16 values: the nearest one, then the nearest to what is left.
 
         Part p of each float goes to offset + p * plane, counted in bf16.
         """
-        bf16 = ir.VectorType(HALF, self.width)
+        bf16 = ir.VectorType(BF16, self.width)
         for part in range(parts):
             nearest = self.builder.fptrunc(value, bf16)
             position = self.add(offset, self.mul(plane, part)) if part else offset
-            self.builder.store(nearest, self.at(base, position, HALF), align=2)
+            self.builder.store(nearest, self.offset_address(base, position, BF16), align=2)
             if part + 1 < parts:
                 # Exact: what is left of a float32's 24 significant bits after the upper 8 has at most 16.
                 value = self.builder.fsub(value, self.builder.fpext(nearest, self.vector))
 
     def fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """Return a * b + c, rounded once."""
-        return self._intrinsic("llvm.fma", [a, b, c])
+        return self._call_intrinsic("llvm.fma", [a, b, c])
 
     def round(self, a: ir.Value) -> ir.Value:
         """Round to the nearest whole number, ties to even."""
-        return self._intrinsic("llvm.roundeven", [a])
+        return self._call_intrinsic("llvm.roundeven", [a])
 
-    def most(self, a: ir.Value, b: ir.Value) -> ir.Value:
+    def max(self, a: ir.Value, b: ir.Value) -> ir.Value:
         """Return the larger of both, lane by lane."""
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
-    def least(self, a: ir.Value, b: ir.Value) -> ir.Value:
+    def min(self, a: ir.Value, b: ir.Value) -> ir.Value:
         """Return the smaller of both, lane by lane."""
         return self.builder.select(self.builder.fcmp_ordered("<", a, b), a, b)
 
-    def scaled_by_power(self, value: ir.Value, power: ir.Value) -> ir.Value:
+    def scale_by_power(self, value: ir.Value, power: ir.Value) -> ir.Value:
         """Return value * 2**power for whole powers. The result has to be a normal number: nothing is checked."""
         # A float32's exponent is in bits 23 to 30: adding power << 23 to its bits multiplies it by 2**power.
         integers = ir.VectorType(ir.IntType(32), self.width)
@@ -238,22 +240,22 @@ class Code:
         bits = self.builder.bitcast(value, integers)
         return self.builder.bitcast(self.builder.add(bits, increments), self.vector)
 
-    def plus(self, total: ir.Value | None, weight: float, value: ir.Value) -> ir.Value | None:
+    def add_product(self, total: ir.Value | None, weight: float, value: ir.Value) -> ir.Value | None:
         """Return total + weight * value; a total of None stands for zero, and a weight of zero emits nothing."""
         if weight == 0.0:
             return total
-        scaled = self.splat(float(weight))
+        scaled = self.broadcast(float(weight))
         return self.builder.fmul(scaled, value) if total is None else self.fma(scaled, value, total)
 
-    def call(self, callee: "Code", *arguments: int | ir.Value) -> None:
+    def call(self, callee: "FunctionBuilder", *arguments: int | ir.Value) -> None:
         """Call another kernel of the module."""
         self.builder.call(callee.function, [self.index(a) if isinstance(a, int) else a for a in arguments])
 
-    def done(self) -> None:
+    def finish(self) -> None:
         """End the function."""
         self.builder.ret_void()
 
-    def _intrinsic(self, name: str, arguments: list[ir.Value]) -> ir.Value:
+    def _call_intrinsic(self, name: str, arguments: list[ir.Value]) -> ir.Value:
         """Call an intrinsic over vectors of float32, declared on first use."""
         kind = arguments[0].type
         full = f"{name}.v{self.width}f32"

@@ -23,20 +23,20 @@ from functools import partial
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 
-from kokoro_server.model.kernels.builder import FLOAT, WHOLE, Code, Shape
-from kokoro_server.model.kernels.gemm import counted
+from kokoro_server.model.kernels.builder import FLOAT, I16, FunctionBuilder, Target
+from kokoro_server.model.kernels.gemm import quantize
 from kokoro_server.model.kernels.toom_cook import Matrix, Scheme
 
-SNAKE = (9.86952173, -32.4650351, 42.64226575, -29.42105229, 10.5730692)
+SNAKE_COEFFICIENTS = (9.86952173, -32.4650351, 42.64226575, -29.42105229, 10.5730692)
 """sin²(πr) for |r| <= 1/2 is r² * polynomial(r²): least squares at Chebyshev nodes, error below 5e-7."""
-LEAK = 0.2
+LEAKY_SLOPE = 0.2
 """Slope of the decoder's leaky ReLU below zero."""
-LINE = 16
+CACHE_LINE_FLOATS = 16
 """Floats of padding after each plane of V: a cache line of 64 bytes."""
 
 
 @dataclass(frozen=True)
-class Kernel:
+class ConvolutionKernel:
     """Identify one convolution kernel: its scheme, filter length, activation, and whether it adds a residual."""
 
     scheme: Scheme
@@ -45,9 +45,9 @@ class Kernel:
     residual: bool
 
     @property
-    def weights(self) -> ir.Type:
+    def weight_type(self) -> ir.Type:
         """Storage type of the transformed filter: the generator's long filters, with 8 to 16 points, need float32."""
-        return FLOAT if self.activation == "snake" else WHOLE
+        return FLOAT if self.activation == "snake" else I16
 
     @property
     def name(self) -> str:
@@ -58,15 +58,17 @@ class Kernel:
 ACTIVATIONS = ("snake", "leaky", "plain")
 
 
-def rows_of(activation: str, shape: Shape) -> ir.Type:
+def get_storage_type(activation: str, shape: Target) -> ir.Type:
     """Return the storage type of the activations that such a layer reads and writes.
 
     The generator's ("snake") are stored in 16 bits: they are the largest and pass through memory at every layer.
     """
-    return shape.kept if activation == "snake" else FLOAT
+    return shape.storage_type if activation == "snake" else FLOAT
 
 
-def activate(module: ir.Module, kind: str, width: int, parts: int = 0, signal: ir.Type = FLOAT) -> Code:
+def emit_activation(
+    module: ir.Module, kind: str, width: int, parts: int = 0, signal: ir.Type = FLOAT
+) -> FunctionBuilder:
     """Write out[row] = activation(x[first + row] * scale + shift) for `rows` rows, zero outside 0..length.
 
     Args:
@@ -78,11 +80,11 @@ def activate(module: ir.Module, kind: str, width: int, parts: int = 0, signal: i
         signal: Storage type of x.
     """
     names = "*x *out *scale *shift *alpha_over_pi *inverse_alpha first rows length channels plane"
-    code = Code(module, f"activate_{kind}_{parts}", names, width)
+    code = FunctionBuilder(module, f"activate_{kind}_{parts}", names, width)
 
     def store(value: ir.Value, offset: ir.Value) -> None:
         if parts:
-            code.store_halves(value, code.out, offset, parts, code.plane)
+            code.store_bf16_parts(value, code.out, offset, parts, code.plane)
         else:
             code.store(value, code.out, offset)
 
@@ -93,137 +95,144 @@ def activate(module: ir.Module, kind: str, width: int, parts: int = 0, signal: i
         out = code.mul(row, code.channels)
         with code.builder.if_else(inside) as (then, otherwise):
             with then:
-                source = code.at(code.x, code.mul(x_row, code.channels), signal)
+                source = code.offset_address(code.x, code.mul(x_row, code.channels), signal)
                 with code.loop(code.channels, width) as channel:
-                    value = _activated(code, kind, code.load(source, channel, signal), channel)
+                    value = _apply_activation(code, kind, code.load(source, channel, signal), channel)
                     store(value, code.add(out, channel))
             # The filter's zero padding comes after the activation, so it is zero and not activation(shift).
             with otherwise, code.loop(code.channels, width) as channel:
-                store(code.splat(0.0), code.add(out, channel))
-    code.done()
+                store(code.broadcast(0.0), code.add(out, channel))
+    code.finish()
     return code
 
 
-def _activated(code: Code, kind: str, value: ir.Value, channel: ir.Value) -> ir.Value:
+def _apply_activation(code: FunctionBuilder, kind: str, value: ir.Value, channel: ir.Value) -> ir.Value:
     """Apply scale, shift and the activation to one vector of channels."""
     value = code.fma(value, code.load(code.scale, channel), code.load(code.shift, channel))
     if kind == "plain":
         return value
     if kind == "leaky":
-        return code.most(value, code.builder.fmul(value, code.splat(LEAK)))
+        return code.max(value, code.builder.fmul(value, code.broadcast(LEAKY_SLOPE)))
     # Snake: x + sin²(alpha * x) / alpha. sin² has the period π, so with r = x * alpha/π, sin²(alpha * x) = sin²(π * r),
     # and r may lose its nearest whole number: |r| <= 1/2, where the polynomial holds.
     half_turns = code.builder.fmul(value, code.load(code.alpha_over_pi, channel))
     fraction = code.builder.fsub(half_turns, code.round(half_turns))
     square = code.builder.fmul(fraction, fraction)
-    series = code.splat(SNAKE[-1])  # Horner's scheme
-    for coefficient in reversed(SNAKE[:-1]):
-        series = code.fma(series, square, code.splat(coefficient))
+    series = code.broadcast(SNAKE_COEFFICIENTS[-1])  # Horner's scheme
+    for coefficient in reversed(SNAKE_COEFFICIENTS[:-1]):
+        series = code.fma(series, square, code.broadcast(coefficient))
     return code.fma(code.builder.fmul(series, square), code.load(code.inverse_alpha, channel), value)
 
 
-def transform(module: ir.Module, scheme: Scheme, width: int) -> Code:
+def emit_input_transform(module: ir.Module, scheme: Scheme, width: int) -> FunctionBuilder:
     """Write V[point, tile] = input_matrix @ the tile's rows, for `groups` * `dilation` tiles.
 
     `rows` are the activated rows of the block, `tiles` the tiles that V has room for (a multiple of the microkernel's
     rows). V[point, tile, channel] is at point * plane + tile * channels + channel.
     """
-    n, m = scheme.points, scheme.outputs
-    code = Code(module, f"transform_{m}_{n}", "*rows *v groups dilation channels tiles", width)
-    plane = _plane(code)
+    n, m = scheme.point_count, scheme.outputs
+    code = FunctionBuilder(module, f"transform_{m}_{n}", "*rows *v groups dilation channels tiles", width)
+    plane = _get_plane_size(code)
     with code.loop(code.groups) as group, code.loop(code.dilation) as phase:
         first = code.add(code.mul(group, m, code.dilation), phase)
-        source = code.at(code.rows, code.mul(first, code.channels))
-        target = code.at(code.v, code.mul(code.add(code.mul(group, code.dilation), phase), code.channels))
+        source = code.offset_address(code.rows, code.mul(first, code.channels))
+        target = code.offset_address(code.v, code.mul(code.add(code.mul(group, code.dilation), phase), code.channels))
         stride = code.mul(code.dilation, code.channels)
         with code.loop(code.channels, width) as channel:
             load = partial(_load_row, code, source, stride, channel)
-            for point, value in enumerate(_evaluated(code, scheme, load)):
+            for point, value in enumerate(_evaluate_points(code, scheme, load)):
                 code.store(value, target, code.add(code.mul(plane, point), channel))
-    code.done()
+    code.finish()
     return code
 
 
-def _load_row(code: Code, source: ir.Value, stride: ir.Value, channel: ir.Value, row: int) -> ir.Value:
+def _load_row(code: FunctionBuilder, source: ir.Value, stride: ir.Value, channel: ir.Value, row: int) -> ir.Value:
     """Load a vector at source[row * stride + channel]."""
     return code.load(source, code.add(code.mul(stride, row), channel))
 
 
-def _evaluated(code: Code, scheme: Scheme, row: Callable[[int], ir.Value]) -> list[ir.Value]:
+def _evaluate_points(code: FunctionBuilder, scheme: Scheme, row: Callable[[int], ir.Value]) -> list[ir.Value]:
     """Return input_matrix @ rows, one vector for each point; `row` loads a row of the tile.
 
     The rows of the matrix for p and -p agree in the even columns and differ in sign in the odd ones, so both points
     come from one even and one odd sum: even + odd and even - odd.
     """
     # Point 0 needs the even sum only, infinity the odd one only.
-    pairs = range(1, scheme.points - 1, 2)
-    even = _sums(code, scheme.input[[0, *pairs]], range(0, scheme.points, 2), row)
-    odd = _sums(code, scheme.input[[*pairs, -1]], range(1, scheme.points, 2), row)
+    pairs = range(1, scheme.point_count - 1, 2)
+    even = _multiply_matrix(code, scheme.input[[0, *pairs]], range(0, scheme.point_count, 2), row)
+    odd = _multiply_matrix(code, scheme.input[[*pairs, -1]], range(1, scheme.point_count, 2), row)
     values = [even[0]]
     for a, b in zip(even[1:], odd[:-1], strict=True):
         values += [code.builder.fadd(a, b), code.builder.fsub(a, b)]
     return [*values, odd[-1]]
 
 
-def _sums(code: Code, weights: Matrix, places: Iterable[int], load: Callable[[int], ir.Value]) -> list[ir.Value]:
+def _multiply_matrix(
+    code: FunctionBuilder, weights: Matrix, places: Iterable[int], load: Callable[[int], ir.Value]
+) -> list[ir.Value]:
     """Return weights[:, places] @ the rows that `load` returns for these places."""
     # Row by row, so that every row is loaded once while all sums stay in registers.
     totals: list[ir.Value | None] = [None] * len(weights)
     for place in places:
         value = load(place)
-        totals = [code.plus(total, w, value) for total, w in zip(totals, weights[:, place], strict=True)]
+        totals = [code.add_product(total, w, value) for total, w in zip(totals, weights[:, place], strict=True)]
     return totals
 
 
-def _plane(code: Code) -> ir.Value:
+def _get_plane_size(code: FunctionBuilder) -> ir.Value:
     """Return the floats from one point of V to the next: tiles * channels + a cache line."""
     # Without the line, planes would often be a power of two apart: all points of a tile would share one cache set.
-    return code.add(code.mul(code.tiles, code.channels), LINE)
+    return code.add(code.mul(code.tiles, code.channels), CACHE_LINE_FLOATS)
 
 
-def product(module: ir.Module, shape: Shape, micro: Code, kind: ir.Type) -> Code:
+def batched_gemm(module: ir.Module, shape: Target, micro: FunctionBuilder, kind: ir.Type) -> FunctionBuilder:
     """Write M[point, tile, panel] = V[point, tile] @ U[point] for one panel of output channels.
 
     `target.rows` tiles at a time keep their sums in registers through all input channels. `tiles` is a multiple of it.
     M[point, tile, channel] is at (point * tiles + tile) * panel + channel; U[point] is [channels in, panel].
     """
-    name = "batched_gemm_i16" if kind is WHOLE else "batched_gemm_f32"
-    code = Code(module, name, "*v *u *scales *m points tiles channels", shape.width)
+    name = "batched_gemm_i16" if kind is I16 else "batched_gemm_f32"
+    code = FunctionBuilder(module, name, "*v *u *scales *m points tiles channels", shape.width)
     with code.loop(code.points) as point:
-        weights = code.at(code.u, code.mul(point, code.channels, shape.panel), kind)
-        inputs = code.at(code.v, code.mul(point, _plane(code)))
-        sums = code.at(code.m, code.mul(point, code.tiles, shape.panel))
-        scales = code.at(code.scales, code.mul(point, shape.panel))
+        weights = code.offset_address(code.u, code.mul(point, code.channels, shape.panel), kind)
+        inputs = code.offset_address(code.v, code.mul(point, _get_plane_size(code)))
+        sums = code.offset_address(code.m, code.mul(point, code.tiles, shape.panel))
+        scales = code.offset_address(code.scales, code.mul(point, shape.panel))
         with code.loop(code.tiles, shape.rows) as tile:
-            left = code.at(inputs, code.mul(tile, code.channels))
-            out = code.at(sums, code.mul(tile, shape.panel))
+            left = code.offset_address(inputs, code.mul(tile, code.channels))
+            out = code.offset_address(sums, code.mul(tile, shape.panel))
             # No bias here: any address serves, and the untransform adds it once.
             code.call(micro, left, weights, scales, scales, out, code.channels, code.channels, shape.panel)
-    code.done()
+    code.finish()
     return code
 
 
-def _untransform(module: ir.Module, kernel: Kernel, shape: Shape) -> Code:
+def _emit_output_transform(module: ir.Module, kernel: ConvolutionKernel, shape: Target) -> FunctionBuilder:
     """Write y = output_matrix @ M + bias (+ residual) for one panel, and add up sums and squares below `length`.
 
     `first` is the output row of the block's first tile; rows of y and the residual start `pitch` elements apart.
     """
     scheme = kernel.scheme
     names = "*m *y *residual *bias *sums *squares first groups dilation tiles length pitch"
-    code = Code(module, f"untransform_{kernel.name}", names, shape.width)
+    code = FunctionBuilder(module, f"untransform_{kernel.name}", names, shape.width)
     plane = code.mul(code.tiles, shape.panel)
     with code.loop(code.groups) as group, code.loop(code.dilation) as phase:
-        tile = code.at(code.m, code.mul(code.add(code.mul(group, code.dilation), phase), shape.panel))
+        tile = code.offset_address(code.m, code.mul(code.add(code.mul(group, code.dilation), phase), shape.panel))
         first = code.add(code.first, code.mul(group, scheme.outputs, code.dilation), phase)
         for column in range(0, shape.panel, shape.width):  # unrolled: a panel is 2 to 4 vectors
             load = partial(_load_row, code, tile, plane, code.index(column))
-            _write(code, kernel, load, first, column, rows_of(kernel.activation, shape))
-    code.done()
+            _store_tile(code, kernel, load, first, column, get_storage_type(kernel.activation, shape))
+    code.finish()
     return code
 
 
-def _write(
-    code: Code, kernel: Kernel, load: Callable[[int], ir.Value], first: ir.Value, column: int, kept: ir.Type
+def _store_tile(
+    code: FunctionBuilder,
+    kernel: ConvolutionKernel,
+    load: Callable[[int], ir.Value],
+    first: ir.Value,
+    column: int,
+    kept: ir.Type,
 ) -> None:
     """Store one tile's rows for one vector of channels.
 
@@ -232,7 +241,7 @@ def _write(
     builder = code.builder
     total, squares = code.load(code.sums, column), code.load(code.squares, column)
     bias = code.load(code.bias, column)
-    for j, value in enumerate(_interpolated(code, kernel.scheme, load)):
+    for j, value in enumerate(_interpolate_rows(code, kernel.scheme, load)):
         row = code.add(first, code.mul(code.dilation, j))
         offset = code.add(code.mul(row, code.pitch), column)
         value = builder.fadd(value, bias)
@@ -240,30 +249,35 @@ def _write(
             value = builder.fadd(value, code.load(code.residual, offset, kept))
         code.store(value, code.y, offset, kept)
         inside = builder.icmp_signed("<", row, code.length)
-        value = builder.select(inside, value, code.splat(0.0))
+        value = builder.select(inside, value, code.broadcast(0.0))
         total, squares = builder.fadd(total, value), code.fma(value, value, squares)
     code.store(total, code.sums, column)
     code.store(squares, code.squares, column)
 
 
-def _interpolated(code: Code, scheme: Scheme, point: Callable[[int], ir.Value]) -> list[ir.Value]:
+def _interpolate_rows(code: FunctionBuilder, scheme: Scheme, point: Callable[[int], ir.Value]) -> list[ir.Value]:
     """Return output_matrix @ points, one vector for each output row.
 
     Row j of the matrix holds p**j: for a pair ±p, even rows take the sum of both points and odd rows the difference.
     """
     # Point 0 reaches row 0 only (0**0 = 1), infinity the last row only; `plus` leaves out the zeros.
-    first, last = point(0), point(scheme.points - 1)
-    totals: list[ir.Value | None] = [code.plus(None, weights[0], first) for weights in scheme.output]
-    for p in range(1, scheme.points - 1, 2):
+    first, last = point(0), point(scheme.point_count - 1)
+    totals: list[ir.Value | None] = [code.add_product(None, weights[0], first) for weights in scheme.output]
+    for p in range(1, scheme.point_count - 1, 2):
         a, b = point(p), point(p + 1)
         halves = code.builder.fadd(a, b), code.builder.fsub(a, b)
-        totals = [code.plus(t, scheme.output[j, p], halves[j % 2]) for j, t in enumerate(totals)]
-    return [code.plus(t, scheme.output[j, -1], last) for j, t in enumerate(totals)]
+        totals = [code.add_product(t, scheme.output[j, p], halves[j % 2]) for j, t in enumerate(totals)]
+    return [code.add_product(t, scheme.output[j, -1], last) for j, t in enumerate(totals)]
 
 
-def convolution(
-    module: ir.Module, kernel: Kernel, shape: Shape, product: Code, activate: Code, transform: Code
-) -> Code:
+def emit_convolution(
+    module: ir.Module,
+    kernel: ConvolutionKernel,
+    shape: Target,
+    product: FunctionBuilder,
+    activate: FunctionBuilder,
+    transform: FunctionBuilder,
+) -> FunctionBuilder:
     """Write the kernel that takes one block of `groups` * `dilation` tiles through all four steps.
 
     Its arguments: x [length, inputs], y and residual [length, outputs] with rows `pitch` apart; scale, shift,
@@ -275,9 +289,9 @@ def convolution(
         "*x *y *residual *scale *shift *alpha_over_pi *inverse_alpha *u *scales *bias *sums *squares *rows *v *m "
         "first groups dilation tiles length inputs outputs pitch"
     )
-    scheme, kept = kernel.scheme, rows_of(kernel.activation, shape)
-    untransformed = _untransform(module, kernel, shape)
-    code = Code(module, kernel.name, names, shape.width)
+    scheme, kept = kernel.scheme, get_storage_type(kernel.activation, shape)
+    untransformed = _emit_output_transform(module, kernel, shape)
+    code = FunctionBuilder(module, kernel.name, names, shape.width)
     # The block reads taps // 2 rows of x before its first output row and as many after its last, times the dilation.
     halo = code.mul(code.dilation, kernel.taps // 2)
     start = code.builder.sub(code.first, halo)
@@ -290,20 +304,20 @@ def convolution(
     # Panel by panel: V stays in the cache for all of them, and M holds one panel only. With channel = number * panel,
     # U[number] starts at channel * points * inputs, and its scales at channel * points.
     with code.loop(code.outputs, shape.panel) as channel:
-        weights = code.at(code.u, code.mul(channel, scheme.points, code.inputs), kernel.weights)
-        scales = code.at(code.scales, code.mul(channel, scheme.points))
-        code.call(product, code.v, weights, scales, code.m, scheme.points, code.tiles, code.inputs)
-        columns = [code.at(pointer, channel, kept) for pointer in (code.y, code.residual)]
-        columns += [code.at(pointer, channel) for pointer in (code.bias, code.sums, code.squares)]
+        weights = code.offset_address(code.u, code.mul(channel, scheme.point_count, code.inputs), kernel.weight_type)
+        scales = code.offset_address(code.scales, code.mul(channel, scheme.point_count))
+        code.call(product, code.v, weights, scales, code.m, scheme.point_count, code.tiles, code.inputs)
+        columns = [code.offset_address(pointer, channel, kept) for pointer in (code.y, code.residual)]
+        columns += [code.offset_address(pointer, channel) for pointer in (code.bias, code.sums, code.squares)]
         code.call(
             untransformed, code.m, *columns, code.first, code.groups, code.dilation, code.tiles,
             code.length, code.pitch,
         )  # fmt: skip
-    code.done()
+    code.finish()
     return code
 
 
-def transformed_weights(weight: np.ndarray, scheme: Scheme, whole: bool, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+def winograd_weights(weight: np.ndarray, scheme: Scheme, whole: bool, shape: Target) -> tuple[np.ndarray, np.ndarray]:
     """Transform a filter and pack it as the convolution kernel reads it.
 
     Args:
@@ -317,10 +331,10 @@ def transformed_weights(weight: np.ndarray, scheme: Scheme, whole: bool, shape: 
     """
     outputs, inputs, _ = weight.shape
     if whole:
-        points, scales = counted(weight.transpose(2, 1, 0), scheme.taps)
+        points, scales = quantize(weight.transpose(2, 1, 0), scheme.taps)
     else:
         points = np.einsum("pk,oik->pio", scheme.taps, weight.astype(np.float64)).astype(np.float32)
-        scales = np.ones((scheme.points, outputs), np.float32)
-    panels = points.reshape(scheme.points, inputs, outputs // shape.panel, shape.panel)
-    scales = scales.reshape(scheme.points, -1, shape.panel).transpose(1, 0, 2)
+        scales = np.ones((scheme.point_count, outputs), np.float32)
+    panels = points.reshape(scheme.point_count, inputs, outputs // shape.panel, shape.panel)
+    scales = scales.reshape(scheme.point_count, -1, shape.panel).transpose(1, 0, 2)
     return np.ascontiguousarray(panels.transpose(2, 0, 1, 3)), np.ascontiguousarray(scales)

@@ -13,95 +13,95 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from kokoro_server.model.kernels.amx import in_steps
-from kokoro_server.model.kernels.builder import FLOAT, WHOLE, Code, Shape
+from kokoro_server.model.kernels.amx import detect_scale
+from kokoro_server.model.kernels.builder import FLOAT, I16, FunctionBuilder, Target
 
-EXACT = 1e-3
+EXACT_TOLERANCE = 1e-3
 """Largest distance to a whole number that the rounding of a float32 weight explains."""
-LARGEST = 32767
+MAX_I16 = 32767
 """Largest int16."""
 
 
-def micro(module: ir.Module, shape: Shape, weights: ir.Type = FLOAT, bias: bool = False) -> Code:
+def gemm_microkernel(module: ir.Module, shape: Target, weights: ir.Type = FLOAT, bias: bool = False) -> FunctionBuilder:
     """Write out [rows, panel] = left [rows, channels] @ right [channels, panel] (* scales + bias).
 
     Rows of `left` and `out` start `left_pitch` and `out_pitch` floats apart. Sums of int16 weights are multiplied by
     scales [panel]; only then may a bias [panel] be added.
     """
     names = "*left *right *scales *bias *out channels left_pitch out_pitch"
-    kind = "i16" if weights is WHOLE else "f32"
-    code = Code(module, f"gemm_microkernel_{kind}{'_bias' if bias else ''}", names, shape.width)
+    kind = "i16" if weights is I16 else "f32"
+    code = FunctionBuilder(module, f"gemm_microkernel_{kind}{'_bias' if bias else ''}", names, shape.width)
     builder, before = code.builder, code.builder.block
     # The sums are phi nodes, one for each cell, and so live in registers for the whole loop.
     cells = [(row, column) for row in range(shape.rows) for column in range(shape.columns)]
-    lefts = [code.at(code.left, code.mul(code.left_pitch, row)) for row in range(shape.rows)]
+    lefts = [code.offset_address(code.left, code.mul(code.left_pitch, row)) for row in range(shape.rows)]
     with code.loop(code.channels) as channel:
         sums = [builder.phi(code.vector) for _ in cells]
         for total in sums:
-            total.add_incoming(code.splat(0.0), before)
-        right = code.at(code.right, code.mul(channel, shape.panel), weights)
+            total.add_incoming(code.broadcast(0.0), before)
+        right = code.offset_address(code.right, code.mul(channel, shape.panel), weights)
         columns = [code.load(right, column * shape.width, weights) for column in range(shape.columns)]
-        rows = [code.splat(code.scalar(left, channel)) for left in lefts]
+        rows = [code.broadcast(code.load_scalar(left, channel)) for left in lefts]
         # For each cell: sum += left[row, channel] * right[channel, column].
         updated = [code.fma(rows[r], columns[c], total) for (r, c), total in zip(cells, sums, strict=True)]
         for total, value in zip(sums, updated, strict=True):
             total.add_incoming(value, builder.block)
-    scales = [code.load(code.scales, c * shape.width) for c in range(shape.columns)] if weights is WHOLE else []
+    scales = [code.load(code.scales, c * shape.width) for c in range(shape.columns)] if weights is I16 else []
     biases = [code.load(code.bias, c * shape.width) for c in range(shape.columns)] if bias else []
     for (row, column), value in zip(cells, updated, strict=True):
         if scales:
-            value = code.fma(value, scales[column], biases[column] if biases else code.splat(0.0))
+            value = code.fma(value, scales[column], biases[column] if biases else code.broadcast(0.0))
         code.store(value, code.out, code.add(code.mul(code.out_pitch, row), column * shape.width))
-    code.done()
+    code.finish()
     return code
 
 
-def dense(module: ir.Module, shape: Shape) -> Code:
+def emit_gemm(module: ir.Module, shape: Target) -> FunctionBuilder:
     """Write y [rows, outputs] = x [rows, inputs] @ u * scales + bias; `u` is int16 [panels, inputs, panel].
 
     Rows are processed up to the next multiple of `target.rows`: both x and y need room for them. The rows of x may
     overlap (`x_pitch` below `inputs`): then they are windows over a signal, and the product is a convolution.
     """
-    code = Code(module, "gemm", "*x *y *u *scales *bias rows inputs outputs x_pitch y_pitch", shape.width)
-    microkernel = micro(module, shape, WHOLE, bias=True)
+    code = FunctionBuilder(module, "gemm", "*x *y *u *scales *bias rows inputs outputs x_pitch y_pitch", shape.width)
+    microkernel = gemm_microkernel(module, shape, I16, bias=True)
     # Panels outside, rows inside: a panel [inputs, panel] stays in the cache for all rows of the block.
     with code.loop(code.outputs, shape.panel) as channel:
-        weights = code.at(code.u, code.mul(channel, code.inputs), WHOLE)
-        scales, bias = code.at(code.scales, channel), code.at(code.bias, channel)
+        weights = code.offset_address(code.u, code.mul(channel, code.inputs), I16)
+        scales, bias = code.offset_address(code.scales, channel), code.offset_address(code.bias, channel)
         with code.loop(code.rows, shape.rows) as row:
-            left = code.at(code.x, code.mul(row, code.x_pitch))
-            out = code.at(code.y, code.add(code.mul(row, code.y_pitch), channel))
+            left = code.offset_address(code.x, code.mul(row, code.x_pitch))
+            out = code.offset_address(code.y, code.add(code.mul(row, code.y_pitch), channel))
             code.call(microkernel, left, weights, scales, bias, out, code.inputs, code.x_pitch, code.y_pitch)
-    code.done()
+    code.finish()
     return code
 
 
-def widen(module: ir.Module, width: int, source: ir.Type) -> Code:
+def emit_widening(module: ir.Module, width: int, source: ir.Type) -> FunctionBuilder:
     """Write out = leaky_relu(x) in float32 for `count` numbers, up to one vector more.
 
     `slope` holds the bits of a float32: 1.0 leaves the values as they are.
     """
-    code = Code(module, f"widen_{source}", "*x *out count slope", width)
-    slope = code.splat(code.float_of(code.slope))
+    code = FunctionBuilder(module, f"widen_{source}", "*x *out count slope", width)
+    slope = code.broadcast(code.float_from_bits(code.slope))
     with code.loop(code.count, width) as offset:
         value = code.load(code.x, offset, source)
         # For slopes of 0 to 1, leaky_relu(x) = max(x, x * slope).
-        code.store(code.most(value, code.builder.fmul(value, slope)), code.out, offset)
-    code.done()
+        code.store(code.max(value, code.builder.fmul(value, slope)), code.out, offset)
+    code.finish()
     return code
 
 
-def narrow(module: ir.Module, width: int, target: ir.Type) -> Code:
+def emit_narrowing(module: ir.Module, width: int, target: ir.Type) -> FunctionBuilder:
     """Write the rows of x [rows, outputs] in another storage type, into rows of y that start `pitch` elements apart."""
-    code = Code(module, f"narrow_{target}", "*x *y rows outputs pitch", width)
+    code = FunctionBuilder(module, f"narrow_{target}", "*x *y rows outputs pitch", width)
     with code.loop(code.rows) as row, code.loop(code.outputs, width) as column:
         value = code.load(code.x, code.add(code.mul(row, code.outputs), column))
         code.store(value, code.y, code.add(code.mul(row, code.pitch), column), target)
-    code.done()
+    code.finish()
     return code
 
 
-def panelled(weight: NDArray[np.int16], shape: Shape) -> NDArray[np.int16]:
+def pack_panels(weight: NDArray[np.int16], shape: Target) -> NDArray[np.int16]:
     """Pack weights [inputs, outputs] into panels [panels, inputs, panel], zeros after the last output."""
     inputs, outputs = weight.shape
     missing = -outputs % shape.panel
@@ -110,7 +110,7 @@ def panelled(weight: NDArray[np.int16], shape: Shape) -> NDArray[np.int16]:
     return np.ascontiguousarray(panels.transpose(1, 0, 2))
 
 
-def counted(
+def quantize(
     weight: NDArray[np.float32], taps: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     """Quantize a filter, or its values at a scheme's points, to int16.
@@ -125,15 +125,17 @@ def counted(
     Returns:
         Integers [points, in, out] and scales [points, out]; their product is the value at each point.
     """
-    integers, scales = in_steps(weight)
+    integers, scales = detect_scale(weight)
     taps = np.eye(len(weight)) if taps is None else taps
     values = np.einsum("pk,kio->pio", taps, integers.astype(np.float64))
     # Divide each point's values by its smallest coefficient: in short filters the others are whole multiples of it,
     # so sums of integers stay integers.
     common = np.min(np.abs(taps), axis=1, where=taps != 0, initial=np.inf)[:, None]
     counts = values / common[:, None]
-    exact = (np.abs(counts - np.rint(counts)).max(axis=(1, 2)) < EXACT) & (np.abs(counts).max(axis=(1, 2)) <= LARGEST)
+    exact = (np.abs(counts - np.rint(counts)).max(axis=(1, 2)) < EXACT_TOLERANCE) & (
+        np.abs(counts).max(axis=(1, 2)) <= MAX_I16
+    )
     # Else spread the largest value of each point and channel over int16; `tiny` avoids dividing zeros by zero.
-    rounded = np.maximum(np.abs(values).max(axis=1) / LARGEST, np.finfo(np.float32).tiny)
+    rounded = np.maximum(np.abs(values).max(axis=1) / MAX_I16, np.finfo(np.float32).tiny)
     units = np.where(exact[:, None], common, rounded)
     return np.rint(values / units[:, None]).astype(np.int16), (units * scales).astype(np.float32)

@@ -15,79 +15,83 @@ from pathlib import Path
 import llvmlite  # type: ignore[import-untyped]
 from llvmlite import binding, ir
 
-from kokoro_server.model.cache.artifacts import cache_key, prepared, sources
+from kokoro_server.model.cache.artifacts import compute_source_digest, make_cache_key, prepare_artifact
 from kokoro_server.model.kernels import toom_cook
-from kokoro_server.model.kernels.amx_kernels import tiled_kernels
+from kokoro_server.model.kernels.amx_kernels import emit_amx_kernels
 from kokoro_server.model.kernels.amx_permission import may_use_tiles
-from kokoro_server.model.kernels.builder import FLOAT, HALF, POINTER, WHOLE, Shape
+from kokoro_server.model.kernels.builder import BF16, FLOAT, I16, POINTER, Target
 from kokoro_server.model.kernels.convolution import (
     ACTIVATIONS,
-    Kernel,
-    activate,
-    convolution,
-    product,
-    rows_of,
-    transform,
+    ConvolutionKernel,
+    batched_gemm,
+    emit_activation,
+    emit_convolution,
+    emit_input_transform,
+    get_storage_type,
 )
-from kokoro_server.model.kernels.gemm import dense, micro, narrow, widen
-from kokoro_server.model.kernels.lstm import gelu, lstm
-from kokoro_server.model.kernels.norm import affine, layer_norm, measure
+from kokoro_server.model.kernels.gemm import emit_gemm, emit_narrowing, emit_widening, gemm_microkernel
+from kokoro_server.model.kernels.lstm import emit_gelu, emit_lstm
+from kokoro_server.model.kernels.norm import emit_affine, emit_layer_norm, emit_statistics
 
 # Outputs m of a Toom-Cook tile, by activation and filter length. A larger m multiplies less for each output, but loses
 # float32's precision in the long filters. In the decoder's wide blocks ("leaky", "plain") the weights, which grow with
 # the number of points n = m + taps - 1, do not fit the cache: there a larger m reads more than it saves.
-TILES = {
+TILE_OUTPUTS = {
     ("snake", 3): 6,
     ("snake", 7): 6,
     ("snake", 11): 6,
     ("leaky", 3): 2,
     ("plain", 3): 2,
 }
-SCHEMES = {(activation, taps): toom_cook.scheme(outputs, taps) for (activation, taps), outputs in TILES.items()}
+SCHEMES = {
+    (activation, taps): toom_cook.make_scheme(outputs, taps) for (activation, taps), outputs in TILE_OUTPUTS.items()
+}
 KERNELS = tuple(
-    Kernel(scheme, taps, activation, residual)
+    ConvolutionKernel(scheme, taps, activation, residual)
     for (activation, taps), scheme in SCHEMES.items()
     for residual in (False, True)
 )
-ANY = "plain"
+FALLBACK_TARGET = "plain"
 """Name of the target that every CPU can run."""
-NEEDS = {"avx": ("avx", "f16c")}
+CPU_FEATURES = {"avx": ("avx", "f16c")}
 """LLVM's names of the CPU features that a target needs, where they differ from its own name.
 
 The first CPUs with AVX lack F16C, the conversion from and to float16.
 """
 # By the CPU feature that they need, the best first. Registers: 32 of 16 floats (AVX-512), 16 of 8 (AVX), 32 of 4 (Arm
 # NEON), 16 of 4 (SSE2).
-SHAPES = {
-    "amx-bf16": Shape(16, 2, 12, tiles=True, kept=HALF),
-    "avx512f": Shape(16, 2, 12),
-    "avx": Shape(8, 2, 6),
-    "neon": Shape(4, 4, 6),
-    ANY: Shape(4, 2, 6, kept=FLOAT),
+TARGETS = {
+    "amx-bf16": Target(16, 2, 12, has_tiles=True, storage_type=BF16),
+    "avx512f": Target(16, 2, 12),
+    "avx": Target(8, 2, 6),
+    "neon": Target(4, 4, 6),
+    FALLBACK_TARGET: Target(4, 2, 6, storage_type=FLOAT),
 }
 
 
-def fitting() -> list[str]:
+def list_supported_targets() -> list[str]:
     """List the names of the targets that this CPU can run, the best first."""
     features = binding.get_host_cpu_features()
-    supported = (name for name in SHAPES if name == ANY or all(map(features.get, NEEDS.get(name, (name,)))))
+    supported = (
+        name for name in TARGETS if name == FALLBACK_TARGET or all(map(features.get, CPU_FEATURES.get(name, (name,))))
+    )
     # A CPU with AMX is not enough: the operating system has to permit the tile registers.
-    return [name for name in supported if not SHAPES[name].tiles or may_use_tiles()]
+    return [name for name in supported if not TARGETS[name].has_tiles or may_use_tiles()]
 
 
-def native_shape() -> Shape:
+def get_native_target() -> Target:
     """Return the best target for this CPU by its features alone."""
-    return SHAPES[fitting()[0]]
+    return TARGETS[list_supported_targets()[0]]
 
 
-class Library:
+class KernelLibrary:
     """Look up compiled kernels by name: functions of addresses and sizes. Thread-safe after construction.
 
     Kernels check nothing. Arrays have to be C-contiguous, with SPARE_ROWS rows behind the last one where a kernel
     writes whole blocks. An unknown name raises KeyError.
     """
 
-    def __init__(self, cache: Path, shape: Shape | None = None) -> None:
+    def __init__(self, cache: Path, shape: Target | None = None) -> None:
         """Load the object file, after compiling it if `cache` has none for this CPU (about a second).
 
         Args:
@@ -99,41 +103,43 @@ class Library:
         """
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
-        self.shape = shape or native_shape()
-        machine = _machine()
-        folder = prepared(cache, machine_key(repr(self.shape)), lambda folder: _compile(folder, self.shape, machine))
+        self.target = shape or get_native_target()
+        machine = _make_target_machine()
+        folder = prepare_artifact(
+            cache, make_machine_key(repr(self.target)), lambda folder: _compile(folder, self.target, machine)
+        )
         # An empty module makes an engine that only loads and links the object file.
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
         self._engine.add_object_file(binding.ObjectFileRef.from_path(str(folder / "kernels.o")))
         self._engine.finalize_object()
         signatures = json.loads((folder / "kernels.json").read_text(encoding="utf-8"))
-        self._functions = {name: self._function(name, kinds) for name, kinds in signatures.items()}
+        self._functions = {name: self._make_function(name, kinds) for name, kinds in signatures.items()}
 
     def __getitem__(self, name: str) -> Callable[..., None]:
         return self._functions[name]
 
-    def _function(self, name: str, kinds: str) -> Callable[..., None]:
+    def _make_function(self, name: str, kinds: str) -> Callable[..., None]:
         """Make a kernel callable; `kinds` has one letter for each argument, "p" for pointers, "i" for integers."""
         types = [ctypes.c_void_p if kind == "p" else ctypes.c_int64 for kind in kinds]
         return ctypes.CFUNCTYPE(None, *types)(self._engine.get_function_address(name))
 
 
-def _machine() -> binding.TargetMachine:
+def _make_target_machine() -> binding.TargetMachine:
     """Return LLVM's code generator for this CPU."""
     triple = binding.Target.from_default_triple()
     features = binding.get_host_cpu_features().flatten()
     return triple.create_target_machine(binding.get_host_cpu_name(), features, opt=3, jit=True)
 
 
-def machine_key(what: str) -> str:
+def make_machine_key(what: str) -> str:
     """Return the cache key of an artifact that depends on the network's sources, the compiler, the CPU, and `what`."""
     features = binding.get_host_cpu_features().flatten()
-    return cache_key(sources(), llvmlite.__version__, binding.get_host_cpu_name(), features, what)
+    return make_cache_key(compute_source_digest(), llvmlite.__version__, binding.get_host_cpu_name(), features, what)
 
 
-def _compile(folder: Path, shape: Shape, machine: binding.TargetMachine) -> None:
+def _compile(folder: Path, shape: Target, machine: binding.TargetMachine) -> None:
     """Write kernels.o, and kernels.json with the signature of each function."""
-    module = _module(shape)
+    module = _build_module(shape)
     compiled = binding.parse_assembly(str(module))
     compiled.verify()
     options = binding.create_pipeline_tuning_options(speed_level=2)
@@ -149,34 +155,36 @@ def _compile(folder: Path, shape: Shape, machine: binding.TargetMachine) -> None
     (folder / "kernels.json").write_text(json.dumps(signatures), encoding="utf-8")
 
 
-def _module(shape: Shape) -> ir.Module:
+def _build_module(shape: Target) -> ir.Module:
     """Write the IR of all kernels for one target."""
     module = ir.Module("kernels")
     module.triple = binding.get_default_triple()
-    lstm(module, shape)
-    gelu(module, shape.width)
-    affine(module, shape.width)
-    layer_norm(module, shape.width)
-    for adding, signal in product_of((False, True), shape.signals):
-        measure(module, shape.width, adding, signal)
-    if shape.tiles:
-        tiled_kernels(module, shape.width)
+    emit_lstm(module, shape)
+    emit_gelu(module, shape.width)
+    emit_affine(module, shape.width)
+    emit_layer_norm(module, shape.width)
+    for adding, signal in product_of((False, True), shape.storage_types):
+        emit_statistics(module, shape.width, adding, signal)
+    if shape.has_tiles:
+        emit_amx_kernels(module, shape.width)
     else:
-        _vector_kernels(module, shape)
+        _emit_vector_kernels(module, shape)
     return module
 
 
-def _vector_kernels(module: ir.Module, shape: Shape) -> None:
+def _emit_vector_kernels(module: ir.Module, shape: Target) -> None:
     """Write convolutions and GEMM in vector registers, in float32; most weights are stored as int16."""
-    products = {kind: product(module, shape, micro(module, shape, kind), kind) for kind in (FLOAT, WHOLE)}
-    activations = {kind: activate(module, kind, shape.width, signal=rows_of(kind, shape)) for kind in ACTIVATIONS}
+    products = {kind: batched_gemm(module, shape, gemm_microkernel(module, shape, kind), kind) for kind in (FLOAT, I16)}
+    activations = {
+        kind: emit_activation(module, kind, shape.width, signal=get_storage_type(kind, shape)) for kind in ACTIVATIONS
+    }
     # Of the schemes in SCHEMES, those with the same number of points are equal ("leaky" and "plain"): one transform.
-    by_points = {scheme.points: scheme for scheme in SCHEMES.values()}
-    transforms = {points: transform(module, scheme, shape.width) for points, scheme in by_points.items()}
+    by_points = {scheme.point_count: scheme for scheme in SCHEMES.values()}
+    transforms = {points: emit_input_transform(module, scheme, shape.width) for points, scheme in by_points.items()}
     for kernel in KERNELS:
-        activated, transformed = activations[kernel.activation], transforms[kernel.scheme.points]
-        convolution(module, kernel, shape, products[kernel.weights], activated, transformed)
-    dense(module, shape)
-    for signal in shape.signals:
-        widen(module, shape.width, signal)
-        narrow(module, shape.width, signal)
+        activated, transformed = activations[kernel.activation], transforms[kernel.scheme.point_count]
+        emit_convolution(module, kernel, shape, products[kernel.weight_type], activated, transformed)
+    emit_gemm(module, shape)
+    for signal in shape.storage_types:
+        emit_widening(module, shape.width, signal)
+        emit_narrowing(module, shape.width, signal)

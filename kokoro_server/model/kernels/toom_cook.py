@@ -48,16 +48,16 @@ class Scheme:
     output: Matrix
 
     @property
-    def points(self) -> int:
+    def point_count(self) -> int:
         """Multiplications for one tile of m outputs: n."""
         return len(self.input)
 
 
-def scheme(outputs: int, taps: int) -> Scheme:
+def make_scheme(outputs: int, taps: int) -> Scheme:
     """Compute the three matrices of F(outputs, taps). Raises ValueError unless outputs + taps is odd and 5 to 19."""
-    points = _points(outputs + taps - 2)
-    evaluation, filter_matrix = _evaluate(points, outputs), _evaluate(points, taps)
-    interpolation = _interpolation(points)
+    points = _choose_points(outputs + taps - 2)
+    evaluation, filter_matrix = _evaluate_powers(points, outputs), _evaluate_powers(points, taps)
+    interpolation = _interpolate(points)
     # Scale each point's row of the input and output matrices to norm 1, and put both factors into the filter's, which
     # is applied in float64 once: so no point dominates the rounding in float32.
     scale_in = np.linalg.norm(interpolation, axis=1, keepdims=True)
@@ -66,20 +66,20 @@ def scheme(outputs: int, taps: int) -> Scheme:
     return Scheme(outputs, filter_matrix, interpolation / scale_in, (evaluation / scale_out).T)
 
 
-def _points(finite: int) -> list[Fraction]:
+def _choose_points(finite: int) -> list[Fraction]:
     """Return 0 and the pairs: an odd number of finite points, so that with infinity n is even."""
     if finite - 1 not in PAIRS:
         raise ValueError(f"{finite} finite points: an odd number up to {max(PAIRS) + 1} was expected")
     return [Fraction(0), *(sign * Fraction(pair) for pair in PAIRS[finite - 1] for sign in (1, -1))]
 
 
-def _evaluate(points: list[Fraction], terms: int) -> Matrix:
+def _evaluate_powers(points: list[Fraction], terms: int) -> Matrix:
     """Return [points + 1, terms]: the powers of each point, and for infinity the leading term alone."""
     rows = [[float(point**power) for power in range(terms)] for point in points]
     return np.array([*rows, [0.0] * (terms - 1) + [1.0]])
 
 
-def _interpolation(points: list[Fraction]) -> Matrix:
+def _interpolate(points: list[Fraction]) -> Matrix:
     """Return [n, n]: row i has the coefficients of the i-th Lagrange polynomial, the last row those of Π(x - p)."""
     rows = []
     for i, point in enumerate(points):
@@ -87,11 +87,11 @@ def _interpolation(points: list[Fraction]) -> Matrix:
         divisor = Fraction(1)
         for other in others:
             divisor *= point - other
-        rows.append([float(c / divisor) for c in _product(others)] + [0.0])
-    return np.array([*rows, [float(c) for c in _product(points)]])
+        rows.append([float(c / divisor) for c in _multiply_roots(others)] + [0.0])
+    return np.array([*rows, [float(c) for c in _multiply_roots(points)]])
 
 
-def _product(roots: list[Fraction]) -> list[Fraction]:
+def _multiply_roots(roots: list[Fraction]) -> list[Fraction]:
     """Return the coefficients, lowest first, of Π(x - root)."""
     coefficients = [Fraction(1)]
     for root in roots:

@@ -12,24 +12,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kokoro_server.model.kernels.amx import DEPTH, SIDE, Precision, in_steps, tiled_weights
-from kokoro_server.model.kernels.amx_kernels import matrix_name, tiled_name
-from kokoro_server.model.kernels.library import Library
-from kokoro_server.model.kernels.thread_pool import Crew, Scratch
-from kokoro_server.model.native.layers import KINDS, Array, Norm, Rows, Signal, address, share_of
+from kokoro_server.model.kernels.amx import DEPTH, TILE_SIDE, Precision, detect_scale, pack_tiles
+from kokoro_server.model.kernels.amx_kernels import name_convolution, name_gemm
+from kokoro_server.model.kernels.library import KernelLibrary
+from kokoro_server.model.kernels.thread_pool import Scratch, ThreadPool
+from kokoro_server.model.native.layers import (
+    NUMPY_DTYPES,
+    Activations,
+    Array,
+    Norm,
+    Signal,
+    address_of,
+    count_panels_per_block,
+)
 
 Halves = NDArray[Any]  # uint16 that hold the bits of bf16
 Block = tuple[int, int, int, int]  # first row, rows, first panel, panels
 
-ROWS_AT_ONCE = 512  # rows that are activated at a time, at most
-HALVES_AT_ONCE = 1 << 19  # bf16 activated at a time (1 MB): leaves half of a 2 MB second-level cache for weights
+MAX_CONVOLUTION_ROWS = 512  # rows that are activated at a time, at most
+MAX_DENSE_VALUES = 1 << 19  # bf16 activated at a time (1 MB): leaves half of a 2 MB second-level cache for weights
 CHUNKS = 4  # times that many rows in a block: few calls from Python, and still a soon answer to a cancellation
-TURNS = 3  # blocks for each thread, so that no thread waits long for the slowest
-LINE = 32  # bf16 in a cache line of 64 bytes
+BLOCKS_PER_THREAD = 3  # blocks for each thread, so that no thread waits long for the slowest
+CACHE_LINE_BF16 = 32  # bf16 in a cache line of 64 bytes
 
 
 @dataclass(frozen=True)
-class Tiled:
+class AmxWeights:
     """Hold a filter packed for AMX.
 
     Weights are bf16 bits [panels of 32 out, taps, blocks of 32 in, parts, 2, 16, 32]; scales and bias are float32
@@ -37,20 +45,20 @@ class Tiled:
     """
 
     weights: Halves
-    steps: Array
+    scales: Array
     bias: Array
     signal_parts: int
 
     @staticmethod
-    def of(weight: Array, bias: Array, parts: int) -> "Tiled":
+    def pack(weight: Array, bias: Array, parts: int) -> "AmxWeights":
         """Pack a filter [taps, in, out] and its bias, with `parts` bf16 parts for each number.
 
         Weights that are integers times a scale take one part, which holds them exactly.
         """
-        integers, scales = in_steps(weight)
-        weights = tiled_weights(integers, parts if (scales == 1).all() else 1)
-        missing = len(weights) * SIDE - len(bias)
-        return Tiled(weights, np.pad(scales, (0, missing)), np.pad(bias, (0, missing)).astype(np.float32), parts)
+        integers, scales = detect_scale(weight)
+        weights = pack_tiles(integers, parts if (scales == 1).all() else 1)
+        missing = len(weights) * TILE_SIDE - len(bias)
+        return AmxWeights(weights, np.pad(scales, (0, missing)), np.pad(bias, (0, missing)).astype(np.float32), parts)
 
     @property
     def precision(self) -> Precision:
@@ -60,59 +68,59 @@ class Tiled:
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """Weights, scales and bias: the order of the kernels' records."""
-        return self.weights, self.steps, self.bias
+        return self.weights, self.scales, self.bias
 
 
 @dataclass(frozen=True)
-class TiledConvolution:
+class AmxConvolution:
     """Convolve with AMX kernels, after an activation."""
 
-    filter: Tiled
+    filter: AmxWeights
     activation: str
 
     def __call__(
         self,
-        library: Library,
-        crew: Crew,
-        x: Rows,
+        library: KernelLibrary,
+        crew: ThreadPool,
+        x: Activations,
         norm: Norm | None,
         y: Signal,
         dilation: int,
         residual: Signal | None = None,
-    ) -> Rows:
+    ) -> Activations:
         """Compute y = residual + filter(activation(norm(x))) and the statistics of y, as Convolution does."""
         inputs, outputs = x.data.shape[1], len(self.filter.bias)
         panels, taps = self.filter.weights.shape[:2]
         precision = self.filter.precision
-        most = _at_once(inputs * precision.signal)
+        most = _choose_row_count(inputs * precision.signal_parts)
         before = y if residual is None else residual
-        arrays = (x.data, y, before, *Norm.of(norm, library, x), *self.filter.arrays)
+        arrays = (x.data, y, before, *Norm.get_arrays(norm, library, x), *self.filter.arrays)
         # In the order of CONVOLUTION_RECORD. `record` lives until parallel_for returns, and so does its address.
-        record = _record(*map(address, arrays), taps, dilation, inputs, y.shape[1], x.length, most)
-        blocks = list(_blocks(x.length, most, panels, crew.threads))
+        record = _pack_record(*map(address_of, arrays), taps, dilation, inputs, y.shape[1], x.length, most)
+        blocks = list(_iterate_convolution_blocks(x.length, most, panels, crew.threads))
         sums = np.zeros((len(blocks), 2, outputs), np.float32)
-        here, measures = address(record), address(sums)
+        here, measures = address_of(record), address_of(sums)
         # bf16 in one plane: the rows of a block and the filter's span; `size` is the floats that all planes take.
-        plane = inputs * (min(most, -(-x.length // SIDE) * SIDE) + dilation * (taps - 1))
-        size = precision.signal * plane // 2
-        function = library[tiled_name(self.activation, residual is not None, precision)]
+        plane = inputs * (min(most, -(-x.length // TILE_SIDE) * TILE_SIDE) + dilation * (taps - 1))
+        size = precision.signal_parts * plane // 2
+        function = library[name_convolution(self.activation, residual is not None, precision)]
 
         def work(block: tuple[int, Block], scratch: Scratch) -> None:
             number, (first, count, panel, panel_count) = block
             target = measures + 8 * outputs * number  # [2, outputs] floats: sums, then squares
-            converted, c = scratch.address("halves", size), scratch.address("sums", SIDE * SIDE)
+            converted, c = scratch.address("halves", size), scratch.address("sums", TILE_SIDE * TILE_SIDE)
             function(here, target, target + 4 * outputs, converted, c, first, count, panel, panel_count, plane)
 
-        crew.each(enumerate(blocks), work)
+        crew.parallel_for(enumerate(blocks), work)
         total = sums.sum(0, dtype=np.float64)
-        return Rows(y, x.length, total[0], total[1])
+        return Activations(y, x.length, total[0], total[1])
 
 
 @dataclass(frozen=True)
-class TiledDense:
+class AmxDense:
     """Apply a dense layer with AMX kernels: a filter of one tap."""
 
-    filter: Tiled
+    filter: AmxWeights
 
     @property
     def outputs(self) -> int:
@@ -121,8 +129,8 @@ class TiledDense:
 
     def __call__(
         self,
-        library: Library,
-        crew: Crew,
+        library: KernelLibrary,
+        crew: ThreadPool,
         x: Signal,
         y: Signal,
         rows: int,
@@ -137,49 +145,49 @@ class TiledDense:
         precision = self.filter.precision
         depth = blocks * DEPTH
         inputs, x_pitch = (min(depth, x.shape[1]), x.shape[1]) if pitch is None else (depth, pitch)
-        most = _at_once(depth * precision.signal)
+        most = _choose_row_count(depth * precision.signal_parts)
         bits = int(np.float32(slope).view(np.uint32))
         # In the order of GEMM_RECORD.
-        record = _record(*map(address, (x, y, *self.filter.arrays)), inputs, x_pitch, y.shape[1], bits)
-        here = address(record)
+        record = _pack_record(*map(address_of, (x, y, *self.filter.arrays)), inputs, x_pitch, y.shape[1], bits)
+        here = address_of(record)
         # The kernel converts a block's rows as one run of numbers, plus a cache line of zeros past its end.
-        longest = x_pitch * (min(most, -(-rows // SIDE) * SIDE) - 1) + depth
-        plane = -(-longest // LINE) * LINE + LINE
-        size = precision.signal * plane // 2
-        function = library[matrix_name(precision, KINDS[x.dtype], KINDS[y.dtype])]
+        longest = x_pitch * (min(most, -(-rows // TILE_SIDE) * TILE_SIDE) - 1) + depth
+        plane = -(-longest // CACHE_LINE_BF16) * CACHE_LINE_BF16 + CACHE_LINE_BF16
+        size = precision.signal_parts * plane // 2
+        function = library[name_gemm(precision, NUMPY_DTYPES[x.dtype], NUMPY_DTYPES[y.dtype])]
 
         def work(block: Block, scratch: Scratch) -> None:
-            converted, c = scratch.address("halves", size), scratch.address("sums", SIDE * SIDE)
+            converted, c = scratch.address("halves", size), scratch.address("sums", TILE_SIDE * TILE_SIDE)
             function(here, converted, c, *block, plane)
 
-        crew.each(_parted(rows, most, panels, crew.threads), work)
+        crew.parallel_for(_iterate_dense_blocks(rows, most, panels, crew.threads), work)
 
 
-def _record(*values: int) -> NDArray[np.int64]:
+def _pack_record(*values: int) -> NDArray[np.int64]:
     """Pack addresses and sizes into a record that a kernel reads."""
     return np.array(values, np.int64)
 
 
-def _at_once(depth: int) -> int:
+def _choose_row_count(depth: int) -> int:
     """Return the rows of `depth` bf16 each that stay in the cache at a time: a multiple of 32, at least 32."""
-    return max(min(ROWS_AT_ONCE, HALVES_AT_ONCE // depth) // SIDE, 1) * SIDE
+    return max(min(MAX_CONVOLUTION_ROWS, MAX_DENSE_VALUES // depth) // TILE_SIDE, 1) * TILE_SIDE
 
 
-def _blocks(length: int, most: int, panels: int, threads: int) -> Iterator[Block]:
+def _iterate_convolution_blocks(length: int, most: int, panels: int, threads: int) -> Iterator[Block]:
     """Yield the blocks of a convolution, for at most `most` activated rows at a time.
 
     Few rows are split by panels, so that each thread reads only some of the weights; many by rows, so that each thread
     activates only some of them.
     """
     if length <= most:
-        return _parted(length, most, panels, threads)
-    share = -(-length // (TURNS * threads * SIDE)) * SIDE if threads > 1 else length
+        return _iterate_dense_blocks(length, most, panels, threads)
+    share = -(-length // (BLOCKS_PER_THREAD * threads * TILE_SIDE)) * TILE_SIDE if threads > 1 else length
     size = min(share, CHUNKS * most)
     return ((first, min(size, length - first), 0, panels) for first in range(0, length, size))
 
 
-def _parted(length: int, most: int, panels: int, threads: int) -> Iterator[Block]:
+def _iterate_dense_blocks(length: int, most: int, panels: int, threads: int) -> Iterator[Block]:
     """Yield blocks of `most` rows and as many panels as keep the threads busy."""
-    share = share_of(panels, -(-length // most), threads)
+    share = count_panels_per_block(panels, -(-length // most), threads)
     for first, panel in product(range(0, length, most), range(0, panels, share)):
         yield first, min(most, length - first), panel, min(share, panels - panel)

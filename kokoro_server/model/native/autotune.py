@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kokoro_server.model.cache.artifacts import prepared
-from kokoro_server.model.kernels.builder import Shape
-from kokoro_server.model.kernels.library import SHAPES, Library, fitting, machine_key
-from kokoro_server.model.kernels.thread_pool import Crew
-from kokoro_server.model.native.layers import SPARE_ROWS, Convolution, Norm, Rows, kept_in, measured
+from kokoro_server.model.cache.artifacts import prepare_artifact
+from kokoro_server.model.kernels.builder import Target
+from kokoro_server.model.kernels.library import TARGETS, KernelLibrary, list_supported_targets, make_machine_key
+from kokoro_server.model.kernels.thread_pool import ThreadPool
+from kokoro_server.model.native.layers import SPARE_ROWS, Activations, Convolution, Norm, get_storage_dtype, with_stats
 
-CHOICE = "seconds.json"
+TIMINGS_FILE = "seconds.json"
 # The layer that is timed: one of the generator's second stage over a second of sound (80 rows, upsampled by 10 and 6).
 ROWS, CHANNELS, TAPS, DILATION = 4800, 128, 7, 3
 RUNS = 7
@@ -33,26 +33,26 @@ MARGIN = 1.05
 log = logging.getLogger(__name__)
 
 
-def named(name: str) -> Shape:
+def get_target(name: str) -> Target:
     """Return the target of that name. Raises ValueError if there is none, or if this CPU cannot run its kernels."""
-    if name not in SHAPES:
-        raise ValueError(f"kernels {name!r} are none of {', '.join(SHAPES)}")
-    if name not in fitting():
-        raise ValueError(f"this CPU has no {name!r}: it can run {', '.join(fitting())}")
-    return SHAPES[name]
+    if name not in TARGETS:
+        raise ValueError(f"kernels {name!r} are none of {', '.join(TARGETS)}")
+    if name not in list_supported_targets():
+        raise ValueError(f"this CPU has no {name!r}: it can run {', '.join(list_supported_targets())}")
+    return TARGETS[name]
 
 
-def rivals() -> list[str]:
+def list_candidates() -> list[str]:
     """List the targets of which one is the fastest on this CPU, the widest first; a single one needs no timing.
 
     AMX tiles are three times as fast as vectors. Among vectors, the wider ones make some CPUs lower their clock.
     """
-    names = fitting()
+    names = list_supported_targets()
     # Empty where the CPU has AMX or no vectors of at least 8 floats: then the first supported target is the choice.
-    return [name for name in names if SHAPES[name].width >= WIDE and not SHAPES[names[0]].tiles] or names[:1]
+    return [name for name in names if TARGETS[name].width >= WIDE and not TARGETS[names[0]].has_tiles] or names[:1]
 
 
-def fastest(cache: Path) -> Shape:
+def find_fastest_target(cache: Path) -> Target:
     """Return the fastest target for this CPU, after timing the candidates unless `cache` has the result.
 
     Args:
@@ -61,35 +61,35 @@ def fastest(cache: Path) -> Shape:
     Raises:
         OSError: If the folder cannot be written.
     """
-    names = rivals()
+    names = list_candidates()
     if len(names) == 1:
-        return SHAPES[names[0]]
+        return TARGETS[names[0]]
 
     def measure(folder: Path) -> None:
-        layers = {name: layer_of(Library(cache, SHAPES[name])) for name in names}
+        layers = {name: make_timed_layer(KernelLibrary(cache, TARGETS[name])) for name in names}
         # Interleaved, so that a change of load or of the clock meets all candidates; the minimum, since load only adds.
-        rounds = [{name: seconds_of(layer) for name, layer in layers.items()} for _ in range(RUNS)]
+        rounds = [{name: time_layer(layer) for name, layer in layers.items()} for _ in range(RUNS)]
         seconds = {name: min(times[name] for times in rounds) for name in names}
         log.info("Seconds for a layer, by kernels: %s", seconds)
-        (folder / CHOICE).write_text(json.dumps(seconds), encoding="utf-8")
+        (folder / TIMINGS_FILE).write_text(json.dumps(seconds), encoding="utf-8")
 
-    folder = prepared(cache, machine_key("choice"), measure)
-    found: dict[str, float] = json.loads((folder / CHOICE).read_text(encoding="utf-8"))
-    return SHAPES[min(names, key=lambda name: found[name] * (1 if name == names[0] else MARGIN))]
+    folder = prepare_artifact(cache, make_machine_key("choice"), measure)
+    found: dict[str, float] = json.loads((folder / TIMINGS_FILE).read_text(encoding="utf-8"))
+    return TARGETS[min(names, key=lambda name: found[name] * (1 if name == names[0] else MARGIN))]
 
 
-def layer_of(library: Library) -> Callable[[], Rows]:
+def make_timed_layer(library: KernelLibrary) -> Callable[[], Activations]:
     """Return a function that runs one layer of the generator's second stage, where most of the time goes."""
     rng = np.random.default_rng(0)
-    signal = rng.normal(size=(ROWS + SPARE_ROWS, CHANNELS)).astype(kept_in(library.shape))
+    signal = rng.normal(size=(ROWS + SPARE_ROWS, CHANNELS)).astype(get_storage_dtype(library.target))
     weight = rng.normal(size=(CHANNELS, CHANNELS, TAPS)).astype(np.float32)
-    ones, crew = np.ones(CHANNELS, np.float32), Crew(1)
-    layer = Convolution(*Convolution.weights(weight, "snake", library.shape), ones, TAPS, "snake")
-    rows, y = measured(library, crew, signal, ROWS), np.zeros_like(signal)
+    ones, crew = np.ones(CHANNELS, np.float32), ThreadPool(1)
+    layer = Convolution(*Convolution.pack(weight, "snake", library.target), ones, TAPS, "snake")
+    rows, y = with_stats(library, crew, signal, ROWS), np.zeros_like(signal)
     return partial(layer, library, crew, rows, Norm(ones, ones, ones, ones), y, DILATION)
 
 
-def seconds_of(layer: Callable[[], object]) -> float:
+def time_layer(layer: Callable[[], object]) -> float:
     """Run a layer once and return the seconds it took."""
     began = time.perf_counter()
     layer()

@@ -7,78 +7,78 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from kokoro_server.model.kernels.library import Library
-from kokoro_server.model.kernels.thread_pool import Crew
-from kokoro_server.model.native.decoder import Decoding
-from kokoro_server.model.native.encoder import Encoding
-from kokoro_server.model.native.harmonic_source import harmonic_spectra, sound
-from kokoro_server.model.native.layers import Workshop
+from kokoro_server.model.kernels.library import KernelLibrary
+from kokoro_server.model.kernels.thread_pool import ThreadPool
+from kokoro_server.model.native.decoder import DecoderPass
+from kokoro_server.model.native.encoder import EncoderPass
+from kokoro_server.model.native.harmonic_source import compute_source_spectrum, invert_spectrum
+from kokoro_server.model.native.layers import BufferArena
 
 Samples = NDArray[np.float32]
 Frames = NDArray[np.int64]
 
 DECODER_STYLE = 128
 """Width of a style's first half, which is the decoder's; the second half is the predictors'."""
-KEPT_BUFFERS = 64 << 20
+MAX_KEPT_BYTES = 64 << 20
 """Bytes of activation buffers that are kept between utterances."""
 
 
-class Own:
+class NativeBackend:
     """Backend over packed arrays and compiled kernels. One run at a time; `cancel` may come from any thread.
 
     There is one thread pool for each number of threads asked for so far, kept until `close`.
     """
 
-    def __init__(self, arrays: Mapping[str, Samples], library: Library) -> None:
+    def __init__(self, arrays: Mapping[str, Samples], library: KernelLibrary) -> None:
         # numpy's own threads would take the cores from the thread pool and from other workers.
         threadpool_limits(1, user_api="blas")
         self._arrays = arrays
         self._library = library
-        self._workshop = Workshop()
-        self._crews: dict[int, Crew] = {}
+        self._arena = BufferArena()
+        self._pools: dict[int, ThreadPool] = {}
         self._guard = Lock()
-        self._running: Crew | None = None
+        self._running: ThreadPool | None = None
 
-    def speak(
+    def infer(
         self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int, ending: Callable[[], None]
     ) -> tuple[Samples, Frames | None]:
         """Run the network; see Backend.infer."""
         crew = self._begin(threads)
         try:
-            return self._speak(crew, tokens, style, speed, ending)
+            return self._infer(crew, tokens, style, speed, ending)
         finally:
-            self._workshop.tidy(KEPT_BUFFERS)
+            self._arena.trim(MAX_KEPT_BYTES)
             with self._guard:
                 self._running = None
 
-    def _speak(
-        self, crew: Crew, tokens: NDArray[np.int64], style: Samples, speed: float, ending: Callable[[], None]
+    def _infer(
+        self, crew: ThreadPool, tokens: NDArray[np.int64], style: Samples, speed: float, ending: Callable[[], None]
     ) -> tuple[Samples, Frames]:
-        arrays, tools = self._arrays, (self._arrays, self._library, self._workshop, crew)
-        spoken = Encoding(*tools, style[DECODER_STYLE:]).speak(tokens, speed)
-        source = harmonic_spectra(spoken.pitch, arrays["harmonics.weight"], arrays["harmonics.bias"])
-        spectrum = Decoding(*tools, style[:DECODER_STYLE]).spectrum(spoken.mixed, source)
+        arrays, tools = self._arrays, (self._arrays, self._library, self._arena, crew)
+        spoken = EncoderPass(*tools, style[DECODER_STYLE:]).encode(tokens, speed)
+        source = compute_source_spectrum(spoken.pitch, arrays["harmonics.weight"], arrays["harmonics.bias"])
+        spectrum = DecoderPass(*tools, style[:DECODER_STYLE]).compute_spectrum(spoken.mixed, source)
         ending()
-        return sound(spectrum, arrays["istft.basis"], arrays["istft.window_sum"]), spoken.frames
+        return invert_spectrum(spectrum, arrays["istft.basis"], arrays["istft.window_sum"]), spoken.frames
 
     def cancel(self) -> None:
         """Make the running `infer` raise Cancelled at its next block."""
         with self._guard:
             if self._running is not None:
-                self._running.cancelled.set()
+                self._running.cancel_event.set()
 
     def close(self) -> None:
         """End the threads of all pools."""
-        for crew in self._crews.values():
+        for crew in self._pools.values():
             crew.close()
 
-    def _begin(self, threads: int) -> Crew:
+    def _begin(self, threads: int) -> ThreadPool:
         """Return the pool of that many threads as the running one, not cancelled."""
-        crew = self._crews.get(threads)
+        crew = self._pools.get(threads)
         if crew is None:
-            crew = self._crews[threads] = Crew(threads)
+            crew = self._pools[threads] = ThreadPool(threads)
         # Clear before it is published: a cancellation that comes later must not be lost.
-        crew.cancelled.clear()
+        crew.cancel_event.clear()
         with self._guard:
             self._running = crew
         return crew

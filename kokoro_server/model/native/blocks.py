@@ -13,17 +13,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kokoro_server.model.kernels.builder import Shape
-from kokoro_server.model.kernels.library import Library
-from kokoro_server.model.kernels.thread_pool import Crew
-from kokoro_server.model.native.amx_layers import Tiled, TiledConvolution, TiledDense
-from kokoro_server.model.native.layers import Convolution, Dense, Matrix, Norm, Rows, Signal, Workshop, leaky, measured
+from kokoro_server.model.kernels.builder import Target
+from kokoro_server.model.kernels.library import KernelLibrary
+from kokoro_server.model.kernels.thread_pool import ThreadPool
+from kokoro_server.model.native.amx_layers import AmxConvolution, AmxDense, AmxWeights
+from kokoro_server.model.native.layers import (
+    Activations,
+    BufferArena,
+    Convolution,
+    Dense,
+    Matrix,
+    Norm,
+    Signal,
+    leaky_relu,
+    with_stats,
+)
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
-Prepared = dict[str, NDArray[Any]]
+PackedArrays = dict[str, NDArray[Any]]
 
-WHOLE = 32
+CHANNEL_MULTIPLE = 32
 """Channels are padded to a multiple of this, which suits the vectors and tiles of every target."""
 PLAIN, SPLIT = 1, 2
 """Number of bf16 values that represent a number on AMX targets.
@@ -34,19 +44,19 @@ on durations and pitch takes two, which are as good as float32.
 ROOT_HALF = np.float32(np.sqrt(0.5))
 
 
-def whole(array: Array, axis: int) -> Array:
+def pad_channels(array: Array, axis: int) -> Array:
     """Pad an axis of channels with zeros to a multiple of CHANNEL_MULTIPLE."""
     widths = [(0, 0)] * array.ndim
-    widths[axis] = (0, -array.shape[axis] % WHOLE)
+    widths[axis] = (0, -array.shape[axis] % CHANNEL_MULTIPLE)
     return np.pad(array, widths)
 
 
-def filled(channels: int) -> int:
+def count_padded_channels(channels: int) -> int:
     """Return the number of channels after pad_channels."""
-    return channels + -channels % WHOLE
+    return channels + -channels % CHANNEL_MULTIPLE
 
 
-def windowed(parameters: Weights, name: str) -> tuple[Array, Array]:
+def make_window_matrix(parameters: Weights, name: str) -> tuple[Array, Array]:
     """Return a convolution [out, in, taps] as a matrix [taps * in, out] over windows of rows, and its bias [out]."""
     # A window of `taps` rows of [time, in] is contiguous: its element tap * in + channel meets weight[:, channel, tap].
     weight = parameters[f"{name}.weight"]
@@ -54,69 +64,69 @@ def windowed(parameters: Weights, name: str) -> tuple[Array, Array]:
     return weight.transpose(2, 1, 0).reshape(-1, len(weight)), bias
 
 
-def prepare_dense(name: str, weight: Array, bias: Array, shape: Shape, parts: int) -> Prepared:
+def prepare_dense(name: str, weight: Array, bias: Array, shape: Target, parts: int) -> PackedArrays:
     """Pack a dense layer [in, out] for the target; `parts` is BF16X1 or BF16X2."""
-    if shape.tiles:
-        return _prepared_tiles(name, weight[None], bias, parts)
-    panels, scales, padded_bias = Dense.weights(weight, bias, shape)
+    if shape.has_tiles:
+        return _pack_amx(name, weight[None], bias, parts)
+    panels, scales, padded_bias = Dense.pack(weight, bias, shape)
     return {f"{name}.panels": panels, f"{name}.scales": scales, f"{name}.bias": padded_bias}
 
 
-def _prepared_tiles(name: str, weight: Array, bias: Array, parts: int) -> Prepared:
+def _pack_amx(name: str, weight: Array, bias: Array, parts: int) -> PackedArrays:
     """Pack a filter [taps, in, out] and its bias for AMX."""
-    packed = Tiled.of(weight, bias, parts)
+    packed = AmxWeights.pack(weight, bias, parts)
     return {
         f"{name}.tiles": packed.weights,
-        f"{name}.scales": packed.steps,
+        f"{name}.scales": packed.scales,
         f"{name}.bias": packed.bias,
         f"{name}.parts": np.array(packed.signal_parts),
     }
 
 
-def prepare_filter(name: str, weight: Array, bias: Array, activation: str, shape: Shape, parts: int) -> Prepared:
+def prepare_filter(name: str, weight: Array, bias: Array, activation: str, shape: Target, parts: int) -> PackedArrays:
     """Pack a convolution [out, in, taps] that follows `activation`; `parts` is BF16X1 or BF16X2."""
-    if shape.tiles:
-        return _prepared_tiles(name, weight.transpose(2, 1, 0), bias, parts)
-    points, scales = Convolution.weights(weight, activation, shape)
+    if shape.has_tiles:
+        return _pack_amx(name, weight.transpose(2, 1, 0), bias, parts)
+    points, scales = Convolution.pack(weight, activation, shape)
     return {f"{name}.points": points, f"{name}.scales": scales, f"{name}.bias": bias}
 
 
-def prepare_styles(parameters: Weights, name: str, norms: Iterable[str]) -> Prepared:
+def prepare_styles(parameters: Weights, name: str, norms: Iterable[str]) -> PackedArrays:
     """Join the dense layers that map the style to each norm's gamma and beta into one.
 
     `{name}.weight` is [128, sum of 2 * channels], `{name}.shift` its bias, and `{norm}.place` where that norm's values,
     gamma then beta, start and end. Channels are padded to CHANNEL_MULTIPLE.
     """
-    ready: Prepared = {}
+    ready: PackedArrays = {}
     weights, shifts, start = [], [], 0
     for norm in norms:
         weight, bias = parameters[f"{norm}.fc.weight"], parameters[f"{norm}.fc.bias"]
-        weights.append(whole(weight.reshape(len(weight), 2, -1), axis=2).reshape(len(weight), -1))
-        shifts.append(whole(bias.reshape(2, -1), axis=1).reshape(-1))
+        weights.append(pad_channels(weight.reshape(len(weight), 2, -1), axis=2).reshape(len(weight), -1))
+        shifts.append(pad_channels(bias.reshape(2, -1), axis=1).reshape(-1))
         ready[f"{norm}.place"] = np.array([start, start + len(shifts[-1])])
         start += len(shifts[-1])
     return {**ready, f"{name}.weight": np.concatenate(weights, axis=1), f"{name}.shift": np.concatenate(shifts)}
 
 
-def prepare_adain(parameters: Weights, name: str, shape: Shape, parts: int) -> Prepared:
+def prepare_adain(parameters: Weights, name: str, shape: Target, parts: int) -> PackedArrays:
     """Pack an AdaIN block; the division by √2 goes into the weights of conv2 and of the shortcut."""
-    ready: Prepared = {}
+    ready: PackedArrays = {}
     for part, share in ((1, np.float32(1)), (2, ROOT_HALF)):
-        weight = whole(parameters[f"{name}.conv{part}.weight"], axis=1)
+        weight = pad_channels(parameters[f"{name}.conv{part}.weight"], axis=1)
         bias = parameters[f"{name}.conv{part}.bias"] * share
         ready.update(prepare_filter(f"{name}.conv{part}", weight * share, bias, "leaky", shape, parts))
     if f"{name}.conv1x1.weight" in parameters:
-        shortcut, bias = windowed(parameters, f"{name}.conv1x1")
-        shortcut = whole(shortcut, axis=0) * ROOT_HALF
+        shortcut, bias = make_window_matrix(parameters, f"{name}.conv1x1")
+        shortcut = pad_channels(shortcut, axis=0) * ROOT_HALF
         ready.update(prepare_dense(f"{name}.conv1x1", shortcut, bias * ROOT_HALF, shape, parts))
     # An upsampling block has a depthwise transposed convolution [channels, 1, 3]: kept as [3, channels].
     if f"{name}.pool.weight" in parameters:
-        ready[f"{name}.pool.weight"] = whole(parameters[f"{name}.pool.weight"][:, 0].T, axis=1)
-        ready[f"{name}.pool.bias"] = whole(parameters[f"{name}.pool.bias"], axis=0)
+        ready[f"{name}.pool.weight"] = pad_channels(parameters[f"{name}.pool.weight"][:, 0].T, axis=1)
+        ready[f"{name}.pool.bias"] = pad_channels(parameters[f"{name}.pool.bias"], axis=0)
     return ready
 
 
-class Blocks:
+class NetworkPart:
     """Run one utterance through the packed arrays of a part of the network, with its style.
 
     Subclasses are the encoder's and the decoder's passes. An instance serves one utterance and one thread.
@@ -125,45 +135,47 @@ class Blocks:
     STYLES = ""
     """Name of the array that maps the style to every norm's gamma and beta."""
 
-    def __init__(self, weights: Weights, library: Library, workshop: Workshop, crew: Crew, style: Array) -> None:
+    def __init__(
+        self, weights: Weights, library: KernelLibrary, workshop: BufferArena, crew: ThreadPool, style: Array
+    ) -> None:
         self.weights = weights
         self.library = library
-        self.workshop = workshop
-        self.crew = crew
+        self.arena = workshop
+        self.pool = crew
         self._style = style
         self._styles = style @ weights[f"{self.STYLES}.weight"] + weights[f"{self.STYLES}.shift"]
 
-    def adain(self, name: str, x: Rows, y: Array) -> Rows:
+    def run_adain(self, name: str, x: Activations, y: Array) -> Activations:
         """Run an AdaIN block into the first columns of y: AdaIN, leaky ReLU and filter, twice, plus the shortcut."""
         # y takes the shortcut first: conv1x1 where the channels change, else x itself. conv2 adds to it in place.
         outputs = len(self.weights[f"{name}.conv2.bias"])
         if f"{name}.conv1x1.bias" in self.weights:
-            self.dense(f"{name}.conv1x1", x.data, y, x.length)
+            self.multiply(f"{name}.conv1x1", x.data, y, x.length)
         else:
             np.multiply(x.values, ROOT_HALF, out=y[: x.length, :outputs])
-        hidden = self.workshop.rows("hidden", x.length, outputs)
+        hidden = self.arena.get_rows("hidden", x.length, outputs)
         rows = self.convolve(f"{name}.conv1", "leaky", x, f"{name}.norm1", hidden)
         return self.convolve(f"{name}.conv2", "leaky", rows, f"{name}.norm2", y, residual=y)
 
-    def adain_up(self, name: str, x: Rows, y: Array) -> Rows:
+    def run_adain_up(self, name: str, x: Activations, y: Array) -> Activations:
         """Run an AdaIN block that doubles the rows: a depthwise transposed convolution, and a repeated shortcut."""
         length, outputs = 2 * x.length, len(self.weights[f"{name}.conv2.bias"])
-        doubled = self.measured(self._pool(name, x), length)
-        shortcut = self.workshop.rows("shortcut", x.length, outputs)
-        self.dense(f"{name}.conv1x1", x.data, shortcut, x.length)
+        doubled = self.with_statistics(self._upsample_rows(name, x), length)
+        shortcut = self.arena.get_rows("shortcut", x.length, outputs)
+        self.multiply(f"{name}.conv1x1", x.data, shortcut, x.length)
         y[:length] = np.repeat(shortcut[: x.length], 2, axis=0)
-        hidden = self.workshop.rows("hidden", length, outputs)
+        hidden = self.arena.get_rows("hidden", length, outputs)
         rows = self.convolve(f"{name}.conv1", "plain", doubled, "", hidden)
         return self.convolve(f"{name}.conv2", "leaky", rows, f"{name}.norm2", y, residual=y)
 
-    def _pool(self, name: str, x: Rows) -> Array:
+    def _upsample_rows(self, name: str, x: Activations) -> Array:
         """Apply norm1, leaky ReLU, and the depthwise transposed convolution of 3 taps at stride 2."""
         # Output row 2t is x[t] * taps[1], row 2t + 1 is x[t] * taps[2] + x[t + 1] * taps[0]; x is zero past the end.
-        scale, shift = self.norm(f"{name}.norm1").affine(self.library, x)
-        active = leaky(x.values * scale + shift, 0.2)
+        scale, shift = self.get_norm(f"{name}.norm1").compute_affine(self.library, x)
+        active = leaky_relu(x.values * scale + shift, 0.2)
         taps, bias = self.weights[f"{name}.pool.weight"], self.weights[f"{name}.pool.bias"]
         following = np.concatenate([active[1:], np.zeros_like(active[:1])])
-        y = self.workshop.rows("pooled", 2 * x.length, active.shape[1])
+        y = self.arena.get_rows("pooled", 2 * x.length, active.shape[1])
         y[: 2 * x.length : 2] = active * taps[1] + bias
         y[1 : 2 * x.length : 2] = active * taps[2] + following * taps[0] + bias
         return y
@@ -172,13 +184,13 @@ class Blocks:
         self,
         name: str,
         activation: str,
-        x: Rows,
+        x: Activations,
         norm: str,
         y: Signal,
         taps: int = 3,
         dilation: int = 1,
         residual: Signal | None = None,
-    ) -> Rows:
+    ) -> Activations:
         """Compute y = residual + filter(activation(norm(x))).
 
         Args:
@@ -191,41 +203,43 @@ class Blocks:
             dilation: Rows between two taps: 1, 3 or 5.
             residual: Array with y's pitch and dtype.
         """
-        style_norm = self.norm(norm) if norm else None
-        if self.library.shape.tiles:
-            tiled = TiledConvolution(self._tiled(name), activation)
-            return tiled(self.library, self.crew, x, style_norm, y, dilation, residual)
+        style_norm = self.get_norm(norm) if norm else None
+        if self.library.target.has_tiles:
+            tiled = AmxConvolution(self._get_amx_weights(name), activation)
+            return tiled(self.library, self.pool, x, style_norm, y, dilation, residual)
         points, scales, bias = (self.weights[f"{name}.{what}"] for what in ("points", "scales", "bias"))
         layer = Convolution(points, scales, bias, taps, activation)
-        return layer(self.library, self.crew, x, style_norm, y, dilation, residual)
+        return layer(self.library, self.pool, x, style_norm, y, dilation, residual)
 
-    def dense(self, name: str, x: Signal, y: Signal, rows: int, pitch: int | None = None, slope: float = 1.0) -> None:
+    def multiply(
+        self, name: str, x: Signal, y: Signal, rows: int, pitch: int | None = None, slope: float = 1.0
+    ) -> None:
         """Apply a dense layer to `rows` leaky rows of x, which start `pitch` elements apart, into y."""
-        self.matrix(name)(self.library, self.crew, x, y, rows, pitch, slope)
+        self.get_dense(name)(self.library, self.pool, x, y, rows, pitch, slope)
 
-    def matrix(self, name: str) -> Matrix:
+    def get_dense(self, name: str) -> Matrix:
         """Return the dense layer of that name for the library's target."""
-        if self.library.shape.tiles:
-            return TiledDense(self._tiled(name))
+        if self.library.target.has_tiles:
+            return AmxDense(self._get_amx_weights(name))
         return Dense(*(self.weights[f"{name}.{what}"] for what in ("panels", "scales", "bias")))
 
-    def _tiled(self, name: str) -> Tiled:
+    def _get_amx_weights(self, name: str) -> AmxWeights:
         tiles, scales, bias, parts = (self.weights[f"{name}.{what}"] for what in ("tiles", "scales", "bias", "parts"))
-        return Tiled(tiles, scales, bias, int(parts))
+        return AmxWeights(tiles, scales, bias, int(parts))
 
-    def measured(self, data: Signal, length: int, added: Signal | None = None) -> Rows:
+    def with_statistics(self, data: Signal, length: int, added: Signal | None = None) -> Activations:
         """Return the first `length` rows with their statistics, after adding `added` in place."""
-        return measured(self.library, self.crew, data, length, added)
+        return with_stats(self.library, self.pool, data, length, added)
 
-    def styled(self, name: str) -> tuple[Array, Array]:
+    def get_style(self, name: str) -> tuple[Array, Array]:
         """Return the gamma and beta that the style gives one norm, [channels] each."""
         start, end = self.weights[f"{name}.place"]
         gamma, beta = self._styles[start:end].reshape(2, -1)
         return gamma, beta
 
-    def norm(self, name: str) -> Norm:
+    def get_norm(self, name: str) -> Norm:
         """Return one norm's parameters for this style, with Snake's where the layer has it."""
-        gamma, beta = self.styled(name)
+        gamma, beta = self.get_style(name)
         # Without Snake any array of that size will do: the kernel does not read it.
         alpha_over_pi = self.weights.get(f"{name}.alpha_over_pi", gamma)
         return Norm(gamma, beta, alpha_over_pi, self.weights.get(f"{name}.inverse_alpha", gamma))

@@ -6,18 +6,18 @@ from pathlib import Path
 import onnx
 
 from kokoro_server.model.cache.arrays import save_arrays
-from kokoro_server.model.kernels.builder import Shape
-from kokoro_server.model.native.blocks import Prepared
+from kokoro_server.model.kernels.builder import Target
+from kokoro_server.model.native.blocks import PackedArrays
 from kokoro_server.model.native.decoder import prepare_decoder
 from kokoro_server.model.native.encoder import prepare_encoder
 from kokoro_server.model.native.harmonic_source import prepare_source
-from kokoro_server.model.native.parameters import Parameters, Unrecognised, read_parameters
+from kokoro_server.model.native.parameters import Parameters, UnknownGraphError, read_parameters
 from kokoro_server.model.onnx.dequantize import dequantize
 
 log = logging.getLogger(__name__)
 
 
-def build_kernels(model: Path, folder: Path, shape: Shape) -> None:
+def build_kernels(model: Path, folder: Path, shape: Target) -> None:
     """Write all parameters of the model, packed for the target, to `folder`.
 
     Writes no array, and logs the reason, if the graph is not laid out as Kokoro's published export.
@@ -25,14 +25,14 @@ def build_kernels(model: Path, folder: Path, shape: Shape) -> None:
     log.info("Preparing %s for this machine", model.name)
     parameters = read_parameters(dequantize(onnx.load(model)))
     try:
-        arrays = _prepared(parameters, shape)
-    except Unrecognised as exc:
+        arrays = _pack_parameters(parameters, shape)
+    except UnknownGraphError as exc:
         log.warning("%s runs in onnxruntime, which is slower: %s", model.name, exc)
         arrays = {}
     save_arrays(folder, arrays)
 
 
-def _prepared(parameters: Parameters, shape: Shape) -> Prepared:
+def _pack_parameters(parameters: Parameters, shape: Target) -> PackedArrays:
     """Pack all parameters. Raises UnknownGraphError if one is missing."""
     return {
         **prepare_encoder(parameters, shape),

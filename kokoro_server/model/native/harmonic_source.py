@@ -35,7 +35,7 @@ def prepare_source(parameters: Weights) -> dict[str, Array]:
     return {name: parameters[source] for name, source in names.items()}
 
 
-def harmonic_spectra(pitch: Array, weight: Array, bias: Array) -> Array:
+def compute_source_spectrum(pitch: Array, weight: Array, bias: Array) -> Array:
     """Compute the source's spectrum [time, 22]: 11 magnitudes, then 11 phases.
 
     Args:
@@ -46,15 +46,15 @@ def harmonic_spectra(pitch: Array, weight: Array, bias: Array) -> Array:
     Returns:
         float32 [120 * frames + 1, 22].
     """
-    wave = _harmonics(pitch, weight.reshape(-1).astype(np.float64), float(bias.reshape(-1)[0]))
+    wave = _mix_harmonics(pitch, weight.reshape(-1).astype(np.float64), float(bias.reshape(-1)[0]))
     padded = np.pad(wave, SIZE // 2, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, SIZE)[::STEP]
-    both = np.ascontiguousarray(windows) @ _filters()
-    magnitudes, phases = _polar(both[:, :BINS], both[:, BINS:])
+    both = np.ascontiguousarray(windows) @ _make_filters()
+    magnitudes, phases = _to_polar(both[:, :BINS], both[:, BINS:])
     return np.concatenate([magnitudes, phases], axis=1)
 
 
-def _harmonics(pitch: Array, weight: NDArray[np.float64], bias: float) -> Array:
+def _mix_harmonics(pitch: Array, weight: NDArray[np.float64], bias: float) -> Array:
     """Return tanh of the mixed sines, [600 * frames]."""
     # The phase is in float64: in float32 it would drift within a second. It is summed at the rate of F0 and then
     # interpolated linearly, as the export does, between the centres of the values (half-pixel coordinates).
@@ -63,11 +63,11 @@ def _harmonics(pitch: Array, weight: NDArray[np.float64], bias: float) -> Array:
     turns = np.interp(centres, np.arange(len(pitch)), cycles)
     angle = (2 * np.pi * (turns - np.rint(turns))).astype(np.float32)
     voiced = np.repeat(pitch > VOICED, PITCH_SAMPLES)
-    mixed = _mixed_sines(angle, weight * AMPLITUDE) * voiced + np.float32(bias)
+    mixed = _sum_sines(angle, weight * AMPLITUDE) * voiced + np.float32(bias)
     return np.tanh(mixed.astype(np.float32))
 
 
-def _mixed_sines(angle: Array, weight: NDArray[np.float64]) -> Array:
+def _sum_sines(angle: Array, weight: NDArray[np.float64]) -> Array:
     """Return the sum of weight[h] * sin((h + 1) * angle), by Clenshaw's recurrence: one sine and one cosine."""
     double = 2 * np.cos(angle)
     later, last = np.zeros_like(angle), np.zeros_like(angle)
@@ -77,7 +77,7 @@ def _mixed_sines(angle: Array, weight: NDArray[np.float64]) -> Array:
     return mixed
 
 
-def _filters() -> Array:
+def _make_filters() -> Array:
     """Return Hann-windowed cosines, then negative sines, [20, 22]: the real and imaginary parts of the transform."""
     turns = np.outer(np.arange(SIZE), np.arange(BINS)) / SIZE
     window = np.sin(np.pi * np.arange(SIZE) / SIZE)[:, None] ** 2
@@ -87,7 +87,7 @@ def _filters() -> Array:
     return filters
 
 
-def _polar(real: Array, imaginary: Array) -> tuple[Array, Array]:
+def _to_polar(real: Array, imaginary: Array) -> tuple[Array, Array]:
     """Return magnitude and phase. A real negative value has the phase +π, a silent bin that of SILENT_PHASES."""
     magnitude = np.sqrt(real * real + imaginary * imaginary)
     # Adding 0 turns -0.0 into +0.0, for which arctan2 of a negative number is +π.
@@ -95,7 +95,7 @@ def _polar(real: Array, imaginary: Array) -> tuple[Array, Array]:
     return magnitude, np.where(magnitude < SILENT, SILENT_PHASES, phase)
 
 
-def sound(spectrum: Array, basis: Array, edges: Array) -> Array:
+def invert_spectrum(spectrum: Array, basis: Array, edges: Array) -> Array:
     """Invert the decoder's output spectrum to samples by overlap-add.
 
     Args:

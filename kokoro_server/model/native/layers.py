@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kokoro_server.model.kernels.builder import FLOAT, HALF, SHORT, WHOLE, Shape
-from kokoro_server.model.kernels.convolution import Kernel, transformed_weights
-from kokoro_server.model.kernels.gemm import counted, panelled
-from kokoro_server.model.kernels.library import SCHEMES, Library
-from kokoro_server.model.kernels.norm import measure_name
-from kokoro_server.model.kernels.thread_pool import Crew, Scratch
+from kokoro_server.model.kernels.builder import BF16, F16, FLOAT, I16, Target
+from kokoro_server.model.kernels.convolution import ConvolutionKernel, winograd_weights
+from kokoro_server.model.kernels.gemm import pack_panels, quantize
+from kokoro_server.model.kernels.library import SCHEMES, KernelLibrary
+from kokoro_server.model.kernels.norm import name_statistics
+from kokoro_server.model.kernels.thread_pool import Scratch, ThreadPool
 
 Array = NDArray[np.float32]
 Signal = NDArray[Any]  # float32, float16, or uint16 that hold bf16
@@ -28,26 +28,26 @@ Frames = NDArray[np.int64]
 # Rows that a kernel may write past the end. A group of tiles covers m * dilation rows, at most 6 * 5 = 30; a block of
 # the GEMM microkernel at most 12, of AMX 32.
 SPARE_ROWS = 64
-CACHE = 96 * 1024  # floats of V (384 KiB) that stay in a second-level cache of 512 KiB beside the rest
+CACHE_BYTES = 96 * 1024  # floats of V (384 KiB) that stay in a second-level cache of 512 KiB beside the rest
 WIDE_TILES = 64  # tiles in a block whose weights do not fit the cache: they are read once for so many tiles
 DENSE_ROWS = 96  # rows in a block of a dense layer, which share one reading of a panel of weights
 ROWS_MEASURED = 512  # rows in a block of statistics
 FLOAT32 = np.dtype(np.float32)
-KINDS: dict[np.dtype[Any], Any] = {
+NUMPY_DTYPES: dict[np.dtype[Any], Any] = {
     FLOAT32: FLOAT,
-    np.dtype(np.float16): SHORT,
-    np.dtype(np.uint16): HALF,
+    np.dtype(np.float16): F16,
+    np.dtype(np.uint16): BF16,
 }
 """LLVM type of an array's elements, by dtype; numpy has no bf16, so uint16 holds its bits."""
 
 
-def kept_in(shape: Shape) -> np.dtype[Any]:
+def get_storage_dtype(shape: Target) -> np.dtype[Any]:
     """Return the dtype of the generator's activations on this target."""
-    return next(array for array, kind in KINDS.items() if kind is shape.kept)
+    return next(array for array, kind in NUMPY_DTYPES.items() if kind is shape.storage_type)
 
 
 @dataclass
-class Rows:
+class Activations:
     """Hold a signal [length + spare rows, channels] with its channel statistics over the first `length` rows.
 
     `sums` and `squares` [channels] are float64 sums of the values and of their squares, for the next normalization.
@@ -64,13 +64,15 @@ class Rows:
         return self.data[: self.length]
 
 
-def leaky(values: Array, slope: float) -> Array:
+def leaky_relu(values: Array, slope: float) -> Array:
     """Apply leaky ReLU: values below zero are multiplied by the slope, 0 to 1."""
     larger: Array = np.maximum(values, values * np.float32(slope))
     return larger
 
 
-def measured(library: Library, crew: Crew, data: Signal, length: int, added: Signal | None = None) -> Rows:
+def with_stats(
+    library: KernelLibrary, crew: ThreadPool, data: Signal, length: int, added: Signal | None = None
+) -> Activations:
     """Compute the channel statistics of the first `length` rows.
 
     Args:
@@ -83,8 +85,8 @@ def measured(library: Library, crew: Crew, data: Signal, length: int, added: Sig
     channels, pitch = data.shape[1], data.strides[0] // data.itemsize
     starts = range(0, length, ROWS_MEASURED)
     sums = np.zeros((len(starts), 2, channels), np.float32)
-    x, y, measures = address(data), address(data if added is None else added), address(sums)
-    function = library[measure_name(added is not None, KINDS[data.dtype])]
+    x, y, measures = address_of(data), address_of(data if added is None else added), address_of(sums)
+    function = library[name_statistics(added is not None, NUMPY_DTYPES[data.dtype])]
 
     def work(block: tuple[int, int], scratch: Scratch) -> None:
         number, start = block
@@ -93,12 +95,12 @@ def measured(library: Library, crew: Crew, data: Signal, length: int, added: Sig
         rows = min(ROWS_MEASURED, length - start)
         function(x + offset, y + offset, target, target + 4 * channels, rows, channels, pitch)
 
-    crew.each(enumerate(starts), work)
+    crew.parallel_for(enumerate(starts), work)
     total = sums.sum(0, dtype=np.float64)
-    return Rows(data, length, total[0], total[1])
+    return Activations(data, length, total[0], total[1])
 
 
-class Workshop:
+class BufferArena:
     """Keep activation buffers by name from one utterance to the next, which saves the cost of fresh pages.
 
     A name has one buffer at a time: asking for it again returns the same memory. Not thread-safe.
@@ -107,7 +109,7 @@ class Workshop:
     def __init__(self) -> None:
         self._arrays: dict[str, Signal] = {}
 
-    def rows(self, name: str, length: int, channels: int, kind: np.dtype[Any] = FLOAT32) -> Signal:
+    def get_rows(self, name: str, length: int, channels: int, kind: np.dtype[Any] = FLOAT32) -> Signal:
         """Return an array [length + SPARE_ROWS, channels] with arbitrary contents."""
         size = (length + SPARE_ROWS) * channels
         array = self._arrays.get(name)
@@ -116,7 +118,7 @@ class Workshop:
             array = self._arrays[name] = np.zeros(size, kind)
         return array[:size].reshape(-1, channels)
 
-    def tidy(self, limit: int) -> None:
+    def trim(self, limit: int) -> None:
         """Free all buffers if they exceed `limit` bytes together: a long text must not hold its memory forever."""
         if sum(array.nbytes for array in self._arrays.values()) > limit:
             self._arrays.clear()
@@ -130,29 +132,29 @@ class Norm:
     x + sin²(alpha * x) / alpha, takes alpha / π and 1 / alpha. Other activations ignore these two.
     """
 
-    gain: Array
-    offset: Array
-    turns: Array
-    inverse: Array
+    gamma: Array
+    beta: Array
+    alpha_over_pi: Array
+    inverse_alpha: Array
 
-    def affine(self, library: Library, rows: Rows) -> tuple[Array, Array]:
+    def compute_affine(self, library: KernelLibrary, rows: Activations) -> tuple[Array, Array]:
         """Return normalization, gamma and beta as one scale and one shift [channels]."""
-        scale, shift = np.empty_like(self.gain), np.empty_like(self.gain)
-        arrays: tuple[NDArray[Any], ...] = rows.sums, rows.squares, self.gain, self.offset, scale, shift
-        library["affine"](*map(address, arrays), rows.length, len(scale))
+        scale, shift = np.empty_like(self.gamma), np.empty_like(self.gamma)
+        arrays: tuple[NDArray[Any], ...] = rows.sums, rows.squares, self.gamma, self.beta, scale, shift
+        library["affine"](*map(address_of, arrays), rows.length, len(scale))
         return scale, shift
 
     @staticmethod
-    def of(norm: "Norm | None", library: Library, rows: Rows) -> tuple[Array, Array, Array, Array]:
+    def get_arrays(norm: "Norm | None", library: KernelLibrary, rows: Activations) -> tuple[Array, Array, Array, Array]:
         """Return what the kernels read: scale, shift, alpha / π, 1 / alpha. Without a norm, scale 1 and shift 0."""
         if norm is None:
             # Activations after no norm are never Snake, so the last two only have to be readable.
             one, zero = np.ones(rows.data.shape[1], np.float32), np.zeros(rows.data.shape[1], np.float32)
             return one, zero, one, one
-        return *norm.affine(library, rows), norm.turns, norm.inverse
+        return *norm.compute_affine(library, rows), norm.alpha_over_pi, norm.inverse_alpha
 
 
-def address(array: NDArray[Any]) -> int:
+def address_of(array: NDArray[Any]) -> int:
     """Return the address of an array's first element. The caller keeps the array alive."""
     return array.ctypes.data
 
@@ -165,27 +167,27 @@ class Convolution:
     """
 
     points: Signal
-    steps: Array
+    scales: Array
     bias: Array
     taps: int
     activation: str
 
     @staticmethod
-    def weights(weight: Array, activation: str, shape: Shape) -> tuple[Signal, Array]:
+    def pack(weight: Array, activation: str, shape: Target) -> tuple[Signal, Array]:
         """Return the packed weights and scales for a filter [out, in, taps]."""
-        kernel = Kernel(SCHEMES[activation, weight.shape[2]], weight.shape[2], activation, False)
-        return transformed_weights(weight, kernel.scheme, kernel.weights is WHOLE, shape)
+        kernel = ConvolutionKernel(SCHEMES[activation, weight.shape[2]], weight.shape[2], activation, False)
+        return winograd_weights(weight, kernel.scheme, kernel.weight_type is I16, shape)
 
     def __call__(
         self,
-        library: Library,
-        crew: Crew,
-        x: Rows,
+        library: KernelLibrary,
+        crew: ThreadPool,
+        x: Activations,
         norm: Norm | None,
         y: Signal,
         dilation: int,
         residual: Signal | None = None,
-    ) -> Rows:
+    ) -> Activations:
         """Compute y = residual + filter(activation(norm(x))) and the statistics of y.
 
         Args:
@@ -200,37 +202,41 @@ class Convolution:
         Raises:
             Cancelled: If the thread pool is cancelled.
         """
-        kernel = Kernel(SCHEMES[self.activation, self.taps], self.taps, self.activation, residual is not None)
+        kernel = ConvolutionKernel(
+            SCHEMES[self.activation, self.taps], self.taps, self.activation, residual is not None
+        )
         inputs, outputs, pitch = x.data.shape[1], len(self.bias), y.shape[1]
-        scale, shift, turns, inverse = Norm.of(norm, library, x)
+        scale, shift, turns, inverse = Norm.get_arrays(norm, library, x)
         before = y if residual is None else residual
-        addresses = [address(a) for a in (x.data, y, before, scale, shift, turns, inverse)]
-        weights = [address(self.points), address(self.steps), address(self.bias)]
+        addresses = [address_of(a) for a in (x.data, y, before, scale, shift, turns, inverse)]
+        weights = [address_of(self.points), address_of(self.scales), address_of(self.bias)]
         # V takes points * inputs floats for each tile. Where the weights of one point exceed the cache, every panel
         # comes from memory anyway, and the number of tiles that share a panel matters instead.
-        wide = inputs * outputs > CACHE
-        fitting = WIDE_TILES if wide else CACHE // (kernel.scheme.points * inputs)
-        blocks = list(_blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.shape.rows, crew.threads))
+        wide = inputs * outputs > CACHE_BYTES
+        fitting = WIDE_TILES if wide else CACHE_BYTES // (kernel.scheme.point_count * inputs)
+        blocks = list(
+            _iterate_blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.target.rows, crew.threads)
+        )
         sums = np.zeros((len(blocks), 2, outputs), np.float32)
-        measures = address(sums)
+        measures = address_of(sums)
         function = library[kernel.name]
 
         def work(block: tuple[int, int, int], scratch: Scratch) -> None:
             number, first, groups = block
             # Tiles up to the next multiple of the microkernel's rows; the sums of the last ones are not read.
-            tiles = -(-groups * dilation // library.shape.rows) * library.shape.rows
-            memory = _scratch(scratch, kernel, groups, dilation, tiles, inputs, library.shape)
+            tiles = -(-groups * dilation // library.target.rows) * library.target.rows
+            memory = _lay_out_scratch(scratch, kernel, groups, dilation, tiles, inputs, library.target)
             function(
                 *addresses, *weights, *(measures + 4 * outputs * (2 * number + i) for i in (0, 1)), *memory,
                 first, groups, dilation, tiles, x.length, inputs, outputs, pitch,
             )  # fmt: skip
 
-        crew.each(blocks, work)
+        crew.parallel_for(blocks, work)
         total = sums.sum(0, dtype=np.float64)
-        return Rows(y, x.length, total[0], total[1])
+        return Activations(y, x.length, total[0], total[1])
 
 
-def _blocks(
+def _iterate_blocks(
     length: int, dilation: int, outputs: int, fitting: int, rows: int, threads: int
 ) -> Iterator[tuple[int, int, int]]:
     """Yield number, first row and groups of each block: about `fitting` tiles, and equally many blocks for each thread.
@@ -244,7 +250,7 @@ def _blocks(
         threads: Threads that share the blocks.
     """
     groups = -(-length // (dilation * outputs))
-    size = _full_groups(fitting, dilation, rows)
+    size = _choose_groups(fitting, dilation, rows)
     rounds = -(-groups // (size * threads))
     # With one or two blocks for each thread, a short last one would leave threads idle: make them equal.
     if rounds <= 2:
@@ -253,7 +259,7 @@ def _blocks(
         yield number, group * dilation * outputs, min(size, groups - group)
 
 
-def _full_groups(fitting: int, dilation: int, rows: int) -> int:
+def _choose_groups(fitting: int, dilation: int, rows: int) -> int:
     """Return a number of groups near the fitting one that fills the microkernel's rows best, the largest of equals."""
     near = max(fitting // dilation, 1)
 
@@ -264,8 +270,8 @@ def _full_groups(fitting: int, dilation: int, rows: int) -> int:
     return max(range(max(near - 2, 1), near + 3), key=lambda groups: (round(fullness(groups), 2), groups))
 
 
-def _scratch(
-    scratch: Scratch, kernel: Kernel, groups: int, dilation: int, tiles: int, inputs: int, shape: Shape
+def _lay_out_scratch(
+    scratch: Scratch, kernel: ConvolutionKernel, groups: int, dilation: int, tiles: int, inputs: int, shape: Target
 ) -> tuple[int, int, int]:
     """Return the addresses of a block's activated rows, V and M. Sizes are those that the kernel computes."""
     scheme = kernel.scheme
@@ -273,8 +279,8 @@ def _scratch(
     plane = tiles * inputs + 16
     return (
         scratch.address("rows", rows),
-        scratch.address("points", scheme.points * plane),
-        scratch.address("sums", scheme.points * tiles * shape.panel),
+        scratch.address("points", scheme.point_count * plane),
+        scratch.address("sums", scheme.point_count * tiles * shape.panel),
     )
 
 
@@ -288,8 +294,8 @@ class Matrix(Protocol):
 
     def __call__(
         self,
-        library: Library,
-        crew: Crew,
+        library: KernelLibrary,
+        crew: ThreadPool,
         x: Signal,
         y: Signal,
         rows: int,
@@ -303,14 +309,14 @@ class Dense:
     """Apply a dense layer in vector registers: int16 weights [panels, in, panel], scales and bias [panels * panel]."""
 
     panels: NDArray[Any]
-    steps: Array
+    scales: Array
     bias: Array
 
     @staticmethod
-    def weights(weight: Array, bias: Array, shape: Shape) -> tuple[NDArray[Any], Array, Array]:
+    def pack(weight: Array, bias: Array, shape: Target) -> tuple[NDArray[Any], Array, Array]:
         """Return packed weights, scales and bias for a matrix [in, out], zeros after the last output."""
-        integers, scales = counted(weight[None])
-        panels = panelled(integers[0], shape)
+        integers, scales = quantize(weight[None])
+        panels = pack_panels(integers[0], shape)
         missing = panels.shape[0] * shape.panel - len(bias)
         return panels, np.pad(scales[0], (0, missing)), np.pad(bias, (0, missing)).astype(np.float32)
 
@@ -321,8 +327,8 @@ class Dense:
 
     def __call__(
         self,
-        library: Library,
-        crew: Crew,
+        library: KernelLibrary,
+        crew: ThreadPool,
         x: Signal,
         y: Signal,
         rows: int,
@@ -347,16 +353,18 @@ class Dense:
         inputs, panel = self.panels.shape[1:]
         x_pitch = x.shape[1] if pitch is None else pitch
         y_pitch = y.shape[1]
-        source, destination, weights, scales, bias = (address(a) for a in (x, y, self.panels, self.steps, self.bias))
-        names = "gemm", f"widen_{KINDS[x.dtype]}", f"narrow_{KINDS[y.dtype]}"
+        source, destination, weights, scales, bias = (
+            address_of(a) for a in (x, y, self.panels, self.scales, self.bias)
+        )
+        names = "gemm", f"widen_{NUMPY_DTYPES[x.dtype]}", f"narrow_{NUMPY_DTYPES[y.dtype]}"
         function, widen, narrow = (library[name] for name in names)
-        unit = library.shape.rows
+        unit = library.target.rows
         step = -(-DENSE_ROWS // unit) * unit
-        share = share_of(len(self.panels), -(-rows // step), crew.threads)
+        share = count_panels_per_block(len(self.panels), -(-rows // step), crew.threads)
         # The GEMM kernel reads and writes float32: other inputs are widened, and other outputs narrowed, by the block.
         reads_x, narrows = x.dtype == np.float32 and slope == 1.0, y.dtype != np.float32
         bits = int(np.float32(slope).view(np.uint32))
-        longest = x_pitch * (step - 1) + inputs + library.shape.width
+        longest = x_pitch * (step - 1) + inputs + library.target.width
 
         def work(block: tuple[int, int], scratch: Scratch) -> None:
             first, panels = block
@@ -377,10 +385,10 @@ class Dense:
             if narrows:
                 narrow(out, cell, count, outputs, y_pitch)
 
-        crew.each(product(range(0, rows, step), range(0, len(self.panels), share)), work)
+        crew.parallel_for(product(range(0, rows, step), range(0, len(self.panels), share)), work)
 
 
-def share_of(panels: int, row_blocks: int, threads: int) -> int:
+def count_panels_per_block(panels: int, row_blocks: int, threads: int) -> int:
     """Return the panels in one block: all of them, unless the rows alone do not keep the threads busy."""
     # With several threads, aim at two blocks for each.
     blocks = 1 if threads == 1 else max(-(-2 * threads // row_blocks), 1)
@@ -399,9 +407,9 @@ class Lstm:
 
     def __call__(
         self,
-        library: Library,
-        crew: Crew,
-        workshop: Workshop,
+        library: KernelLibrary,
+        crew: ThreadPool,
+        workshop: BufferArena,
         x: Array,
         rows: int,
         repeats: Frames | None = None,
@@ -421,7 +429,7 @@ class Lstm:
         """
         units = self.state.shape[2]
         # Equal rows have equal gates, so the product is computed once for each row and repeated afterwards.
-        gates = workshop.rows("gates", rows, self.inputs.outputs)
+        gates = workshop.get_rows("gates", rows, self.inputs.outputs)
         self.inputs(library, crew, x, gates, rows)
         steps = gates[:rows] if repeats is None else np.repeat(gates[:rows], repeats, axis=0)
         y = np.empty((len(steps), 2 * units), np.float32)
@@ -433,9 +441,9 @@ class Lstm:
             gate, out = steps[first, 4 * units * direction :], y[first, units * direction :]
             memory = np.zeros((3, units), np.float32)
             function(
-                *(address(a) for a in (gate, self.state[direction], out, *memory)),
+                *(address_of(a) for a in (gate, self.state[direction], out, *memory)),
                 len(steps), units, sign * 8 * units, sign * 2 * units,
             )  # fmt: skip
 
-        crew.each((0, 1), work)
+        crew.parallel_for((0, 1), work)
         return y

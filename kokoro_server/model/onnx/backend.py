@@ -17,10 +17,10 @@ from kokoro_server.model.onnx.dequantize import dequantize
 from kokoro_server.model.onnx.durations import FRAMES, expose_durations
 from kokoro_server.model.onnx.spectrum import convolve_spectra
 
-WHOLE = "whole.onnx"
+GRAPH_FILE = "whole.onnx"
 PASSES = (dequantize, convolve_spectra, expose_durations)
 """Graph passes, in the order in which they are applied."""
-SMALL = 1024
+MIN_EXTERNAL_BYTES = 1024
 """Bytes from which on a tensor goes to the external file: onnxruntime wants shapes and scalars in the graph."""
 NUMPY_TYPES = {
     "tensor(float)": np.float32,
@@ -37,13 +37,19 @@ Samples = NDArray[np.float32]
 Frames = NDArray[np.int64]
 
 
-def build_whole(model: Path, folder: Path) -> None:
+def build_onnx_graph(model: Path, folder: Path) -> None:
     """Write the rewritten graph to `folder`, with its weights in a file of their own, which workers map."""
     log.info("Preparing %s for onnxruntime", model.name)
     graph = onnx.load(model)
     for change in PASSES:
         graph = change(graph)
-    onnx.save(graph, folder / WHOLE, save_as_external_data=True, location="weights.bin", size_threshold=SMALL)
+    onnx.save(
+        graph,
+        folder / GRAPH_FILE,
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=MIN_EXTERNAL_BYTES,
+    )
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Session:
         options.log_severity_level = 3
         # Spinning idle threads would take the core from another worker.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        chosen = _offered(device)
+        chosen = _get_device(device)
         self._session = onnxruntime.InferenceSession(graph, options, [(chosen.provider, dict(chosen.options))])
         if self._session.get_providers()[0] != chosen.provider:
             raise ValueError(f"device {device!r} could not be used: onnxruntime fell back to another")
@@ -101,26 +107,26 @@ class Session:
             run.terminate = True
 
 
-def devices() -> list[str]:
+def list_devices() -> list[str]:
     """List the names of the devices that the installed onnxruntime offers."""
     available = onnxruntime.get_available_providers()
     return [name for name, device in DEVICES.items() if device.provider in available]
 
 
-def _offered(name: str) -> Device:
+def _get_device(name: str) -> Device:
     """Return the device of that name. Raises ValueError if it is unknown or not offered."""
     device = DEVICES.get(name)
     if device is None:
         raise ValueError(f"device {name!r} is none of {', '.join(DEVICES)}")
-    if name not in devices():
+    if name not in list_devices():
         raise ValueError(
-            f"device {name!r} is not offered by this onnxruntime, which offers {', '.join(devices())}: it takes the "
-            f"package {device.package} in onnxruntime's place"
+            f"device {name!r} is not offered by this onnxruntime, which offers {', '.join(list_devices())}: it takes "
+            f"the package {device.package} in onnxruntime's place"
         )
     return device
 
 
-class Whole:
+class OnnxBackend:
     """Backend over onnxruntime. One run at a time; `cancel` may come from any thread.
 
     The number of threads is fixed in a session, so there is one session for each number asked for so far.
@@ -131,13 +137,13 @@ class Whole:
         self._folder = folder
         self._device = device
         self._sessions: dict[int, Session] = {}
-        self._session(1)
+        self._get_session(1)
 
-    def speak(
+    def infer(
         self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int, ending: Callable[[], None]
     ) -> tuple[Samples, Frames | None]:
         """Run the network; see Backend.infer. Frames are None if the graph hides its durations."""
-        session = self._session(threads)
+        session = self._get_session(threads)
         # Exports disagree on the name of the tokens' input.
         ids = "input_ids" if "input_ids" in session.inputs else "tokens"
         feeds: dict[str, NDArray[Any]] = {
@@ -161,7 +167,7 @@ class Whole:
         """Drop all sessions and their threads."""
         self._sessions.clear()
 
-    def _session(self, threads: int) -> Session:
+    def _get_session(self, threads: int) -> Session:
         if threads not in self._sessions:
-            self._sessions[threads] = Session(self._folder / WHOLE, threads, self._device)
+            self._sessions[threads] = Session(self._folder / GRAPH_FILE, threads, self._device)
         return self._sessions[threads]

@@ -2,7 +2,7 @@
 
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
-from kokoro_server.model.onnx.graph_index import Links
+from kokoro_server.model.onnx.graph_index import GraphIndex
 
 FRAMES = "frames"
 """Name of the added output."""
@@ -13,8 +13,8 @@ def expose_durations(model: ModelProto) -> ModelProto:
 
     Kokoro sums sigmoids, divides by the speed, rounds, and clips to at least one frame: the tensor after that is taken.
     """
-    links = Links(model.graph)
-    clipped = next((_clipped(links, node) for node in model.graph.node if _rounds_durations(links, node)), None)
+    links = GraphIndex(model.graph)
+    clipped = next((_find_clipped(links, node) for node in model.graph.node if _rounds_durations(links, node)), None)
     if clipped is None:
         return model
     model.graph.node.append(helper.make_node("Cast", [clipped], [FRAMES], name=FRAMES, to=TensorProto.INT64))
@@ -22,15 +22,17 @@ def expose_durations(model: ModelProto) -> ModelProto:
     return model
 
 
-def _rounds_durations(links: Links, node: NodeProto) -> bool:
+def _rounds_durations(links: GraphIndex, node: NodeProto) -> bool:
     """Return whether a node rounds the durations: the Round at most four nodes below a Sigmoid."""
-    return node.op_type == "Round" and any(up.op_type == "Sigmoid" for up in links.ancestors(node.input[0], steps=4))
+    return node.op_type == "Round" and any(
+        up.op_type == "Sigmoid" for up in links.iterate_ancestors(node.input[0], steps=4)
+    )
 
 
-def _clipped(links: Links, rounded: NodeProto) -> str:
+def _find_clipped(links: GraphIndex, rounded: NodeProto) -> str:
     """Return the output of the first Clip or Max after the rounding, past casts; of the rounding if there is none."""
     name: str = rounded.output[0]
-    while (readers := links.readers.get(name)) and readers[0].op_type in ("Clip", "Max", "Cast"):
+    while (readers := links.consumers.get(name)) and readers[0].op_type in ("Clip", "Max", "Cast"):
         name = readers[0].output[0]
         if readers[0].op_type != "Cast":
             break

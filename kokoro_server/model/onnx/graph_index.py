@@ -9,7 +9,7 @@ from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
 Array = NDArray[np.float32]
 
 
-class Links:
+class GraphIndex:
     """Index one graph by tensor name; it goes stale when the graph changes.
 
     `constants` are the initializers, `producers` the node that computes a tensor, `consumers` the nodes that read it.
@@ -18,32 +18,34 @@ class Links:
     def __init__(self, graph: GraphProto) -> None:
         self.graph = graph
         self.constants: dict[str, TensorProto] = {tensor.name: tensor for tensor in graph.initializer}
-        self.maker: dict[str, NodeProto] = {name: node for node in graph.node for name in node.output if name}
-        self.readers: dict[str, list[NodeProto]] = {}
+        self.producers: dict[str, NodeProto] = {name: node for node in graph.node for name in node.output if name}
+        self.consumers: dict[str, list[NodeProto]] = {}
         for node in graph.node:
             for name in filter(None, node.input):
-                self.readers.setdefault(name, []).append(node)
+                self.consumers.setdefault(name, []).append(node)
 
-    def constant(self, name: str) -> NDArray[np.generic] | None:
+    def get_constant(self, name: str) -> NDArray[np.generic] | None:
         """Return the value of an initializer, or None if the tensor is computed."""
         return numpy_helper.to_array(self.constants[name]) if name in self.constants else None
 
-    def only_reader(self, name: str, op: str) -> NodeProto | None:
+    def get_only_consumer(self, name: str, op: str) -> NodeProto | None:
         """Return the node that reads a tensor if there is exactly one and it is an `op`, else None."""
-        readers = self.readers.get(name, [])
+        readers = self.consumers.get(name, [])
         return readers[0] if len(readers) == 1 and readers[0].op_type == op else None
 
-    def ancestors(self, name: str, steps: int) -> Iterable[NodeProto]:
+    def iterate_ancestors(self, name: str, steps: int) -> Iterable[NodeProto]:
         """Yield the nodes that a tensor is computed by, at most `steps` nodes upwards."""
-        node = self.maker.get(name)
+        node = self.producers.get(name)
         if node is None or steps == 0:
             return
         yield node
         for source in filter(None, node.input):
-            yield from self.ancestors(source, steps - 1)
+            yield from self.iterate_ancestors(source, steps - 1)
 
 
-def swap(graph: GraphProto, swaps: Mapping[str, list[NodeProto]], weights: Iterable[TensorProto] = ()) -> None:
+def replace_producers(
+    graph: GraphProto, swaps: Mapping[str, list[NodeProto]], weights: Iterable[TensorProto] = ()
+) -> None:
     """Replace the producer of each named tensor by new nodes, add weights, and drop what nothing reads.
 
     Args:
@@ -74,6 +76,6 @@ def keep_used(graph: GraphProto, nodes: list[NodeProto]) -> None:
     graph.initializer.extend(weights)
 
 
-def tensor(name: str, values: NDArray[np.generic]) -> TensorProto:
+def make_initializer(name: str, values: NDArray[np.generic]) -> TensorProto:
     """Make an initializer from values, copied if they are not contiguous, as ONNX requires."""
     return numpy_helper.from_array(np.ascontiguousarray(values), name)
