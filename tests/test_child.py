@@ -16,6 +16,7 @@ import pytest
 
 from kokoro_server.audio.samples import Chunk
 from kokoro_server.core.errors import ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerLost, WorkerUnavailable
+from kokoro_server.engine.base import WorkDone, WorkerEvent
 from kokoro_server.engine.worker_process import WorkerProcess
 from kokoro_server.text.chunking import Utterance
 from tests.fakes.requests import utterance
@@ -43,8 +44,8 @@ def speak(worker: WorkerProcess, what: Utterance = GOOD) -> list[Chunk]:
     return sounds(worker.synthesize(what, 1))
 
 
-def sounds(answers: Iterator[Chunk | None]) -> list[Chunk]:
-    return [chunk for chunk in answers if chunk is not None]
+def sounds(events: Iterator[WorkerEvent]) -> list[Chunk]:
+    return [event for event in events if isinstance(event, Chunk)]
 
 
 def test_it_speaks_in_pieces() -> None:
@@ -215,13 +216,13 @@ def test_a_cancel_while_the_worker_is_replaced_lets_it_load_and_then_counts() ->
         assert speak(worker)
 
 
-def to_the_end(answers: Iterator[Chunk | None]) -> int:
-    """Read up to the worker's word that nothing is left to do, and count the samples until then."""
-    return sum(len(chunk.samples) for chunk in iter(answers.__next__, None) if chunk is not None)
+def to_the_end(events: Iterator[WorkerEvent]) -> int:
+    """Read up to WorkDone, and count the samples until then."""
+    return sum(len(event.samples) for event in iter(events.__next__, WorkDone()) if isinstance(event, Chunk))
 
 
-def samples(answers: Iterator[Chunk | None]) -> int:
-    return sum(len(chunk.samples) for chunk in sounds(answers))
+def samples(events: Iterator[WorkerEvent]) -> int:
+    return sum(len(chunk.samples) for chunk in sounds(events))
 
 
 def test_one_that_ends_takes_the_next_utterance_before_its_last_sound() -> None:
@@ -283,7 +284,7 @@ def test_a_cancel_is_not_about_one_that_ends() -> None:
         worker.cancel()
         last = next(first)
         worker.cancel()
-        assert last is not None and len(last.samples) == 24 * len(GOOD.text)
+        assert isinstance(last, Chunk) and len(last.samples) == 24 * len(GOOD.text)
         assert list(first) == []
 
 

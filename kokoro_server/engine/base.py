@@ -91,6 +91,18 @@ class Engine(Protocol):
         """Stop every child process; requests in progress fail."""
 
 
+@dataclass(frozen=True)
+class WorkDone:
+    """Tell that a worker's work on an utterance is done: only audio that is already made is still to be delivered.
+
+    A worker makes it, at most once an utterance; `Task.run` consumes it. Nothing behind that ever sees one.
+    """
+
+
+WorkerEvent = Chunk | WorkDone
+"""What a worker yields while it synthesizes an utterance."""
+
+
 class Worker(Protocol):
     """Synthesize one utterance at a time for an engine.
 
@@ -113,11 +125,11 @@ class Worker(Protocol):
     def start(self) -> None:
         """Start the worker and wait until it is ready. Raises WorkerUnavailable."""
 
-    def synthesize(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
-        """Return the chunks of the utterance; an item None says that its work is done.
+    def synthesize(self, utterance: Utterance, threads: int) -> Iterator[WorkerEvent]:
+        """Return the chunks of the utterance, and WorkDone once its work is done.
 
-        None comes at most once: only audio that is already made is still to be delivered. synthesize() may then be
-        called for the next utterance, whose iterator must be read after this one. cancel() applies to this utterance as
+        WorkDone comes at most once, before the last chunk or not at all. synthesize() may then be called for the next
+        utterance, whose iterator must be read after this one. cancel() applies to this utterance as
         soon as this method has returned, even before the first chunk is read.
 
         Args:

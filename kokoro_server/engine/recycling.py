@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import psutil
 
-from kokoro_server.audio.samples import Chunk
 from kokoro_server.core.errors import WorkerUnavailable
 from kokoro_server.core.request import Phonemization
+from kokoro_server.engine.base import WorkDone, WorkerEvent
 from kokoro_server.engine.worker_process import WorkerProcess
 from kokoro_server.text.chunking import Utterance
 
@@ -89,12 +89,17 @@ class RecyclingWorker:
         self._process.start()
         self._last_used_at = time.monotonic()
 
-    def synthesize(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
-        """Return the chunks of the utterance, and None when its work is done. See Worker."""
-        chunks = self._acquire_process().synthesize(utterance, threads)
-        # While a replacement loads, drop None, so that no utterance is prefetched: the replacement could take over, and
-        # kill this process, while that call is in its pipe.
-        return (chunk for chunk in chunks if chunk is not None or self._replacement is None)
+    def synthesize(self, utterance: Utterance, threads: int) -> Iterator[WorkerEvent]:
+        """Return the chunks of the utterance, and WorkDone when its work is done. See Worker."""
+        return filter(self._may_pass_on, self._acquire_process().synthesize(utterance, threads))
+
+    def _may_pass_on(self, event: WorkerEvent) -> bool:
+        """Return whether the event may reach the task: WorkDone may not while a replacement loads.
+
+        Else an utterance would be prefetched, and the replacement could take over, and kill this process, while that
+        call is in its pipe.
+        """
+        return not isinstance(event, WorkDone) or self._replacement is None
 
     def phonemize(self, utterance: Utterance) -> Phonemization:
         """Return the phonemes of the utterance. See Worker."""

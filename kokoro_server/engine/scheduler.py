@@ -30,7 +30,7 @@ import numpy as np
 from kokoro_server.audio.samples import SAMPLE_RATE, Chunk
 from kokoro_server.core.errors import Busy, ClientGone, SpeechError, WorkerUnavailable
 from kokoro_server.core.request import Phonemization
-from kokoro_server.engine.base import RequestContext, Worker
+from kokoro_server.engine.base import RequestContext, WorkDone, Worker, WorkerEvent
 from kokoro_server.text.chunking import Utterance
 
 CANCEL_POLL_INTERVAL = 0.05
@@ -45,8 +45,8 @@ UtteranceOperation = Callable[[Utterance, Worker, int], Iterator[Any]]
 """What to do with an utterance on a worker with that many threads; yields the results."""
 
 
-def synthesize_utterance(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Chunk | None]:
-    """Return the utterance's chunks with its gain applied, and the worker's None when its work is done.
+def synthesize_utterance(utterance: Utterance, worker: Worker, threads: int) -> Iterator[WorkerEvent]:
+    """Return the utterance's chunks with its gain applied, and the worker's WorkDone.
 
     A pause without text is synthesized here, as silence, without the worker.
     """
@@ -56,7 +56,7 @@ def synthesize_utterance(utterance: Utterance, worker: Worker, threads: int) -> 
     if utterance.gain == 1.0:
         return chunks
     gain = np.float32(utterance.gain)
-    return (chunk and replace(chunk, samples=chunk.samples * gain) for chunk in chunks)
+    return (event if isinstance(event, WorkDone) else replace(event, samples=event.samples * gain) for event in chunks)
 
 
 def phonemize_utterance(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Phonemization]:
@@ -117,7 +117,7 @@ class Task:
             if self._output is None:
                 raise ClientGone("Nobody waits for this utterance any more.")
             for answer in self._output:
-                if answer is None:
+                if isinstance(answer, WorkDone):
                     with self._lock:  # from now on a cancel would hit the worker's next utterance
                         self._worker = None
                         wanted = not self.is_cancelled

@@ -31,7 +31,7 @@ import numpy as np
 from kokoro_server.audio.samples import Chunk, Word
 from kokoro_server.core.errors import ClientGone, SynthesisFailed, TimedOut, WorkerLost, WorkerUnavailable
 from kokoro_server.core.request import Phonemization
-from kokoro_server.engine.base import DETACHED_POPEN_OPTIONS, IMPORT_ROOT
+from kokoro_server.engine.base import DETACHED_POPEN_OPTIONS, IMPORT_ROOT, WorkDone, WorkerEvent
 from kokoro_server.synthesis.frames import FrameError, read_frame, write_frame
 from kokoro_server.text.chunking import Utterance
 
@@ -163,17 +163,17 @@ class WorkerProcess:
                 raise WorkerUnavailable(f"{self._argv[0]} cannot be run: {exc.strerror or exc}.") from exc
             return self._process
 
-    def synthesize(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
-        """Return the chunks of the utterance, and None when its work is done. See Worker."""
+    def synthesize(self, utterance: Utterance, threads: int) -> Iterator[WorkerEvent]:
+        """Return the chunks of the utterance, and WorkDone when its work is done. See Worker."""
         return self._read_chunks(
             self._start_call({"kind": "speak", "utterance": dataclasses.asdict(utterance), "threads": threads})
         )
 
-    def _read_chunks(self, frames: Generator[Frame, None, None]) -> Iterator[Chunk | None]:
-        """Yield a chunk for each frame of audio, and None for "ending"."""
+    def _read_chunks(self, frames: Generator[Frame, None, None]) -> Iterator[WorkerEvent]:
+        """Yield a chunk for each frame of audio, and WorkDone for "ending"."""
         with contextlib.closing(frames):
             for header, payload in frames:
-                yield None if header["kind"] == "ending" else parse_chunk(header, payload)
+                yield WorkDone() if header["kind"] == "ending" else parse_chunk(header, payload)
 
     def phonemize(self, utterance: Utterance) -> Phonemization:
         """Return the phonemes of the utterance. See Worker."""

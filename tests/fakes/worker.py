@@ -11,6 +11,7 @@ import numpy as np
 from kokoro_server.audio.samples import SAMPLE_RATE, Chunk, Word
 from kokoro_server.core.errors import ClientGone, SpeechError, SynthesisFailed, WorkerUnavailable
 from kokoro_server.core.request import Phonemization
+from kokoro_server.engine.base import WorkDone, WorkerEvent
 from kokoro_server.text.chunking import Utterance
 
 GATE_TIMEOUT = 20.0
@@ -21,8 +22,8 @@ class FakeWorker:
     """Speaks `ms` milliseconds of tone a character, in `pieces` chunks of one utterance.
 
     A `gate` holds every piece up until it has a permit for it; `errors` are raised by the utterances in turn (None:
-    that one is spoken) at the piece `fails_at`, `start_errors` by the starts. With `ends` it says None before its last
-    piece.
+    that one is spoken) at the piece `fails_at`, `start_errors` by the starts. With `ends` it yields WorkDone before its
+    last piece.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class FakeWorker:
             raise error
         self.is_alive = True
 
-    def synthesize(self, utterance: Utterance, threads: int) -> Iterator[Chunk | None]:
+    def synthesize(self, utterance: Utterance, threads: int) -> Iterator[WorkerEvent]:
         if self.is_closed:
             raise WorkerUnavailable("This worker was closed.")
         self._stop = threading.Event()
@@ -84,12 +85,12 @@ class FakeWorker:
         self.threads.append(threads)
         return self._yield_chunks(utterance, self._stop)
 
-    def _yield_chunks(self, utterance: Utterance, stop: threading.Event) -> Iterator[Chunk | None]:
+    def _yield_chunks(self, utterance: Utterance, stop: threading.Event) -> Iterator[WorkerEvent]:
         error = self._errors.pop(0) if self._errors else None
         for piece in range(self._pieces):
             if self._sends_work_done and piece == self._pieces - 1:
                 self._stop = threading.Event()  # a cancel is about the next one
-                yield None
+                yield WorkDone()
             self._pass_gate(stop)
             if error is not None and piece == self._fails_at:
                 raise error
