@@ -20,7 +20,7 @@ from kokoro_server.api import health as operator
 from kokoro_server.api import kokoro_fastapi as kokoro
 from kokoro_server.api import native, openai, responses, tracing
 from kokoro_server.api import openapi as description
-from kokoro_server.api.metrics import Metrics
+from kokoro_server.api.metrics import make_metrics
 from kokoro_server.api.response_cache import ResponseCache
 from kokoro_server.api.server.serving import HttpServer
 from kokoro_server.api.web import page
@@ -61,7 +61,7 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     app.config.from_mapping(config.model_dump(), VERSION=__version__, MAX_CONTENT_LENGTH=get_max_body_bytes(config))
     app.config["TRUSTED_HOSTS"] = get_trusted_hosts(config)
     app.extensions["engine"] = engine = engine or make_engine(config)
-    app.extensions["figures"] = Metrics(engine)
+    app.extensions["figures"] = make_metrics(engine)
     app.extensions["library"] = AudiobookService(make_audiobook_settings(config), engine, config.WORKERS)
     app.extensions["answers"] = ResponseCache(config.MODEL_DIR / "answers", config.CACHE_MB, build_cache_salt(config))
     app.extensions["limits"] = make_request_limits(config)

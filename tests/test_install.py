@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from kokoro_server import __version__
 from kokoro_server.cli.main import COMMANDS
 from kokoro_server.config import SETTINGS, Config
+from kokoro_server.core.extras import EXTRAS
 from kokoro_server.core.voices import VOICES
 
 ROOT = Path(__file__).parents[1]
@@ -80,13 +82,23 @@ def test_the_wheel_has_every_file_of_ours(wheel: Path) -> None:
 
 
 def test_the_wheel_wants_what_the_server_wants(wheel: Path) -> None:
+    """The wheel's ranges name every package that requirements.txt pins, and each pin lies in its range."""
     archive = zipfile.ZipFile(wheel)
     told = message_from_bytes(archive.read(f"kokoro_tts_api-{__version__}.dist-info/METADATA"))
     assert told["Version"] == __version__ and told["License-Expression"] == "Apache-2.0"
-    pins = [line for line in read("requirements.txt").splitlines() if line and not line.startswith("#")]
-    wanted = [re.sub(r"\s+", "", each).replace("'", '"') for each in told.get_all("Requires-Dist") or []]
-    assert wanted == [re.sub(r"\s+", "", pin) for pin in pins]
-    assert all("==" in pin for pin in pins)
+    wanted = [Requirement(each) for each in told.get_all("Requires-Dist") or []]
+    ranges = {each.name: each.specifier for each in wanted if each.name != "kokoro-tts-api"}
+    lines = [line for line in read("requirements.txt").splitlines() if line and not line.startswith("#")]
+    pins = {pin.name: next(iter(pin.specifier)) for pin in map(Requirement, lines)}
+    assert all(pin.operator == "==" for pin in pins.values())
+    assert ranges.keys() == pins.keys()
+    assert [name for name, pin in pins.items() if pin.version not in ranges[name]] == []
+
+
+def test_every_extra_is_known(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    told = message_from_bytes(archive.read(f"kokoro_tts_api-{__version__}.dist-info/METADATA"))
+    assert set(told.get_all("Provides-Extra") or []) == {*EXTRAS, "all"}
 
 
 def test_the_command_is_installed(installed: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response
-from prometheus_client import CONTENT_TYPE_LATEST
 from typing_extensions import TypedDict
 
 from kokoro_server.api.openapi import describe_route
@@ -45,4 +44,5 @@ def show_readiness() -> Readiness:
 @describe_route(media_types=(TEXT_TYPE,))
 def export_metrics() -> Response:
     """Export the server's metrics in Prometheus' text format."""
-    return Response(get_metrics().export_text(), content_type=CONTENT_TYPE_LATEST)
+    metrics = get_metrics()
+    return Response(metrics.export_text(), content_type=metrics.content_type)

@@ -17,6 +17,7 @@ from typing import Any
 
 from kokoro_server.audiobooks.formats.book import Book, BookLimits, Chapter
 from kokoro_server.core.errors import BadRequest, Busy, TooLarge, UnsupportedMedia
+from kokoro_server.core.extras import require_extra
 from kokoro_server.engine.base import IMPORT_ROOT
 
 log = logging.getLogger(__name__)
@@ -61,8 +62,10 @@ def read_book_file(path: Path, limits: BookLimits, field: str = "file") -> Book:
     Raises:
         BadRequest: The file can't be parsed; the message names `field`.
         TooLarge: The file exceeds one of the limits, or parsing takes longer than READ_TIMEOUT.
+        MissingExtra: The extra "books" is not installed.
         Busy: MAX_CONCURRENT other files were being parsed for READ_TIMEOUT.
     """
+    require_extra("books", "Books")
     if not _slots.acquire(timeout=READ_TIMEOUT):
         raise Busy("Other files are being read: try again later.", 30.0)
     try:

@@ -9,6 +9,7 @@ import click
 from kokoro_server import __version__
 from kokoro_server.config import ConfigError
 from kokoro_server.core.errors import SpeechError
+from kokoro_server.core.extras import require_extra
 
 COMMANDS = {
     "serve": "Serve over HTTP, and over Wyoming if wanted.",
@@ -24,6 +25,10 @@ COMMANDS = {
 """Summaries of the subcommands; NAME is the function `run_NAME` in the module NAME."""
 
 
+COMMAND_EXTRAS = {"mcp": ("mcp", "MCP tools")}
+"""Extra that a subcommand needs, and what to call its feature."""
+
+
 class LazyGroup(click.Group):
     """Import a subcommand's module only when it is used, which keeps --version and completion fast."""
 
@@ -35,6 +40,8 @@ class LazyGroup(click.Group):
         """Import and return the subcommand, None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in COMMAND_EXTRAS:
+            require_extra(*COMMAND_EXTRAS[cmd_name])
         command: click.Command = getattr(import_module(f"kokoro_server.cli.{cmd_name}"), f"run_{cmd_name}")
         return command
 

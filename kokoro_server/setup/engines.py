@@ -16,7 +16,7 @@ from kokoro_server.engine.pool import Pool
 from kokoro_server.engine.recycling import RecyclePolicy, RecyclingWorker
 from kokoro_server.engine.worker_process import WorkerProcess
 from kokoro_server.model.assets import MODEL_SHA256, AssetsMissing, ensure_assets, get_model_sha256
-from kokoro_server.setup import StartupError
+from kokoro_server.setup import StartupError, require_extra_at_start
 from kokoro_server.text.chunking import UtteranceSizes
 
 COMMAND_UTTERANCE_SIZES = UtteranceSizes(first=2000, longest=2000)
@@ -35,6 +35,7 @@ def make_engine(config: Config) -> Engine:
         ]
         return Pool("command", workers, config.THREADS, config.QUEUE, COMMAND_UTTERANCE_SIZES)
     if config.ENGINE == "cluster":
+        require_extra_at_start("cluster", "Clusters")
         from kokoro_server.engine.cluster.engine import ClusterEngine  # imported here: only a cluster needs Celery
 
         return ClusterEngine(make_cluster_link(config), config.QUEUE, config.IN_FLIGHT, config.LEAD)
@@ -70,6 +71,7 @@ def make_cluster_link(config: Config) -> ClusterSettings:
 
 def run_cluster_worker(config: Config) -> int:
     """Run a cluster worker until a stop signal arrives; return the exit code. Raises StartupError."""
+    require_extra_at_start("cluster", "Clusters")
     from kokoro_server.engine.cluster import engine as cluster
 
     # Requests queue at the broker. This short queue only lets a new task wait while a cancelled one frees its worker.

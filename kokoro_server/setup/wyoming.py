@@ -7,9 +7,8 @@ from contextlib import ExitStack
 
 from kokoro_server.config import Config
 from kokoro_server.engine.base import Engine
-from kokoro_server.setup import StartupError
+from kokoro_server.setup import StartupError, require_extra_at_start
 from kokoro_server.setup.limits import make_request_limits
-from kokoro_server.wyoming.server import WyomingServer
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +17,9 @@ def start_wyoming_server(config: Config, engine: Engine) -> ExitStack:
     """Start the Wyoming server if WYOMING is set; leaving the returned context closes it. Raises StartupError."""
     stack = ExitStack()
     if config.WYOMING:
+        require_extra_at_start("wyoming", "Wyoming clients")
+        from kokoro_server.wyoming.server import WyomingServer  # here, because the extra may be missing
+
         try:
             server = WyomingServer(engine, make_request_limits(config), config.WYOMING, config.CONNECTIONS)
         except OSError as exc:

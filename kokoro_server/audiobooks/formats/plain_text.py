@@ -5,8 +5,6 @@ from __future__ import annotations
 import codecs
 import re
 
-import charset_normalizer
-
 from kokoro_server.audiobooks.formats.book import Book, Chapter
 
 # A chapter heading: a line between empty lines such as "Chapter 3", "Part Two: The Sea", "Prologue", "第三章", "# One".
@@ -43,6 +41,8 @@ def decode_text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
+        import charset_normalizer  # here, because the server cleans texts without the extra "books"
+
         found = charset_normalizer.from_bytes(data, cp_isolation=LEGACY_ENCODINGS).best()
         return data.decode("cp1252", "replace") if found is None else str(found)
 
