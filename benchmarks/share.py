@@ -28,7 +28,7 @@ from kokoro_server.core import malloc as memory
 from kokoro_server.core.request import TextSpan
 from kokoro_server.core.voices import find_voice
 from kokoro_server.model.assets import ensure_assets
-from kokoro_server.synthesis.synthesizer import Synthesizer as Engine
+from kokoro_server.synthesis.synthesizer import UtteranceSynthesizer as Engine
 from kokoro_server.text.chunking import Utterance
 
 VOICE = "af_heart"

@@ -22,7 +22,7 @@ from kokoro_server.config import Config
 from kokoro_server.core.request import TextSpan
 from kokoro_server.core.voices import Voice
 from kokoro_server.model.assets import ensure_assets
-from kokoro_server.synthesis.synthesizer import Synthesizer
+from kokoro_server.synthesis.synthesizer import UtteranceSynthesizer
 from kokoro_server.text.chunking import Utterance
 from kokoro_server.text.g2p import (
     TOKEN_LIMIT,
@@ -67,9 +67,9 @@ WRITTEN = [(row["language"], row["text"]) for row in _table("written.tsv")]
 
 
 @pytest.fixture(scope="module")
-def speaker() -> Synthesizer:
+def speaker() -> UtteranceSynthesizer:
     config = Config()
-    return Synthesizer(ensure_assets(config.MODEL_DIR), config.graphs)
+    return UtteranceSynthesizer(ensure_assets(config.MODEL_DIR), config.graphs)
 
 
 def _utterance(text: str, voice: str, language: str, speed: float = 1.0) -> Utterance:
@@ -84,7 +84,7 @@ OTHERWISE = {"en-us": 1, "ja": 8, "zh": 4}
 
 
 @pytest.mark.parametrize("language", LETTERS)
-def test_prose_has_hexgrads_phonemes(speaker: Synthesizer, language: str) -> None:
+def test_prose_has_hexgrads_phonemes(speaker: UtteranceSynthesizer, language: str) -> None:
     def bare(phonemes: str) -> str:
         return to_model_symbols(phonemes).rstrip(". ")
 
@@ -151,11 +151,11 @@ EARS = {
 
 
 @pytest.fixture(scope="module")
-def listen(speaker: Synthesizer) -> Callable[[str], Heard]:
+def listen(speaker: UtteranceSynthesizer) -> Callable[[str], Heard]:
     return lru_cache(partial(_heard, speaker))
 
 
-def _heard(speaker: Synthesizer, language: str) -> Heard:
+def _heard(speaker: UtteranceSynthesizer, language: str) -> Heard:
     ear = EARS[language]
     text = " ".join(ROWS[language][row][0] for row in ear.rows)
     chunk = join_chunks(speaker.synthesize(_utterance(text, ear.voice, language), threads=CORES))
@@ -199,7 +199,7 @@ def _pairs(spoken: Heard, language: str) -> Iterator[tuple[float, float]]:
 
 
 @pytest.mark.parametrize(("language", "text"), WRITTEN)
-def test_every_written_word_is_timed_once_and_in_order(speaker: Synthesizer, language: str, text: str) -> None:
+def test_every_written_word_is_timed_once_and_in_order(speaker: UtteranceSynthesizer, language: str, text: str) -> None:
     words = join_chunks(
         speaker.synthesize(_utterance(text, EARS[language].voice, language, speed=1.5), threads=CORES)
     ).words

@@ -50,6 +50,10 @@ MAY_IMPORT = {
         "config",
     ),
     "kokoro_server/app": ("setup", "wyoming", "api", "audiobooks", "engine", "model.assets", "core", "config"),
+    "kokoro_server/python_api": (
+        *("setup", "api.schemas", "engine", "synthesis", "model.assets", "text", "audio", "core", "config"),
+    ),
+    "kokoro_server/__init__": ("python_api",),
     "kokoro_server/cli/": ("cli", "app", "setup", "api", "audiobooks", "engine", *SPEECH, "config"),
     "kokoro_server/cli/checks": ("cli", "model", "audio", "core", "config"),  # looks at all that must be there
     "kokoro_server/__main__": ("cli",),

@@ -15,9 +15,9 @@ import numpy as np
 import psutil
 import pytest
 
-from kokoro_server.audio.samples import Word
+from kokoro_server.audio.samples import Chunk, Word
 from kokoro_server.core.errors import ClientGone, SynthesisFailed, WorkerUnavailable
-from kokoro_server.engine.base import IMPORT_ROOT
+from kokoro_server.engine.base import IMPORT_ROOT, WorkDone
 from kokoro_server.engine.worker_process import WorkerProcess
 from kokoro_server.synthesis.frames import FRAME_PREFIX
 from tests.fakes.requests import utterance
@@ -41,8 +41,8 @@ def process() -> psutil.Process:
 
 def test_sound_and_words_arrive_whatever_is_printed(worker: WorkerProcess, capfd: pytest.CaptureFixture[str]) -> None:
     answers = list(worker.synthesize(utterance("Hello."), 1))
-    assert answers[2] is None
-    chunks = [chunk for chunk in answers if chunk is not None]
+    assert answers[2] == WorkDone()
+    chunks = [answer for answer in answers if isinstance(answer, Chunk)]
     assert [len(chunk.samples) for chunk in chunks] == [100] * 3
     assert np.concatenate([chunk.samples for chunk in chunks]) == pytest.approx(0.5)
     assert [chunk.words for chunk in chunks] == [(Word("w", i, i + 1, 0.0, 0.1),) for i in range(3)]

@@ -17,7 +17,7 @@ from kokoro_server.core.errors import BadRequest
 from kokoro_server.core.request import SpeechRequest, check_speed, check_text
 from kokoro_server.core.voices import VOICES, find_language, find_voice
 from kokoro_server.model.assets import AssetsMissing, ensure_assets
-from kokoro_server.synthesis.synthesizer import Synthesizer
+from kokoro_server.synthesis.synthesizer import UtteranceSynthesizer
 from kokoro_server.text.chunking import UtteranceSizes, plan_utterances
 
 MAX_CHARACTERS = 10_000_000
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         config = Config.from_environment(os.environ)
         request = _build_request(options, config.EMOJI == "named")
-        speaker = Synthesizer(
+        speaker = UtteranceSynthesizer(
             ensure_assets(config.MODEL_DIR, config.MODEL, config.HUB), config.graphs, config.DEVICE, config.THREADS
         )
         parts = plan_utterances(request, UtteranceSizes(first=280))

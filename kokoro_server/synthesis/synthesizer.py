@@ -50,7 +50,7 @@ HEAD_PAUSE = 0.06
 """Seconds of silence kept before speech: keeps soft onsets, and hides the priming samples of MP3 and AAC encoders."""
 
 
-class Synthesizer:
+class UtteranceSynthesizer:
     """Hold the loaded network, voices and phonemizer, and synthesize one utterance at a time.
 
     `description` names the model, device and threads for the log. Only `cancel` may be called from another thread

@@ -27,7 +27,7 @@ from kokoro_server.core.request import TextSpan
 from kokoro_server.core.voices import find_voice
 from kokoro_server.model.assets import Assets
 from kokoro_server.synthesis.frames import read_frame, write_frame
-from kokoro_server.synthesis.synthesizer import Synthesizer
+from kokoro_server.synthesis.synthesizer import UtteranceSynthesizer
 from kokoro_server.text.chunking import Utterance
 from kokoro_server.text.g2p import encode_phonemes
 
@@ -45,7 +45,9 @@ def main(arguments: list[str] | None = None) -> None:
     logs.configure_logging(options.log_level, options.log_format, f"worker {os.getpid()}")
     frames = redirect_stdout()
     try:
-        synthesizer = Synthesizer(Assets(options.model, options.voices), options.cache, options.device, options.threads)
+        synthesizer = UtteranceSynthesizer(
+            Assets(options.model, options.voices), options.cache, options.device, options.threads
+        )
         # Loading is over; from now on fresh mappings for each utterance would cost more than the memory they save.
         memory.tune_malloc(memory.NETWORK_MMAP_THRESHOLD)
         seconds = sum(chunk.seconds for chunk in synthesizer.synthesize(_make_warmup_utterance(), options.threads))
@@ -64,7 +66,7 @@ class WorkerLoop:
     still queued is thereby cancelled before it starts.
     """
 
-    def __init__(self, synthesizer: Synthesizer, frames: IO[bytes]) -> None:
+    def __init__(self, synthesizer: UtteranceSynthesizer, frames: IO[bytes]) -> None:
         self._synthesizer = synthesizer
         self._frames = frames
         self._calls: queue.SimpleQueue[tuple[dict[str, Any], threading.Event]] = queue.SimpleQueue()
