@@ -1,0 +1,1 @@
+"""Test what is heard: recognition of the real network in nine languages."""

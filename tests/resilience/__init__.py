@@ -1,0 +1,1 @@
+"""Test what goes wrong: faults, attacks, load, signals, long running."""

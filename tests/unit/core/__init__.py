@@ -1,0 +1,1 @@
+"""Test kokoro_server/core."""
