@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.listening.sound import AUDIBLE, Sound, is_silent, silence_at_ends
+from benchmarks.sound import AUDIBLE, Sound, is_silent, silence_at_ends
 
 PACE_RANGE = (0.25, 0.6)  # seconds per word without silent ends; outside it words are missing or it is not speech
 

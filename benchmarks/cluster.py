@@ -18,14 +18,14 @@ from pathlib import Path
 import psutil
 from redis import Redis as Client
 
+from benchmarks.cluster_machine import BUILD_ID
+from benchmarks.hosts import Machine, redis
+from benchmarks.waiting import until
 from kokoro_server.core.request import SpeechRequest
 from kokoro_server.core.voices import find_voice
 from kokoro_server.engine.base import RequestContext
 from kokoro_server.engine.cluster.engine import ClusterEngine
 from kokoro_server.engine.cluster.messages import ClusterSettings
-from tests.fakes.cluster_machine import BUILD_ID
-from tests.fakes.hosts import Machine, redis
-from tests.waiting import until
 
 SECONDS_PER_CHARACTER, AUDIO_MS_PER_CHARACTER = 0.005, 60
 """Seconds of work and milliseconds of audio per character: English on a worker at twelve times real time."""

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.caches import cache_folder, made_once
+from benchmarks.hexgrad.rig import hexgrad_command
 from benchmarks.servers import BenchmarkTarget, CommandTarget, HttpTarget
+from benchmarks.venvs import made_venv, program
 from kokoro_server.config import Config
 from kokoro_server.model.assets import STYLE_SHAPE, VOICES_PACKAGE, Assets, ensure_assets
-from tests.caches import cache_folder, made_once
-from tests.hexgrad.rig import hexgrad_command
-from tests.venvs import made_venv, program
 
 ROOT = Path(__file__).parents[1]
 PEERS = Path(__file__).parent / "peers"

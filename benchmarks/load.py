@@ -16,7 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import count
 
-import httpx
+try:
+    import httpx
+except ModuleNotFoundError:  # it comes with requirements-dev.txt
+    raise SystemExit("The load benchmark needs httpx: python run.py test, or pip install httpx.") from None
 
 TEXT = "The library opens at nine, and the reading room stays quiet until the first school class arrives."
 CAPACITY_CLIENTS = 8

@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.answers import NoAudioError, TimedAnswer
 from benchmarks.processes import list_process_tree, stop_process_tree, sum_cpu_seconds
-from tests.listening.sound import read_wav
+from benchmarks.sound import read_wav
 
 START_TIMEOUT = 180.0  # seconds until the address is logged, with a cold disk and a graph to compile
 ANSWER_TIMEOUT = 300.0  # seconds for one answer; a long text on a busy machine

@@ -36,7 +36,7 @@ def main() -> None:
     exit_on_signal()
     config = Config.from_environment(os.environ)
     logs.configure_logging(config.LOG_LEVEL, config.LOG_FORMAT)
-    workers = [sys.executable, "-m", "tests.fakes.fake_worker_process", *sys.argv[1:]]
+    workers = [sys.executable, "-m", "benchmarks.fake_worker_process", *sys.argv[1:]]
     try:
         serve(config, make_worker_pool(config, workers, config.QUEUE))
     except StartupError as exc:

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from benchmarks.sound import Sound, wav_bytes
 from tests.fakes.humming_server import RATE, hum
-from tests.listening.sound import Sound, wav_bytes
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--voice")

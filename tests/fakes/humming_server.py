@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
-from tests.listening.sound import Samples, Sound, wav_bytes
+from benchmarks.sound import Samples, Sound, wav_bytes
 
 RATE = 24000
 SECONDS_A_WORD = 0.35

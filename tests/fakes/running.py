@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.waiting import until
+from benchmarks.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SAMPLES_A_CHARACTER = 24

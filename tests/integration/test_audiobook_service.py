@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.audio.samples import Chunk, build_wav_header, join_chunks, to_pcm
 from kokoro_server.audiobooks import job_run as stint
 from kokoro_server.audiobooks import job_worker as runner
@@ -39,7 +40,6 @@ from kokoro_server.core.request import TextSpan
 from kokoro_server.core.voices import find_voice
 from kokoro_server.engine.base import IMPORT_ROOT, RequestContext
 from tests.fakes.book_engine import BookEngine, make_hum
-from tests.waiting import until
 
 DEADLINE = 20.0  # seconds
 NARRATION = Narration(find_voice("af_bella(2)+af_sky(1)"), "a", 1.25)

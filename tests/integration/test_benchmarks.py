@@ -21,9 +21,9 @@ from benchmarks.report import format_results, save_json
 from benchmarks.results import Results, compute_rows, interpolate_percentile
 from benchmarks.run import BenchmarkPlan, run_plan
 from benchmarks.servers import BenchmarkTarget, CommandTarget, HttpTarget, ServerStartError, assemble_answer
+from benchmarks.sound import Samples, Sound, wav_bytes
 from kokoro_server.engine.base import Worker
 from tests.fakes.humming_server import MOMENT, RATE, hum
-from tests.listening.sound import Samples, Sound, wav_bytes
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.serial

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 
-from tests.hexgrad.checkpoint import gates_for_torch, module_of_node, torch_weights
+from benchmarks.hexgrad.checkpoint import gates_for_torch, module_of_node, torch_weights
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 

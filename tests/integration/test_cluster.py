@@ -19,6 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.cluster_machine import BUILD_ID, TIMEOUT
+from benchmarks.hosts import Host, Machine, Redis, hosts, redis
+from benchmarks.waiting import until
 from kokoro_server import __version__
 from kokoro_server.audio.samples import Chunk, Word, join_chunks, to_pcm
 from kokoro_server.core.errors import Busy, ClientGone, SynthesisFailed, TimedOut, Unsupported, WorkerUnavailable
@@ -38,11 +41,8 @@ from kokoro_server.engine.cluster.messages import (
 from kokoro_server.engine.cluster.remote import ClusterTimeouts, RemoteTask
 from kokoro_server.model.assets import MODEL_SHA256
 from kokoro_server.text.chunking import Utterance
-from tests.fakes.cluster_machine import BUILD_ID, TIMEOUT
-from tests.fakes.hosts import Host, Machine, Redis, hosts, redis
 from tests.fakes.live import make_app
 from tests.fakes.requests import asking, utterance
-from tests.waiting import until
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("redis-server") is None and "CI" not in os.environ, reason="needs redis-server"),

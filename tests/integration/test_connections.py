@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.api.server import connections
 from kokoro_server.api.server.connections import ElasticThreadPool
-from tests.waiting import until
 
 pytestmark = pytest.mark.serial
 

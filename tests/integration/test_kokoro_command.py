@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.audio.samples import SAMPLE_RATE, Chunk
 from kokoro_server.core.errors import (
     ClientGone,
@@ -26,7 +27,6 @@ from kokoro_server.engine.command import RUN_FOLDER_PREFIX, CommandWorker
 from kokoro_server.text.chunking import Utterance
 from tests.fakes.requests import utterance
 from tests.paths import FAKES
-from tests.waiting import until
 
 FAKE = str(FAKES / "fake_kokoro.py")
 WEIRD = [

@@ -15,11 +15,11 @@ import numpy as np
 import openai
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.core.errors import SynthesisFailed
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.sound import decoded
-from tests.waiting import until
 
 pytestmark = pytest.mark.serial
 

@@ -19,6 +19,8 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import TestResponse
 
+from benchmarks.cluster_machine import BUILD_ID
+from benchmarks.waiting import until
 from kokoro_server.api.tracing import TracingUnavailable
 from kokoro_server.app import serve
 from kokoro_server.config import Config
@@ -29,14 +31,12 @@ from kokoro_server.engine.cluster.messages import ClusterSettings
 from kokoro_server.engine.pool import Pool
 from kokoro_server.setup import StartupError
 from kokoro_server.text.chunking import UtteranceSizes
-from tests.fakes.cluster_machine import BUILD_ID
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, exchange
 from tests.fakes.requests import LONG
 from tests.fakes.worker import FakeWorker
 from tests.paths import ROOT
-from tests.waiting import until
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "kokoro-tts-api.json"
 SEVERAL = "One sentence here. " * 20

@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks.waiting import until
 from kokoro_server.api.web.page import GREETINGS, STATIC_FOLDER, group_voices
 from kokoro_server.core.errors import Busy, SynthesisFailed
 from kokoro_server.core.voices import LANGUAGES, VOICES, find_voice
@@ -20,7 +21,6 @@ from tests.browser import chromium, visit
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.sound import decoded
-from tests.waiting import until
 
 pytestmark = pytest.mark.serial
 

@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks.waiting import until
 from kokoro_server.app import create_app
 from kokoro_server.audiobooks.jobs import Job
 from kokoro_server.audiobooks.service import AudiobookService
@@ -21,7 +22,6 @@ from tests.browser import chromium, visit
 from tests.fakes.book_engine import BookEngine
 from tests.fakes.live import live
 from tests.fakes.sound import decoded
-from tests.waiting import until
 
 pytestmark = pytest.mark.serial
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.core.errors import (
     Busy,
     ClientGone,
@@ -26,7 +27,6 @@ from kokoro_server.engine.scheduler import Scheduler, phonemize_utterance
 from kokoro_server.text.chunking import UtteranceSizes
 from tests.fakes.requests import LONG, asking, utterance
 from tests.fakes.worker import FakeWorker
-from tests.waiting import until
 
 pytestmark = pytest.mark.serial
 

@@ -11,17 +11,17 @@ from contextlib import closing, contextmanager
 import psutil
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.engine.base import RequestContext
 from kokoro_server.engine.pool import Pool
 from kokoro_server.engine.recycling import RecyclePolicy, RecyclingWorker
 from kokoro_server.engine.worker_process import WorkerProcess
 from kokoro_server.text.chunking import UtteranceSizes
 from tests.fakes.requests import LONG, asking, utterance
-from tests.waiting import until
 
 pytestmark = pytest.mark.serial
 
-FAKE = [sys.executable, "-m", "tests.fakes.fake_worker_process"]
+FAKE = [sys.executable, "-m", "benchmarks.fake_worker_process"]
 GOOD = utterance("A good one.")
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.waiting import until
 from tests.paths import ROOT
-from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a .venv's Python is a script here, which Windows can't start")
 

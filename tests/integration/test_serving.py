@@ -22,6 +22,7 @@ import httpx
 import psutil
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.api.server.connections import LINGER_TIMEOUT
 from kokoro_server.core.errors import SynthesisFailed
 from kokoro_server.engine.base import IMPORT_ROOT
@@ -32,7 +33,6 @@ from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, connect, exchange, read_all
 from tests.fakes.worker import FakeWorker
 from tests.paths import FAKES
-from tests.waiting import until
 
 pytestmark = pytest.mark.serial
 

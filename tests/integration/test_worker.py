@@ -15,13 +15,13 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.audio.samples import Chunk, Word
 from kokoro_server.core.errors import ClientGone, SynthesisFailed, WorkerUnavailable
 from kokoro_server.engine.base import IMPORT_ROOT, WorkDone
 from kokoro_server.engine.worker_process import WorkerProcess
 from kokoro_server.synthesis.frames import FRAME_PREFIX
 from tests.fakes.requests import utterance
-from tests.waiting import until
 
 DESK = [sys.executable, "-m", "tests.fakes.desk"]
 

@@ -14,17 +14,17 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.audio.samples import Chunk
 from kokoro_server.core.errors import ClientGone, SpeechError, SynthesisFailed, TimedOut, WorkerLost, WorkerUnavailable
 from kokoro_server.engine.base import WorkDone, WorkerEvent
 from kokoro_server.engine.worker_process import WorkerProcess
 from kokoro_server.text.chunking import Utterance
 from tests.fakes.requests import utterance
-from tests.waiting import until
 
 pytestmark = pytest.mark.serial
 
-FAKE = [sys.executable, "-m", "tests.fakes.fake_worker_process"]
+FAKE = [sys.executable, "-m", "benchmarks.fake_worker_process"]
 GOOD, BAD = utterance("A good one."), utterance("A bad one.")
 
 

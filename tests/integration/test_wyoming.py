@@ -30,6 +30,7 @@ from wyoming.tts import (
 from zeroconf import IPVersion
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
+from benchmarks.waiting import until
 from kokoro_server.config import Config
 from kokoro_server.core.errors import Busy, SynthesisFailed
 from kokoro_server.setup import StartupError
@@ -38,7 +39,6 @@ from kokoro_server.setup.wyoming import start_wyoming_server
 from kokoro_server.wyoming.mdns import SERVICE_TYPE, get_reachable_addresses, make_service_info
 from kokoro_server.wyoming.server import WyomingServer
 from tests.fakes.engine import FakeEngine
-from tests.waiting import until
 
 Talk = Callable[[AsyncTcpClient], Awaitable[None]]
 SECONDS = 0.1

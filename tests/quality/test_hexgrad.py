@@ -10,12 +10,12 @@ import psutil
 import pytest
 
 from benchmarks.competitors import ROOT, build_native_body
+from benchmarks.hexgrad.rig import Hexgrad, hexgrad_command
 from benchmarks.servers import HttpTarget
+from benchmarks.sound import measure_speech
 from kokoro_server.core.errors import TimedOut
 from kokoro_server.engine.command import CommandWorker
 from tests.fakes.requests import utterance
-from tests.hexgrad.rig import Hexgrad, hexgrad_command
-from tests.listening.sound import measure_speech
 from tests.listening.whisper import transcribe
 from tests.listening.wording import fold_words, word_error_rate
 

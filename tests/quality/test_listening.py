@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.caches import made_in_place, made_once
+from benchmarks.caches import made_in_place, made_once
+from benchmarks.sound import Samples, Sound, measure_speech, read_wav, wav_bytes
 from tests.listening.skeleton import skeleton
-from tests.listening.sound import Samples, Sound, measure_speech, read_wav, wav_bytes
 from tests.listening.wording import character_error_rate, fold_characters, fold_words, word_error_rate
 
 RATE = 24000

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from benchmarks.competitors import ROOT, build_native_body
 from benchmarks.servers import HttpTarget
+from benchmarks.sound import Sound, measure_speech, read_wav
+from benchmarks.waiting import until
 from kokoro_server.audio.loudness import measure_loudness
 from kokoro_server.audio.samples import SAMPLE_RATE
 from tests.fakes.sound import decoded
-from tests.listening.sound import Sound, measure_speech, read_wav
 from tests.listening.whisper import transcribe, word_times
 from tests.listening.wording import fold_words, word_error_rate
-from tests.waiting import until
 
 pytestmark = pytest.mark.real
 

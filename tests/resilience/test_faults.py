@@ -23,6 +23,7 @@ import httpx
 import psutil
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.api.server import connections
 from kokoro_server.config import Config
 from kokoro_server.core.errors import WorkerUnavailable
@@ -32,7 +33,6 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
 from tests.fakes.raw import asked, connect, parsed, read_all
 from tests.fakes.running import ROOT, Running, is_whole, running
-from tests.waiting import until
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="signals, limits and mounts of POSIX"),

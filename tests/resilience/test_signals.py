@@ -16,10 +16,10 @@ import httpx
 import psutil
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.core.signals import STOP_SIGNALS, catch_stop_signals, exit_on_signal
 from tests.fakes.running import Running, is_whole
 from tests.paths import ROOT
-from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that one process sends to another")
 

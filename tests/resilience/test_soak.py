@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.waiting import until
 from tests.fakes.running import Running, running
 from tests.resilience.soak import MEGABYTE, day, held, mixed
-from tests.waiting import until
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="memory that is shared with nobody, as Linux counts it"),

@@ -138,3 +138,9 @@ def _is_name(node: ast.AST) -> TypeGuard[ast.Attribute | ast.Name]:
 
 def test_every_module_says_what_it_is_for() -> None:
     assert not [module for module, tree in MODULES.items() if not ast.get_docstring(tree)]
+
+
+def test_benchmarks_need_nothing_of_the_tests() -> None:
+    trees = {path.name: ast.parse(path.read_text("utf-8")) for path in (ROOT / "benchmarks").rglob("*.py")}
+    found = {name: {each for each in imported(tree) if each.split(".")[0] == "tests"} for name, tree in trees.items()}
+    assert not {name: names for name, names in found.items() if names}

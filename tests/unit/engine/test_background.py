@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.audio.samples import Chunk
 from kokoro_server.core.errors import Busy, ClientGone
 from kokoro_server.core.request import SpeechRequest
@@ -13,7 +14,6 @@ from kokoro_server.core.voices import find_voice
 from kokoro_server.engine.base import RequestContext
 from kokoro_server.engine.pool import Pool
 from kokoro_server.text.chunking import Utterance, UtteranceSizes, plan_utterances
-from tests.waiting import until
 
 DEADLINE = 5.0  # seconds
 

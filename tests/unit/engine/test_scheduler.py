@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
+from benchmarks.waiting import until
 from kokoro_server.core.errors import Busy, ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
 from kokoro_server.engine.base import RequestContext
 from kokoro_server.engine.scheduler import Scheduler, Task, Ticket, synthesize_utterance
 from tests.fakes.requests import utterance
 from tests.fakes.worker import FakeWorker
-from tests.waiting import until
 
 
 def enter(line: Scheduler, *texts: str) -> Ticket:

@@ -1,13 +1,13 @@
-"""Where the tests keep what is costly to make, between runs: the user's cache folder."""
+"""Keep what is costly to make between runs of benchmarks and tests, in the user's cache folder."""
 
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock
 
 APPLICATION = "kokoro-tts-api"  # the server keeps its model in the same place
 LOCK_TIMEOUT = 1800.0  # seconds; another run may be installing torch over a slow line
@@ -33,7 +33,7 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
 
     Two runs at once wait for each other. Not for what holds its own path, like a virtual environment.
     """
-    with FileLock(folder.with_name(folder.name + ".lock"), timeout=LOCK_TIMEOUT):
+    with _lock(folder):
         if not folder.exists():
             partial = emptied(folder.with_name(folder.name + ".part"))
             try:
@@ -47,7 +47,7 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
 def made_in_place(folder: Path, make: Callable[[Path], None]) -> Path:
     """The folder, made where it stays; a stamp written last tells a finished one from an interrupted one."""
     stamp = folder / "complete"
-    with FileLock(folder.with_name(folder.name + ".lock"), timeout=LOCK_TIMEOUT):
+    with _lock(folder):
         if not stamp.exists():
             make(emptied(folder))
             stamp.touch()
@@ -59,3 +59,12 @@ def emptied(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
+
+
+def _lock(folder: Path) -> AbstractContextManager[object]:
+    """Return a lock that other processes heed; none without filelock, which only requirements-dev.txt installs."""
+    try:
+        from filelock import FileLock
+    except ModuleNotFoundError:
+        return nullcontext()
+    return FileLock(folder.with_name(folder.name + ".lock"), timeout=LOCK_TIMEOUT)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.caches import cache_folder, key_of, made_in_place
+from benchmarks.caches import cache_folder, key_of, made_in_place
 
 INSTALL_TIMEOUT = 1500.0  # seconds; torch is 200 MB and more
 

@@ -1,7 +1,7 @@
 """A worker process without a network: it speaks a tone over the real frames, or goes wrong in one way.
 
 `--mode` cannot-load, prints, mute and slow-start are about its start; the others befall an utterance that says "bad",
-every other one is spoken. Run as `python -m tests.fakes.fake_worker_process`.
+every other one is spoken. Run as `python -m benchmarks.fake_worker_process`.
 """
 
 from __future__ import annotations

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from benchmarks.caches import cache_folder, emptied, key_of, made_once
+from benchmarks.hexgrad.checkpoint import Weights, torch_weights
+from benchmarks.venvs import RunFailed, made_venv, program, run
 from kokoro_server.config import Config
 from kokoro_server.model.assets import MODEL_SHA256, Assets, ensure_assets
 from kokoro_server.model.onnx.dequantize import dequantize
 from kokoro_server.text.g2p.vocabulary import VOCABULARY
-from tests.caches import cache_folder, emptied, key_of, made_once
-from tests.hexgrad.checkpoint import Weights, torch_weights
-from tests.venvs import RunFailed, made_venv, program, run
 
 HERE = Path(__file__).parent
 OLDEST, TOO_NEW = (3, 10), (3, 13)  # the Pythons that kokoro 0.9.4 installs on

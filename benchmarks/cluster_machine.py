@@ -1,6 +1,6 @@
 """A worker machine of a cluster whose workers are fake processes: Celery, its broker and all the rest is real.
 
-Run as `python -m tests.fakes.cluster_machine --broker redis://…`; other arguments go to the fake workers.
+Run as `python -m benchmarks.cluster_machine --broker redis://…`; other arguments go to the fake workers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--version", default=BUILD_ID.version)
     options, fake = parser.parse_known_args()
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(message)s")
-    command = [sys.executable, "-m", "tests.fakes.fake_worker_process", *fake]
+    command = [sys.executable, "-m", "benchmarks.fake_worker_process", *fake]
     children = [WorkerProcess(command, TIMEOUT) for _ in range(options.workers)]
     pool = Pool("pool", children, options.workers, options.workers, UtteranceSizes())
     link = ClusterSettings(

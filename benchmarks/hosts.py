@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.waiting import until
 from kokoro_server.engine.base import IMPORT_ROOT
-from tests.waiting import until
 
 NET = f"10.{200 + os.getpid() % 50}"
 """The first half of our hosts' addresses; each link is a net of its own: NET.number.1 here, NET.number.2 there."""
@@ -138,7 +138,7 @@ class Machine:
     def __init__(self, url: str, folder: Path, *options: str, host: Host | None = None) -> None:
         self._file = folder / f"machine-{time.monotonic_ns()}.log"
         there = ["ip", "netns", "exec", host.name] if host else []
-        command = [sys.executable, "-m", "tests.fakes.cluster_machine", "--broker", url, *options]
+        command = [sys.executable, "-m", "benchmarks.cluster_machine", "--broker", url, *options]
         with self._file.open("wb") as file:
             self._process = subprocess.Popen([*there, *command], cwd=IMPORT_ROOT, stdout=file, stderr=file)
 
