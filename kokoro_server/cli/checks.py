@@ -146,7 +146,7 @@ def describe_kernels(config: Config) -> str:
     if device != "cpu" or name == "onnxruntime":
         return f"onnxruntime on {device}"
     try:
-        from llvmlite import binding  # type: ignore[import-untyped]
+        from llvmlite import binding
     except ImportError as exc:
         if name:
             raise ValueError("there are no kernels of our own without llvmlite") from exc

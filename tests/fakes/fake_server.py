@@ -28,7 +28,7 @@ def have_a_clock_that_can_be_set() -> None:
     told, ahead = time.time, [0.0]
     time.time = lambda: told() + ahead[0]
     for what, days in ((signal.SIGUSR1, 1), (signal.SIGUSR2, -2)):
-        signal.signal(what, lambda *_, days=days: ahead.__setitem__(0, ahead[0] + days * DAY))  # type: ignore[misc]
+        signal.signal(what, lambda *_, days=days: ahead.__setitem__(0, ahead[0] + days * DAY))
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from re import _constants as codes  # type: ignore[attr-defined]  # how `re` itself reads an expression
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as codes  # how `re` itself reads an expression
+from re import _parser as parser
 from types import ModuleType
 from typing import Any
 

@@ -83,7 +83,7 @@ def ask(method: str, path: str, headers: Mapping[str, str] | None = None, **what
     assert answer.status_code < 400 or answer.status_code in REFUSED, (answer.status_code, body[:300])
     assert KEY.encode() not in body and KEY not in str(answer.headers)
     assert not any("\r" in value or "\n" in value for value in answer.headers.values())
-    return answer
+    return answer  # type: ignore[return-value]
 
 
 def request_body(case: tuple[str, Any]) -> None:

@@ -113,7 +113,7 @@ def speaker(folder: Path, log: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "tests.fakes.book_speaker", str(folder), str(log)], cwd=IMPORT_ROOT)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM] if os.name == "posix" else [signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM] if sys.platform != "win32" else [signal.SIGTERM])
 def test_a_killed_job_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) -> None:
     with closing(AudiobookService(AudiobookSettings(tmp_path / "whole"), BookEngine(), max_in_flight=2)) as library:
         library.start()
@@ -128,7 +128,7 @@ def test_a_killed_job_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) 
         for share in (0.2, 0.6):
             log = tmp_path / f"log-{share}"
             with speaker(tmp_path / "killed", log) as process:
-                until(lambda share=share: library.find_job(job.id).characters_done > share * BOOK.characters)
+                until(lambda share=share: library.find_job(job.id).characters_done > share * BOOK.characters)  # type: ignore[misc]
                 process.send_signal(how)
                 process.wait(DEADLINE)
             before, kept = kept, {s.plan.number for s in library._database.list_segments(job.id)}
@@ -393,10 +393,10 @@ def test_a_thread_that_ends_takes_its_connection_along(folder: Path) -> None:
     """A server has threads that come and go: each looks at the jobs once."""
     with closing(JobDatabase(folder / "jobs.sqlite3")) as store:
         store.list_jobs()
-        before = psutil.Process().num_fds() if os.name == "posix" else psutil.Process().num_handles()
+        before = psutil.Process().num_fds() if sys.platform != "win32" else psutil.Process().num_handles()  # type: ignore[attr-defined]
         for _ in range(20):
             visitor = threading.Thread(target=store.list_jobs)
             visitor.start()
             visitor.join()
-        after = psutil.Process().num_fds() if os.name == "posix" else psutil.Process().num_handles()
+        after = psutil.Process().num_fds() if sys.platform != "win32" else psutil.Process().num_handles()  # type: ignore[attr-defined]
         assert after <= before + 1  # SQLite may keep one for the next that opens

@@ -128,7 +128,7 @@ def family() -> list[psutil.Process]:
 def test_a_run_over_its_limit_is_killed_with_its_tree(tmp_path: Path) -> None:
     worker = command(tmp_path, "hangs", 1.0)
     seen: list[psutil.Process] = []
-    watch = threading.Thread(target=lambda: until(lambda: seen.extend(family()) or len(set(seen)) >= 2))
+    watch = threading.Thread(target=lambda: until(lambda: seen.extend(family()) or len(set(seen)) >= 2))  # type: ignore[func-returns-value]
     watch.start()
     with pytest.raises(TimedOut, match="longer than 1 seconds"):
         speak(worker, utterance())

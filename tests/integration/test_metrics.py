@@ -52,7 +52,7 @@ def say(client: FlaskClient, path: str, text: str, **options: Any) -> TestRespon
     """An answer that has been read to its end."""
     with client.post(path, json={"text": text}, **options) as answer:
         answer.get_data()
-    return answer
+    return answer  # type: ignore[return-value]
 
 
 # --- Figures ---------------------------------------------------------------------------------------------------------

@@ -52,10 +52,10 @@ def description(app: Flask) -> dict[str, Any]:
     return told
 
 
-def sensible(case: schemathesis.Case) -> bool:
+def sensible(case: schemathesis.Case) -> bool:  # type: ignore[type-arg]
     """Whether the time limit, if any, is long enough for an answer: below that 504 is the right one."""
     try:
-        return not 0 < float((case.headers or {}).get("X-Request-Timeout", 60)) < 1
+        return not 0 < float((case.headers or {}).get("X-Request-Timeout", 60)) < 1  # type: ignore[call-overload]
     except ValueError:
         return True
 
@@ -65,7 +65,7 @@ def test_answers_as_described(app: Flask, mode: GenerationMode) -> None:
     with live(app) as address:
         schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
         for found in schema.get_all_operations():
-            operation = found.ok()
+            operation = found.ok()  # type: ignore[union-attr]
             if mode is GenerationMode.POSITIVE or operation.body or operation.query:  # any text is a good path
                 probe(operation, mode)
 
@@ -75,7 +75,7 @@ def probe(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode) -> 
 
     @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode).filter(sensible))
-    def answers(case: schemathesis.Case) -> None:
+    def answers(case: schemathesis.Case) -> None:  # type: ignore[type-arg]
         case.call_and_validate(checks=CHECKS)
 
     answers()
@@ -104,8 +104,8 @@ def test_bodies_are_the_models_that_validate(description: dict[str, Any]) -> Non
     for path, model in {"/synthesize": NativeBody, "/v1/audio/speech": SpeechBody}.items():
         body = description["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
         shown = schemas[body["$ref"].rpartition("/")[2]]
-        assert set(shown["properties"]) == set(model.model_fields)
-        assert shown["required"] == [name for name, field in model.model_fields.items() if field.is_required()]
+        assert set(shown["properties"]) == set(model.model_fields)  # type: ignore[attr-defined]
+        assert shown["required"] == [name for name, field in model.model_fields.items() if field.is_required()]  # type: ignore[attr-defined]
 
 
 def test_says_which_routes_are_the_same(description: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def engine() -> BookEngine:
     broken = [SynthesisFailed("The engine broke.") for _ in range(50)]
-    return BookEngine(pause=0.1, troubles={"This fails.": broken})
+    return BookEngine(pause=0.1, troubles={"This fails.": broken})  # type: ignore[dict-item]
 
 
 @pytest.fixture(params=[{}])

@@ -45,7 +45,7 @@ def relieved(shift: RecyclePolicy, *arguments: str, turn: threading.Lock | None 
 
 
 def spoken(worker: RecyclingWorker) -> int:
-    return sum(len(chunk.samples) for chunk in worker.synthesize(GOOD, 1))
+    return sum(len(chunk.samples) for chunk in worker.synthesize(GOOD, 1))  # type: ignore[misc, union-attr]
 
 
 @pytest.mark.parametrize("shift", [RecyclePolicy(max_utterances=3), RecyclePolicy(max_megabytes=1)])

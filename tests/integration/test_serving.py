@@ -60,7 +60,7 @@ def files(folder: Path) -> list[str]:
 
 def samples(data: bytes) -> int:
     with wave.open(BytesIO(data)) as file:
-        return file.getnframes()
+        return file.getnframes()  # type: ignore[no-any-return]
 
 
 # --- Before the application ------------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ def test_a_client_that_leaves_frees_its_worker_within_200_ms(tmp_path: Path, pat
     worker = FakeWorker(gate=threading.Semaphore(0))
     with served(tmp_path, worker) as (address, pool):
         times = sorted(leaving_time(address, pool, path) for _ in range(5))
-        assert files(tmp_path) == [] or until(lambda: files(tmp_path) == []) is None
+        assert files(tmp_path) == [] or until(lambda: files(tmp_path) == []) is None  # type: ignore[func-returns-value]
     assert times[2] < 0.2
     assert worker.cancel_count >= 5
 
@@ -279,7 +279,7 @@ def test_a_client_that_leaves_is_no_error(tmp_path: Path, caplog: pytest.LogCapt
 
 # --- The end ---------------------------------------------------------------------------------------------------------
 
-SIGNALS = [signal.CTRL_BREAK_EVENT] if sys.platform == "win32" else [signal.SIGINT, signal.SIGTERM]
+SIGNALS = [signal.CTRL_BREAK_EVENT] if sys.platform == "win32" else [signal.SIGINT, signal.SIGTERM]  # type: ignore[attr-defined]
 FAKE_KOKORO = str(FAKES / "fake_kokoro.py")
 
 

@@ -378,8 +378,8 @@ def test_nothing_is_left_open() -> None:
             worker.start()
 
     once()
-    before = psutil.Process().num_fds() if os.name != "nt" else psutil.Process().num_handles()
+    before = psutil.Process().num_fds() if sys.platform != "win32" else psutil.Process().num_handles()  # type: ignore[attr-defined]
     for _ in range(5):
         once()
-    after = psutil.Process().num_fds() if os.name != "nt" else psutil.Process().num_handles()
+    after = psutil.Process().num_fds() if sys.platform != "win32" else psutil.Process().num_handles()  # type: ignore[attr-defined]
     assert after <= before

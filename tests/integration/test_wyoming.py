@@ -85,7 +85,7 @@ async def heard(client: AsyncTcpClient, last: Callable[[str], bool] = AudioStop.
             sound += chunk.audio
         else:
             kinds.append(event.type)
-    assert kinds[:2] == ["audio-start", "audio-stop"] and times == sorted(times)
+    assert kinds[:2] == ["audio-start", "audio-stop"] and times == sorted(times)  # type: ignore[type-var]
     return np.frombuffer(sound, "<i2")
 
 

@@ -119,7 +119,7 @@ class Heard:
 
 
 def _kana(text: str) -> Sequence[str]:
-    return fold_characters(pyopenjtalk.g2p(text, kana=True, use_sudachi_kanji_yomi=False))
+    return fold_characters("".join(pyopenjtalk.g2p(text, kana=True, use_sudachi_kanji_yomi=False)))
 
 
 def _pinyin(text: str) -> Sequence[str]:

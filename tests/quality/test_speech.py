@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -227,7 +226,7 @@ def _held(served: Served) -> dict[str, float]:
     """Open files of the server, its children, and the bytes of all that no other process shares."""
     processes = [served.main(), *served.workers()]
     return {
-        "files": served.main().num_fds() if os.name == "posix" else served.main().num_handles(),
+        "files": served.main().num_fds() if sys.platform != "win32" else served.main().num_handles(),  # type: ignore[attr-defined]
         "children": len(processes),
         "memory": sum(process.memory_full_info().uss for process in processes),
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -53,7 +52,7 @@ def held(pid: int) -> Held:
     return Held(
         server.memory_full_info().uss,
         sum(child.memory_full_info().uss for child in children),
-        server.num_fds() if os.name == "posix" else server.num_handles(),
+        server.num_fds() if sys.platform != "win32" else server.num_handles(),  # type: ignore[attr-defined]
         server.num_threads(),
         len(children),
     )
@@ -131,4 +130,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -246,7 +246,7 @@ def test_a_full_temp_folder_of_the_system_costs_nobody_sound(tmp_path: Path, mon
     with small_disk(tmp_path / "system", 1):  # an answer of 8 MB is more than it takes
         monkeypatch.setenv("TMPDIR", str(tmp_path / "system"))
         with running(tmp_path, ("--ms", "20")) as server:
-            answer = server.say(text, **whole)
+            answer = server.say(text, **whole)  # type: ignore[arg-type]
             assert (answer.status_code, len(answer.content)) == (200, 44 + 20 * 48 * len(text))
             with closing(connect(server.address)) as slow:
                 slow.sendall(asked("/synthesize/stream", {"text": text, **whole}, "1.1", "Connection: close"))

@@ -34,7 +34,7 @@ def test_a_server_holds_no_more_after_many_requests_than_after_some(
     tmp_path: Path, settings: dict[str, object]
 ) -> None:
     """The server takes up to 256 answers at a time, and holds what the eight need that are asked for."""
-    with running(tmp_path, ("--ms", "20"), QUEUE=100, **settings) as server:
+    with running(tmp_path, ("--ms", "20"), QUEUE=100, **settings) as server:  # type: ignore[arg-type]
         readings = dict(day(server.process.pid, server.address, mixed(40), 3 * WARM, CLIENTS, WARM))
         warm, late = readings[WARM], readings[3 * WARM]
         assert late.server < FLAT * warm.server + NOISE, readings

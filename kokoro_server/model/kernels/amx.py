@@ -15,7 +15,7 @@ al., "Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precis
 from dataclasses import dataclass
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.builder import BF16, VOID, FunctionBuilder

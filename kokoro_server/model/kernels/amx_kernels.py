@@ -9,7 +9,7 @@ Filters are applied tap by tap: the values of a Toom-Cook transform need more pr
 
 from itertools import product
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 
 from kokoro_server.model.kernels.amx import DEPTH, TILE_SIDE, Precision, TileEmitter, emit_tile_microkernel
 from kokoro_server.model.kernels.builder import BF16, FLOAT, FunctionBuilder

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 
 
 class _BFloat(ir.Type):  # type: ignore[misc]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 
 from kokoro_server.model.kernels.builder import FLOAT, I16, FunctionBuilder, Target
 from kokoro_server.model.kernels.gemm import quantize

@@ -10,7 +10,7 @@ the published model was quantized to 8 bits.
 """
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.amx import detect_scale

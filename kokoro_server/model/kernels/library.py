@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import product as product_of
 from pathlib import Path
 
-import llvmlite  # type: ignore[import-untyped]
+import llvmlite
 from llvmlite import binding, ir
 
 from kokoro_server.model.cache.artifacts import compute_source_digest, make_cache_key, prepare_artifact

@@ -11,7 +11,7 @@ One vector holds `width` units, and its four gates are computed together while `
 """
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.builder import FunctionBuilder, Target

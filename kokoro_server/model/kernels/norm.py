@@ -7,7 +7,7 @@ collected where the activations are written: in float32 for a block of rows, the
 
 from collections.abc import Callable
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 
 from kokoro_server.model.kernels.builder import DOUBLE, FLOAT, FunctionBuilder
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state  # type: ignore[import-untyped]
+from onnxruntime.capi import onnxruntime_pybind11_state
 
 from kokoro_server.core.errors import Cancelled
 from kokoro_server.model.onnx.dequantize import dequantize

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
 
-from num2words import num2words  # type: ignore[import-untyped]
+from num2words import num2words
 
 from kokoro_server.text.g2p.espeak import to_ipa
 from kokoro_server.text.g2p.homographs import RESPELLED_WORDS, respell

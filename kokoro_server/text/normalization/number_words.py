@@ -5,7 +5,7 @@ Wherever a function takes `british`, hundreds and tens are joined by "and": one 
 
 from functools import lru_cache
 
-from num2words import num2words  # type: ignore[import-untyped]  # ships no types
+from num2words import num2words  # ships no types
 
 # Patterns, bounded in length. INTEGER: 1234, 1,234,567 or, in India, 12,34,567. NUMBER: also 1.5 and .5.
 INTEGER = r"(?:\d{1,3}(?:,\d{2,3}){0,5},\d{3}(?![\d,]\d)|\d{1,15}(?!\d))"

@@ -49,7 +49,7 @@ def post(client: FlaskClient, path: str, **more: Any) -> TestResponse:
 def samples(data: bytes) -> int:
     with wave.open(io.BytesIO(data)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 24_000)
-        return file.getnframes()
+        return file.getnframes()  # type: ignore[no-any-return]
 
 
 # --- Answers ---------------------------------------------------------------------------------------------------------

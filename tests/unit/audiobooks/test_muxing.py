@@ -47,7 +47,7 @@ def test_a_bound_book_plays_whole(tmp_path: Path, cover: AudiobookTags, format: 
 def test_chapters_are_read_back(tmp_path: Path, cover: AudiobookTags, format: str) -> None:
     mux_audiobook(tmp_path / "book", format, [tone(3.0)], MARKS, cover)
     with av.open(str(tmp_path / "book")) as file:
-        read = [(c["metadata"]["title"], float(c["start"] * c["time_base"])) for c in file.chapters()]
+        read = [(c["metadata"]["title"], float(c["start"] * c["time_base"])) for c in file.chapters()]  # type: ignore[operator]
     assert read == [("One — ü", 0.0), ("Two", 2.0)]
 
 

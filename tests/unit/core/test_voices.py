@@ -114,7 +114,7 @@ NO_VOICES = [
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), NO_VOICES, ids=[name[:20].encode("ascii", "replace") for name, _ in NO_VOICES]
+    ("name", "words"), NO_VOICES, ids=[name[:20].encode("ascii", "replace").decode() for name, _ in NO_VOICES]
 )
 def test_what_is_no_voice(name: str, words: str) -> None:
     with pytest.raises(BadRequest) as caught:

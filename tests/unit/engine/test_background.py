@@ -57,7 +57,7 @@ def worker() -> Scribe:
 
 @pytest.fixture
 def pool(worker: Scribe) -> Iterator[Pool]:
-    pool = Pool("pool", [worker], threads=1, max_waiting=1, sizes=UtteranceSizes())
+    pool = Pool("pool", [worker], threads=1, max_waiting=1, sizes=UtteranceSizes())  # type: ignore[list-item]
     pool.start()
     yield pool
     worker.let_go.set()

@@ -87,12 +87,12 @@ def filtered(x: NDArray[np.float64], weight: NDArray[np.float32], dilation: int)
     reach = dilation * (taps // 2)
     padded = np.pad(x, ((reach, reach), (0, 0)))
     parts = [padded[k * dilation : k * dilation + len(x)] @ weight[:, :, k].T.astype(np.float64) for k in range(taps)]
-    return np.sum(parts, axis=0)
+    return np.sum(parts, axis=0)  # type: ignore[no-any-return]
 
 
 def normalised(x: NDArray[np.float32], norm: Norm) -> NDArray[np.float64]:
     wide = x.astype(np.float64)
-    return (wide - wide.mean(0)) / np.sqrt(wide.var(0) + EPSILON) * (1 + norm.gamma) + norm.beta
+    return (wide - wide.mean(0)) / np.sqrt(wide.var(0) + EPSILON) * (1 + norm.gamma) + norm.beta  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -132,7 +132,7 @@ ROUNDED = 4e-4
 def eight_bits(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """Weights [..., out] as the published ones are: whole numbers of a step for each channel out."""
     step = np.abs(weight).max(axis=tuple(range(weight.ndim - 1))) / np.float32(127)
-    return (np.rint(weight / step) * step).astype(np.float32)
+    return (np.rint(weight / step) * step).astype(np.float32)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("points", [None, SCHEMES["leaky", 3].taps])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from num2words import num2words  # type: ignore[import-untyped]
+from num2words import num2words
 
 from kokoro_server.text.normalization.locales.tables import Locale
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from num2words import num2words  # type: ignore[import-untyped]
+from num2words import num2words
 
 from kokoro_server.text.normalization.locales import numerals
 from kokoro_server.text.normalization.locales.agreement import (

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from num2words import num2words  # type: ignore[import-untyped]  # ships no types
+from num2words import num2words  # ships no types
 
 from kokoro_server.text.normalization.locales.tables import Locale
 
