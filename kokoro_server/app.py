@@ -23,6 +23,7 @@ from kokoro_server.api import openapi as description
 from kokoro_server.api.metrics import make_metrics
 from kokoro_server.api.response_cache import ResponseCache
 from kokoro_server.api.server.serving import HttpServer
+from kokoro_server.api.state import AppState, get_state, set_state
 from kokoro_server.api.web import page
 from kokoro_server.audiobooks.service import AudiobookService
 from kokoro_server.config import SETTINGS, Config, ConfigError, flag, forget_secrets, variable
@@ -60,12 +61,16 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
     app = Flask("kokoro_tts_api", static_folder=None)
     app.config.from_mapping(config.model_dump(), VERSION=__version__, MAX_CONTENT_LENGTH=get_max_body_bytes(config))
     app.config["TRUSTED_HOSTS"] = get_trusted_hosts(config)
-    app.extensions["engine"] = engine = engine or make_engine(config)
-    app.extensions["figures"] = make_metrics(engine)
-    app.extensions["library"] = AudiobookService(make_audiobook_settings(config), engine, config.WORKERS)
-    app.extensions["answers"] = ResponseCache(config.MODEL_DIR / "answers", config.CACHE_MB, build_cache_salt(config))
-    app.extensions["limits"] = make_request_limits(config)
-    app.extensions["styles"] = Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").load_style
+    engine = engine or make_engine(config)
+    state = AppState(
+        engine=engine,
+        metrics=make_metrics(engine),
+        audiobooks=AudiobookService(make_audiobook_settings(config), engine, config.WORKERS),
+        response_cache=ResponseCache(config.MODEL_DIR / "answers", config.CACHE_MB, build_cache_salt(config)),
+        limits=make_request_limits(config),
+        load_style=Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").load_style,
+    )
+    set_state(app, state)
     responses.install_request_hooks(app)
     tracing.install_tracing(app)
     access.install_auth(app)
@@ -99,7 +104,7 @@ def serve(config: Config, engine: Engine | None = None) -> None:
                 "Anybody who reaches %s may use this server: set KOKORO_API_KEY or HOST 127.0.0.1",
                 config.HOST,
             )
-        library: AudiobookService = app.extensions["library"]
+        library: AudiobookService = get_state(app).audiobooks
         with closing(library), start_wyoming_server(config, engine):  # closed before the engine that both use
             library.start()
             server.run(library.stop)

@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 from werkzeug.datastructures import FileStorage
 
 from kokoro_server.api.openapi import describe_route
+from kokoro_server.api.query import parse_bool_query
 from kokoro_server.api.responses import EVENT_STREAM, UNBUFFERED_HEADERS, encode_event, get_limits, make_request_context
 from kokoro_server.api.schemas import (
     STRICT_CONFIG,
@@ -31,6 +32,7 @@ from kokoro_server.api.schemas import (
     read_body,
     validate_fields,
 )
+from kokoro_server.api.state import get_state
 from kokoro_server.audio.samples import SAMPLE_RATE
 from kokoro_server.audiobooks.formats.book import MAX_NAME_LENGTH, Book, clean_book, clean_name
 from kokoro_server.audiobooks.formats.plain_text import read_plain_text
@@ -86,8 +88,7 @@ class JobForm(BookOptions):
 
 def get_audiobook_service() -> AudiobookService:
     """Return the application's AudiobookService, which is thread-safe."""
-    found: AudiobookService = current_app.extensions["library"]
-    return found
+    return get_state().audiobooks
 
 
 def get_max_upload_bytes(config: Mapping[str, Any]) -> int:
@@ -198,11 +199,11 @@ def download_audio(job_id: str) -> Response:
     """Send the audiobook, or the part of it that a Range header names."""
     job = get_audiobook_service().find_job(job_id)
     format = BOOK_FORMATS[_check_book_format(request.args.get("format") or job.format)]
-    path = get_audiobook_service().get_audio_file(job, format.name, make_request_context(), _is_flag_set("partial"))
+    path = get_audiobook_service().get_audio_file(job, format.name, make_request_context(), parse_bool_query("partial"))
     response = send_file(
         path,
         mimetype=format.content_type,
-        as_attachment=_is_flag_set("download"),
+        as_attachment=parse_bool_query("download"),
         download_name=f"{_make_file_name(job.title)}.{format.extension}",
         conditional=True,
     )
@@ -214,7 +215,9 @@ def download_audio(job_id: str) -> Response:
 @describe_route(media_types=tuple(CAPTION_MEDIA_TYPES.values()), statuses=(404, 409, 503), query={"partial": bool})
 def download_captions(job_id: str, kind: str) -> Response:
     """Send the captions of the audiobook as WebVTT or SubRip."""
-    text = get_audiobook_service().get_captions(get_audiobook_service().find_job(job_id), kind, _is_flag_set("partial"))
+    text = get_audiobook_service().get_captions(
+        get_audiobook_service().find_job(job_id), kind, parse_bool_query("partial")
+    )
     return Response(text, content_type=f"{CAPTION_MEDIA_TYPES[kind]}; charset=utf-8")
 
 
@@ -297,10 +300,6 @@ def _check_book_format(name: str) -> str:
         known = list(BOOK_FORMATS)
         raise BadRequest(f"Unsupported format {name[:40]!r}: expected {', '.join(known)}.", "format", name, known)
     return name.lower()
-
-
-def _is_flag_set(name: str) -> bool:
-    return request.args.get(name, "").lower() in ("1", "true", "yes")
 
 
 def _to_job_state(job: Job) -> JobState:

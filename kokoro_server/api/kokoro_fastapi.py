@@ -5,7 +5,6 @@ Paths, fields and answers follow Kokoro-FastAPI, so that its clients work unchan
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -19,6 +18,7 @@ from kokoro_server.api.openai import SpeechBody
 from kokoro_server.api.openapi import AUDIO_TYPES, BINARY_TYPE, JSON_TYPE, WAV_TYPE, describe_route
 from kokoro_server.api.responses import get_engine, get_limits, make_audio_response, make_request_context
 from kokoro_server.api.schemas import STRICT_CONFIG, RequestLimits, SpeechJob, Speed, read_body, read_json
+from kokoro_server.api.state import get_state
 from kokoro_server.api.timed_speech import NDJSON, CaptionedSpeech, make_timed_json_response, make_timed_lines_response
 from kokoro_server.api.voice_file import to_pt
 from kokoro_server.audio.samples import FORMATS
@@ -28,7 +28,6 @@ from kokoro_server.core.voices import Voice, find_language, find_voice
 
 blueprint = Blueprint("kokoro", __name__)
 
-StyleLoader = Callable[[Voice], NDArray[np.float32]]
 """Function that returns the style table of a voice or a blend, float32 [510, 256].
 
 Raises OSError where the voices' files are not on this machine.
@@ -147,8 +146,7 @@ def _parse_blend(fields: object) -> str:
 
 def _load_style_table(voice: Voice) -> NDArray[np.float32]:
     """Return the voice's style table, float32 [510, 256]. Raises Unsupported where this server has none."""
-    styles: StyleLoader = current_app.extensions["styles"]
     try:
-        return styles(voice)
+        return get_state().load_style(voice)
     except OSError as exc:
         raise Unsupported("This server has no tables of its voices: its engine is a command.") from exc

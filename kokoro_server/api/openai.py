@@ -14,6 +14,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from kokoro_server.api.downloads import DownloadFile, remove_expired_downloads
 from kokoro_server.api.openapi import AUDIO_TYPES, describe_route
+from kokoro_server.api.query import parse_bool_query
 from kokoro_server.api.responses import (
     EVENT_STREAM,
     UNBUFFERED_HEADERS,
@@ -39,7 +40,7 @@ from kokoro_server.api.schemas import (
 )
 from kokoro_server.audio.encoding import encode_stream
 from kokoro_server.audio.samples import FORMATS, SAMPLE_RATE
-from kokoro_server.core.errors import BadRequest, SpeechError
+from kokoro_server.core.errors import SpeechError
 from kokoro_server.core.models import MODEL_CREATED, MODEL_OWNER, MODELS, find_model
 from kokoro_server.core.voices import get_language
 
@@ -221,7 +222,7 @@ def list_audio_models() -> AudioModelList:
 def list_audio_voices() -> VoiceList:
     """List the voices as objects, or with legacy=true as names."""
     names = get_limits().voices
-    if _parse_flag("legacy"):
+    if parse_bool_query("legacy"):
         return {"voices": list(names)}
     return {"voices": [_to_named_voice(name) for name in names]}
 
@@ -238,14 +239,6 @@ def _to_model(name: str) -> Model:
 
 def _to_named_voice(name: str) -> NamedVoice:
     return {"id": name, "name": name, "language": get_language(name[0]).code}
-
-
-def _parse_flag(name: str) -> bool:
-    """Parse a boolean query parameter, false when it is missing. Raises BadRequest."""
-    value = request.args.get(name, "false")
-    if value.lower() not in ("true", "false", "1", "0"):
-        raise BadRequest(f"{name} is {value[:40]!r}: expected true or false.", name, value, ["true", "false"])
-    return value.lower() in ("true", "1")
 
 
 def _attach_download(response: Response, job: SpeechJob) -> None:

@@ -29,6 +29,7 @@ from werkzeug.wsgi import ClosingIterator
 from kokoro_server.api.metrics import Metrics, SpeechRecord
 from kokoro_server.api.response_cache import ResponseCache
 from kokoro_server.api.schemas import RequestLimits, SpeechJob
+from kokoro_server.api.state import get_state
 from kokoro_server.api.tracing import get_span
 from kokoro_server.audio.encoding import encode_file, encode_stream
 from kokoro_server.audio.loudness import normalize_loudness
@@ -55,14 +56,12 @@ ErrorFormat = Callable[[SpeechError], dict[str, Any]]
 
 def get_engine() -> Engine:
     """Return the application's engine, which is thread-safe."""
-    found: Engine = current_app.extensions["engine"]
-    return found
+    return get_state().engine
 
 
 def get_metrics() -> Metrics:
     """Return the application's metrics, which are thread-safe."""
-    found: Metrics = current_app.extensions["figures"]
-    return found
+    return get_state().metrics
 
 
 def make_request_context() -> RequestContext:
@@ -167,8 +166,7 @@ class AudioStream:
 
 def get_limits() -> RequestLimits:
     """Return the limits of a speech request that the settings allow."""
-    found: RequestLimits = current_app.extensions["limits"]
-    return found
+    return get_state().limits
 
 
 def encode_event(content: dict[str, Any]) -> bytes:
@@ -178,8 +176,7 @@ def encode_event(content: dict[str, Any]) -> bytes:
 
 def get_response_cache() -> ResponseCache:
     """Return the application's response cache, which is thread-safe."""
-    found: ResponseCache = current_app.extensions["answers"]
-    return found
+    return get_state().response_cache
 
 
 def get_full_audio(job: SpeechJob) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kokoro_server.api.server.serving import HttpServer
+from kokoro_server.api.state import get_state
 from kokoro_server.app import create_app
 from kokoro_server.audiobooks.service import AudiobookService
 from kokoro_server.cli.http_client import HttpClient
@@ -51,7 +52,7 @@ def run_embedded_server(config: Config, data_dir: Path, engine: Engine | None = 
             engine = stack.enter_context(closing(engine or make_engine(config)))
             engine.start()
             app = create_app(config, engine)
-            library: AudiobookService = stack.enter_context(closing(app.extensions["library"]))
+            library: AudiobookService = stack.enter_context(closing(get_state(app).audiobooks))
             server = HttpServer(app, make_server_address(config))
             library.start()
             server.start()

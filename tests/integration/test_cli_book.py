@@ -15,6 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from kokoro_server.api.state import get_state
 from kokoro_server.cli.book import _find_or_create_job, _hash_request, _poll_job, _wait_for_job
 from kokoro_server.cli.embedded_server import run_embedded_server
 from kokoro_server.cli.http_client import HttpClient
@@ -52,7 +53,7 @@ def engine() -> BookEngine:
 @pytest.fixture
 def server(tmp_path: Path, engine: BookEngine) -> Iterator[str]:
     app = make_app(tmp_path / "server", engine, API_KEY=("secret",))  # type: ignore[arg-type]
-    with closing(app.extensions["library"]) as library, live(app) as address:
+    with closing(get_state(app).audiobooks) as library, live(app) as address:
         library.start()
         yield address
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from docs.generate import PAGES
+from kokoro_server.api.state import get_state
 from kokoro_server.config import SETTINGS, variable
 from tests.documents import epub
 from tests.fakes.engine import FakeEngine
@@ -130,11 +131,11 @@ def test_python_examples_run(tmp_path: Path, code: str) -> None:
     epub(folder / "book.epub", {"one.xhtml": "<h1>One</h1><p>It was a dark night.</p>"}, {"One": "one.xhtml"}, {})
     app = make_app(tmp_path, FakeEngine())
     with live(app) as address:
-        app.extensions["library"].start()
+        get_state(app).audiobooks.start()
         try:
             run(code.replace(SERVER, address), folder)
         finally:
-            app.extensions["library"].close()
+            get_state(app).audiobooks.close()
     made = [path for path in folder.iterdir() if path.name != "book.epub"]
     assert made and all(path.stat().st_size > 100 for path in made)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
 
 from kokoro_server.api.openai import SpeechBody
 from kokoro_server.api.schemas import NativeBody
+from kokoro_server.api.state import get_state, set_state
 from kokoro_server.audio.samples import FORMATS
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
@@ -42,7 +44,8 @@ SPEAKING = {"/synthesize", "/synthesize/stream", "/v1/audio/speech", "/audio/spe
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
     made = make_app(tmp_path, FakeEngine(0.02))
-    made.extensions["styles"] = lambda voice: np.zeros((510, 256), np.float32)
+    styles = np.zeros((510, 256), np.float32)
+    set_state(made, replace(get_state(made), load_style=lambda voice: styles))
     return made
 
 

@@ -13,6 +13,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.waiting import until
+from kokoro_server.api.state import get_state
 from kokoro_server.app import create_app
 from kokoro_server.audiobooks.jobs import Job
 from kokoro_server.audiobooks.service import AudiobookService
@@ -51,7 +52,7 @@ def engine() -> BookEngine:
 def app(tmp_path: Path, engine: BookEngine, request: pytest.FixtureRequest) -> Iterator[Flask]:
     config = Config(DATA_DIR=tmp_path / "data", TEMP_DIR=tmp_path, WORKERS=1, **request.param)
     made = create_app(config, engine)
-    library: AudiobookService = made.extensions["library"]
+    library: AudiobookService = get_state(made).audiobooks
     with closing(library):
         library.start()
         yield made
@@ -64,7 +65,7 @@ def page(browser: Browser, app: Flask) -> Iterator[Page]:
 
 
 def jobs(app: Flask) -> list[Job]:
-    library: AudiobookService = app.extensions["library"]
+    library: AudiobookService = get_state(app).audiobooks
     return library.list_jobs()
 
 

@@ -43,6 +43,7 @@ from kokoro_server.api.server.connections import (
     close_stalled,
     raise_connection_limit,
 )
+from kokoro_server.api.state import get_state
 from kokoro_server.core.errors import BadRequest, SpeechError, TooLarge
 from kokoro_server.core.logs import log_fields
 from kokoro_server.core.signals import catch_stop_signals
@@ -179,7 +180,7 @@ class HttpServer:
         for listener in self._get_listeners():
             listener.channel_class = _HttpChannel
             listener.maintenance = _skip_maintenance
-            listener.record_response = app.extensions["figures"].record_response
+            listener.record_response = get_state(app).metrics.record_response
             listener.handle_accept = partial(accept_pending, listener, most, self._close_idle)
 
     @property

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from kokoro_server.api import audiobook_jobs as jobs
+from kokoro_server.api.state import get_state
 from kokoro_server.app import create_app
 from kokoro_server.audiobooks.service import AudiobookService
 from kokoro_server.config import Config
@@ -36,7 +37,7 @@ def app(tmp_path: Path, engine: BookEngine) -> Iterator[Flask]:
         DATA_DIR=tmp_path / "data", TEMP_DIR=tmp_path, WORKERS=2, UPLOAD_MB=1, UNPACKED_MB=2, BOOK_LENGTH=5_000
     )
     app = create_app(config, engine)
-    library: AudiobookService = app.extensions["library"]
+    library: AudiobookService = get_state(app).audiobooks
     library.start()
     yield app
     library.close()
