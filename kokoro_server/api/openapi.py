@@ -53,7 +53,7 @@ class RouteDescription:
     success: int = 200
 
 
-def describe_route(
+def describe_route(  # keywords alone: what the view's own code does not say
     *,
     body: Any = None,
     media_types: tuple[str, ...] = (JSON_TYPE,),

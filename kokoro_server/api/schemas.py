@@ -162,7 +162,7 @@ class NativeBody(BaseModel):
         return SpeechJob(request, format, self.sample_rate or SAMPLE_RATE, stream, loudness=self.loudness)
 
 
-def make_speech_request(
+def make_speech_request(  # the fields of a body, which each family of routes names differently
     limits: RequestLimits,
     text: str | list[Turn],
     voice: str | None,

@@ -39,7 +39,7 @@ class JobWorker(threading.Thread):
     be called from any thread.
     """
 
-    def __init__(
+    def __init__(  # everything a job touches; the service makes it once
         self,
         database: JobDatabase,
         storage: JobStorage,

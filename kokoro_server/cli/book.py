@@ -38,7 +38,7 @@ PROGRESS_INTERVAL = 0.5
 @click.option("--title", help="By default the file's own.")
 @click.option("--author", help="By default the file's own.")
 @add_server_options
-def run_book(
+def run_book(  # click passes one argument for each option
     file: Path,
     output: Path | None,
     format: str | None,

@@ -61,7 +61,7 @@ class SpeechTools:
         self._client: SpeechClient | None = None
         self._lock = threading.Lock()
 
-    def speak(
+    def speak(  # the arguments of the tool, as assistants see them
         self,
         text: Annotated[str, Field(description="What to say.")],
         voice: Annotated[str | None, Field(description="A voice's name, or a blend: af_bella(2)+af_sky(1).")] = None,

@@ -26,7 +26,7 @@ STDOUT_PATH = Path("-")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; - is stdout.")
 @click.option("--play", "aloud", is_flag=True, help="Play it; the default without OUTPUT.")
 @add_server_options
-def run_say(
+def run_say(  # click passes one argument for each option
     text: tuple[str, ...],
     voice: str | None,
     speed: float | None,

@@ -45,7 +45,7 @@ class Pool:
         idle_interval: Seconds between two checks of an idle worker.
     """
 
-    def __init__(
+    def __init__(  # what setup/engines.py reads from the settings
         self,
         name: str,
         workers: Sequence[Worker],

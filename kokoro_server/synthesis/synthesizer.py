@@ -133,7 +133,7 @@ class UtteranceSynthesizer:
             return Script(text, [PhonemeWord(text.text, 0, len(text.text))])
         return Script(text, self._phonemizer(text.text, utterance.language, dict(utterance.pronunciations), fixed))
 
-    def _synthesize_run(
+    def _synthesize_run(  # one run of the network, and what the last run of an utterance gets
         self,
         run: Sequence[PhonemeWord],
         script: Script,

@@ -70,7 +70,7 @@ def emit_amx_kernels(module: ir.Module, width: int) -> None:
                 _emit_gemm(module, precision, source, target, width, multiply)
 
 
-def _emit_convolution(
+def _emit_convolution(  # one kernel of a table of them: what differs between two of its entries
     module: ir.Module,
     name: str,
     precision: Precision,
@@ -160,7 +160,7 @@ def _emit_epilogue(module: ir.Module, residual: bool, signal: ir.Type, width: in
     return code
 
 
-def _emit_gemm(
+def _emit_gemm(  # One kernel of a table of them: what differs between two of its entries.
     module: ir.Module, precision: Precision, source: ir.Type, target: ir.Type, width: int, multiply: FunctionBuilder
 ) -> None:
     """Write y = leaky_relu(x) @ u * scales + bias for `rows` rows from `first`.

@@ -226,7 +226,7 @@ def _emit_output_transform(module: ir.Module, kernel: ConvolutionKernel, shape: 
     return code
 
 
-def _store_tile(
+def _store_tile(  # where the tile goes, and what is written of it
     code: FunctionBuilder,
     kernel: ConvolutionKernel,
     load: Callable[[int], ir.Value],
@@ -270,7 +270,7 @@ def _interpolate_rows(code: FunctionBuilder, scheme: Scheme, point: Callable[[in
     return [code.add_product(t, scheme.output[j, -1], last) for j, t in enumerate(totals)]
 
 
-def emit_convolution(
+def emit_convolution(  # the kernels that it calls are arguments, written once for all of its variants
     module: ir.Module,
     kernel: ConvolutionKernel,
     shape: Target,

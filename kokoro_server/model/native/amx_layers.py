@@ -78,7 +78,7 @@ class AmxConvolution:
     filter: AmxWeights
     activation: str
 
-    def __call__(
+    def __call__(  # the operands of y = residual + filter(activation(norm(x))), and where it runs
         self,
         library: KernelLibrary,
         crew: ThreadPool,
@@ -127,7 +127,7 @@ class AmxDense:
         """Output channels, padded to whole panels."""
         return len(self.filter.bias)
 
-    def __call__(
+    def __call__(  # the operands of y = leaky_relu(x) @ weights + bias, and where it runs
         self,
         library: KernelLibrary,
         crew: ThreadPool,

@@ -83,6 +83,7 @@ def _pack_amx(name: str, weight: Array, bias: Array, parts: int) -> PackedArrays
     }
 
 
+# Six facts decide how a filter is packed; each caller has other ones.
 def prepare_filter(name: str, weight: Array, bias: Array, activation: str, shape: Target, parts: int) -> PackedArrays:
     """Pack a convolution [out, in, taps] that follows `activation`; `parts` is BF16X1 or BF16X2."""
     if shape.has_tiles:
@@ -180,7 +181,7 @@ class NetworkPart:
         y[1 : 2 * x.length : 2] = active * taps[2] + following * taps[0] + bias
         return y
 
-    def convolve(
+    def convolve(  # the operands of y = residual + filter(activation(norm(x)))
         self,
         name: str,
         activation: str,
@@ -211,7 +212,7 @@ class NetworkPart:
         layer = Convolution(points, scales, bias, taps, activation)
         return layer(self.library, self.pool, x, style_norm, y, dilation, residual)
 
-    def multiply(
+    def multiply(  # the operands of y = leaky_relu(x) @ weights + bias
         self, name: str, x: Signal, y: Signal, rows: int, pitch: int | None = None, slope: float = 1.0
     ) -> None:
         """Apply a dense layer to `rows` leaky rows of x, which start `pitch` elements apart, into y."""

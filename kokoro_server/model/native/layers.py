@@ -178,7 +178,7 @@ class Convolution:
         kernel = ConvolutionKernel(SCHEMES[activation, weight.shape[2]], weight.shape[2], activation, False)
         return winograd_weights(weight, kernel.scheme, kernel.weight_type is I16, shape)
 
-    def __call__(
+    def __call__(  # the operands of y = residual + filter(activation(norm(x))), and where it runs
         self,
         library: KernelLibrary,
         crew: ThreadPool,
@@ -236,7 +236,7 @@ class Convolution:
         return Activations(y, x.length, total[0], total[1])
 
 
-def _iterate_blocks(
+def _iterate_blocks(  # the sizes that blocks depend on
     length: int, dilation: int, outputs: int, fitting: int, rows: int, threads: int
 ) -> Iterator[tuple[int, int, int]]:
     """Yield number, first row and groups of each block: about `fitting` tiles, and equally many blocks for each thread.
@@ -270,7 +270,7 @@ def _choose_groups(fitting: int, dilation: int, rows: int) -> int:
     return max(range(max(near - 2, 1), near + 3), key=lambda groups: (round(fullness(groups), 2), groups))
 
 
-def _lay_out_scratch(
+def _lay_out_scratch(  # the sizes that the kernel computes from, in its order
     scratch: Scratch, kernel: ConvolutionKernel, groups: int, dilation: int, tiles: int, inputs: int, shape: Target
 ) -> tuple[int, int, int]:
     """Return the addresses of a block's activated rows, V and M. Sizes are those that the kernel computes."""
@@ -292,7 +292,7 @@ class Matrix(Protocol):
         """Output channels, padded to whole panels."""
         ...
 
-    def __call__(
+    def __call__(  # the operands of y = leaky_relu(x) @ weights + bias, and where it runs
         self,
         library: KernelLibrary,
         crew: ThreadPool,
@@ -325,7 +325,7 @@ class Dense:
         """Output channels, padded to whole panels."""
         return len(self.bias)
 
-    def __call__(
+    def __call__(  # the operands of y = leaky_relu(x) @ weights + bias, and where it runs
         self,
         library: KernelLibrary,
         crew: ThreadPool,
@@ -405,7 +405,7 @@ class Lstm:
     inputs: Matrix
     state: Array
 
-    def __call__(
+    def __call__(  # the operands of the LSTM, and where it runs
         self,
         library: KernelLibrary,
         crew: ThreadPool,

@@ -92,7 +92,7 @@ def _make_float_gather(links: GraphIndex, node: NodeProto, weights: dict[str, Te
     return _make_node("Gather", [table, gather.input[1]], [node.output[0]], gather)
 
 
-def _add_float_weight(
+def _add_float_weight(  # the inputs of a quantized operator, by the order of the ONNX specification
     links: GraphIndex, name: str, scale: str, zero: str, weights: dict[str, TensorProto], transposed: bool = False
 ) -> str:
     """Add the float form of a quantized weight to `weights` unless it is there, and return its name."""

@@ -32,7 +32,7 @@ def test_a_boolean_is_read(query: str, value: bool) -> None:
 
 @pytest.mark.parametrize("value", ["maybe", "2", "tru", " ", "null"])
 def test_anything_else_is_refused(value: str) -> None:
-    with Flask("test").test_request_context("/", query_string={"partial": value}):
-        with pytest.raises(BadRequest) as caught:
-            parse_bool_query("partial")
+    context = Flask("test").test_request_context("/", query_string={"partial": value})
+    with context, pytest.raises(BadRequest) as caught:
+        parse_bool_query("partial")
     assert (caught.value.field, caught.value.value, caught.value.allowed) == ("partial", value, ["true", "false"])
