@@ -96,6 +96,7 @@ class CommandWorker:
             samples = self._run_on_utterance(utterance)
         except OSError as exc:
             raise StorageUnavailable(f"The temp folder can't be used: {exc.strerror}. See KOKORO_TEMP_DIR.") from exc
+        # The command knows no pauses between utterances: they are appended here.
         silence = np.zeros(round(utterance.pause * SAMPLE_RATE), np.float32)
         yield Chunk(np.concatenate([samples, silence]))
 
@@ -106,12 +107,14 @@ class CommandWorker:
         raises.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        # A folder for each run: a command that is killed leaves its files there, and they go with it.
         with tempfile.TemporaryDirectory(prefix=RUN_FOLDER_PREFIX, dir=self._folder) as folder:
             text, sound = Path(folder, "text.txt"), Path(folder, "sound.wav")
             text.write_text(utterance.text, "utf-8")
             code, stderr = self._run_process(
                 self._build_options(utterance, text, sound), self._timeout, _build_environment(utterance)
             )
+            # A command may write a WAV file and fail nevertheless; its exit code decides.
             if code:
                 log.error("%s exited with %d: %s", self._command_line, code, _join_last_lines(stderr))
                 raise SynthesisFailed(f"The speech command failed with exit code {code}.")

@@ -108,6 +108,7 @@ class RecyclingWorker:
     def on_idle(self) -> None:
         """Recycle the process when due; unload it after `unload_after` seconds without work."""
         self._recycle_if_due()
+        # The load lock is taken without waiting: while another worker loads, memory is not what is short.
         if (
             self._policy.unload_after
             and time.monotonic() - self._last_used_at > self._policy.unload_after
@@ -127,6 +128,7 @@ class RecyclingWorker:
         with self._lock:
             self._is_closed = True
             fresh, self._replacement = self._replacement, None
+        # Outside the lock: closing waits for a process to end.
         for worker in (self._process, fresh):
             if worker is not None:
                 worker.close()
@@ -164,6 +166,7 @@ class RecyclingWorker:
             return False
         if self._policy.max_utterances and self._utterance_count >= self._policy.max_utterances:
             return True
+        # RSS counts the weights that all workers share: max_megabytes has to be above them.
         return (
             bool(self._policy.max_megabytes) and _measure_rss(self._process.pid) > self._policy.max_megabytes * MEGABYTE
         )

@@ -117,6 +117,7 @@ class CeleryTransport:
 
     def ensure_available(self) -> None:
         """Raise WorkerUnavailable when the broker is unreachable or no machine replies."""
+        # The broker and the result store may be two servers: both must answer.
         if not self._broker_error:
             try:
                 self._result_backend.client.ping()
@@ -156,6 +157,7 @@ class CeleryTransport:
 
     def send(self, task: RemoteTask) -> None:
         """Register the task and send it; it stays registered until forget()."""
+        # Registered before it is published: the result may arrive at once.
         with self._lock:
             self._tasks[task.id] = task
         self._publish(task)
@@ -175,6 +177,7 @@ class CeleryTransport:
 
     def _publish(self, task: RemoteTask) -> None:
         """Publish the task to the queue, for the first time or again."""
+        # Sent again under the same id: whichever copy finishes first gives the result.
         task.machine, task.sent_at = "", time.monotonic()
         self._resend_count += task.send_count > 0
         try:
@@ -193,6 +196,7 @@ class CeleryTransport:
 
     def _mark_unreachable(self, exc: Exception) -> None:
         """Mark the broker as unreachable."""
+        # Logged once for an outage, not for each task in it.
         if not self._broker_error:
             log.error("Broker %s is unreachable: %s", self._settings, exc)
         self._broker_error = str(exc) or type(exc).__name__

@@ -79,6 +79,7 @@ class ClusterSettings:
 
     def __str__(self) -> str:
         """Return the URL of the broker without its password."""
+        # user:password@host: everything up to the @ is dropped.
         parts = urlsplit(self.broker)
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
@@ -90,6 +91,7 @@ def pack_utterance(utterance: Utterance) -> dict[str, Any]:
 
 def pack_sound(chunk: Chunk) -> TaskResult:
     """Return the samples as FLAC and the words as JSON. FLAC has 16 bits, as all formats but float ones."""
+    # Words travel by position, as (text, start, end, start_time, end_time).
     words = [dataclasses.astuple(word) for word in chunk.words]
     return {"sound": encode_file([chunk], "flac"), "words": json.dumps(words)}
 
