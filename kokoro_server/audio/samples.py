@@ -61,7 +61,7 @@ class Word:
     """Hold a word of the text as sent, its half-open character span `start:end` there, and its times in seconds.
 
     The times count from the first sample of the chunk that holds the word, or of the whole audio after
-    `with_absolute_times`.
+    `with_absolute_times`. A worker, which does not have the text as sent, leaves `text` empty; the engine fills it in.
     """
 
     text: str

@@ -104,7 +104,7 @@ class Pool:
                 for chunk in in_flight[0].iter_results(context):
                     policy.record_chunk(index, chunk)
                     prefetch(self.choose_in_flight_limit(policy))
-                    yield _restore_words(chunk, request.text)
+                    yield _fill_in_words(chunk, request.text)
                 in_flight.popleft()
                 index += 1
                 prefetch(1)  # so that the loop goes on when none is in flight
@@ -176,8 +176,8 @@ class Pool:
                 driver.join()
 
 
-def _restore_words(chunk: Chunk, text: str) -> Chunk:
-    """Return the chunk with the text of its words as in the original text."""
+def _fill_in_words(chunk: Chunk, text: str) -> Chunk:
+    """Return the chunk with the text of its words, which is cut from the text as sent."""
     return Chunk(chunk.samples, tuple(replace(word, text=text[word.start : word.end]) for word in chunk.words))
 
 

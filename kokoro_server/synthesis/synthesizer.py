@@ -1,24 +1,18 @@
-"""Synthesize one utterance: normalize, phonemize, run the network, trim, and time the words.
+"""Synthesize one utterance: phonemize, run the network, trim, and time the words.
 
-Offsets pass through three texts, and word times refer to the first:
-
-1. The text as sent. Each TextSpan of the utterance knows its range there.
-2. The normalized text ("$5" -> "five dollars"), joined from Replacements, each with its range in the text as sent.
-3. PhonemeWords with their ranges in the normalized text, split into runs of at most 510 symbols for the network.
-
-The network returns the duration of every token in frames of 25 ms. Their running sum gives the times of each
-PhonemeWord, and mapping its range back through 2 to 1 gives the word of the client's text.
+The front end returns the phonemes word by word; they are split into runs of at most 510 symbols for the network, which
+returns the duration of every token in frames of 25 ms. Their running sum gives the times of each PhonemeWord, and the
+front end's AlignedText the place of each in the text as sent.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
-from itertools import groupby
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +21,13 @@ from numpy.typing import NDArray
 from kokoro_server.audio.loudness import limit_peaks
 from kokoro_server.audio.samples import SAMPLE_RATE, Chunk, Word, trim_silence
 from kokoro_server.core.errors import Cancelled
-from kokoro_server.core.request import TextSpan
 from kokoro_server.model.assets import Assets
 from kokoro_server.model.kokoro import Network, do_nothing
+from kokoro_server.synthesis.front_end import FrontEnd, Script
+from kokoro_server.text.aligned import AlignedText
 from kokoro_server.text.chunking import BOUNDARY_PAUSES, Utterance
-from kokoro_server.text.g2p import TOKEN_LIMIT, PhonemeWord, Phonemizer, encode_phonemes, join_phonemes, split_for_model
+from kokoro_server.text.g2p import TOKEN_LIMIT, PhonemeWord, encode_phonemes, join_phonemes, split_for_model
 from kokoro_server.text.g2p.punctuation import MODEL_MARKS
-from kokoro_server.text.normalization import NormalizedText, Replacement, drop_emoji, join_spoken, normalize
 from kokoro_server.text.segmentation import Strength
 
 FRAME_SECONDS = 600 / SAMPLE_RATE
@@ -58,7 +52,7 @@ class UtteranceSynthesizer:
     """
 
     def __init__(self, assets: Assets, cache: Path, device: str = "cpu", threads: int = 1) -> None:
-        """Load phonemizer and network in parallel.
+        """Load the front end, with English, and the network in parallel.
 
         Args:
             assets: The model and the voices.
@@ -72,9 +66,9 @@ class UtteranceSynthesizer:
         """
         self._load_style = lru_cache(maxsize=16)(assets.load_style)
         with ThreadPoolExecutor(1) as other:
-            phonemizer = other.submit(Phonemizer, "a")
+            front_end = other.submit(FrontEnd, "a")
             self._network = Network(assets.model, cache, threads, device)
-            self._phonemizer = phonemizer.result()
+            self._front_end = front_end.result()
         self.description = f"{assets.model.name} on {device}, up to {threads} threads"
 
     def synthesize(
@@ -96,7 +90,7 @@ class UtteranceSynthesizer:
             Cancelled: If `stop` is set or `cancel` is called meanwhile.
             ValueError: If the network's output is not finite.
         """
-        script = self._prepare_script(utterance)
+        script = self._front_end.phonemize(utterance)
         runs = split_for_model(script.words)
         for number, run in enumerate(runs):
             if stop is not None and stop.is_set():
@@ -110,28 +104,11 @@ class UtteranceSynthesizer:
 
     def phonemize(self, utterance: Utterance) -> str:
         """Return the phonemes of an utterance in the network's symbols."""
-        return join_phonemes(self._prepare_script(utterance).words)
+        return join_phonemes(self._front_end.phonemize(utterance).words)
 
     def cancel(self) -> None:
         """Make the network's present run, if any, raise Cancelled; may be called from any thread."""
         self._network.cancel()
-
-    def _prepare_script(self, utterance: Utterance) -> Script:
-        """Normalize and phonemize an utterance; spans with phonemes of their own keep them."""
-        replacements: list[Replacement] = []
-        fixed: list[PhonemeWord] = []
-        length = 0  # of the normalized text so far
-        for span in utterance.spans:
-            added = list(_normalize_span(span, utterance))
-            replacements += added
-            length += sum(len(replacement.spoken) for replacement in added)
-            if span.phonemes:
-                # A span with phonemes is one replacement, as written: it is the end of the normalized text so far.
-                fixed.append(PhonemeWord(span.phonemes, length - len(span.text), length))
-        text = NormalizedText(replacements)
-        if utterance.is_phonemes:
-            return Script(text, [PhonemeWord(text.text, 0, len(text.text))])
-        return Script(text, self._phonemizer(text.text, utterance.language, dict(utterance.pronunciations), fixed))
 
     def _synthesize_run(  # one run of the network, and what the last run of an utterance gets
         self,
@@ -167,69 +144,6 @@ class UtteranceSynthesizer:
                 )
             ),
         )
-
-
-@dataclass(frozen=True)
-class Script:
-    """Hold the normalized text of an utterance, mapped to the text as sent, and its phonemes word by word."""
-
-    text: NormalizedText
-    words: list[PhonemeWord]
-
-
-def _normalize_span(span: TextSpan, utterance: Utterance) -> Iterator[Replacement]:
-    """Yield the replacements for a span, with offsets in the text as sent.
-
-    Text that has phonemes or a pronunciation of its own stays as written.
-    """
-    if span.phonemes or utterance.is_phonemes or not utterance.normalize:
-        yield from _keep_as_written(span, utterance)
-    elif not span.is_verbatim:
-        yield Replacement(
-            join_spoken(normalize(span.text, utterance.language, emoji=utterance.emoji)), span.start, span.end
-        )
-    else:
-        # Normalize the text between the words with a pronunciation; the last item ends the last gap.
-        at = 0
-        for start, end in [*_find_pronounced_words(span.text, utterance), (len(span.text), len(span.text))]:
-            for replacement in normalize(span.text[at:start], utterance.language, emoji=utterance.emoji):
-                yield _shift_to_source(replacement, span, at)
-            if end > start:
-                yield Replacement(span.text[start:end], span.start + start, span.start + end)
-            at = end
-
-
-def _keep_as_written(span: TextSpan, utterance: Utterance) -> Iterator[Replacement]:
-    """Yield replacements that keep a span as written.
-
-    Emoji are dropped if they are to be silent, as the phonemizer would name them.
-    """
-    if span.phonemes or utterance.is_phonemes or utterance.emoji:
-        yield Replacement(span.text, span.start, span.end)
-    elif not span.is_verbatim:
-        yield Replacement(join_spoken(drop_emoji(span.text)), span.start, span.end)
-    else:
-        yield from (_shift_to_source(replacement, span, 0) for replacement in drop_emoji(span.text))
-
-
-def _shift_to_source(replacement: Replacement, span: TextSpan, at: int) -> Replacement:
-    """Shift a replacement for the span's text from `at` on to offsets in the text as sent.
-
-    If one written word becomes several spoken ones ("U.S.A" -> "U S A"), the replacement stands for it as a whole, even
-    where the lengths happen to be equal.
-    """
-    start, end = at + replacement.start, at + replacement.end
-    whole = replacement.spoken.count(" ") > span.text.count(" ", start, end) == 0
-    return Replacement(replacement.spoken, span.start + start, span.start + end, whole)
-
-
-def _find_pronounced_words(text: str, utterance: Utterance) -> Iterator[tuple[int, int]]:
-    """Yield the spans in `text` of the words with a pronunciation in the request; of several matches the longest."""
-    words = sorted((word for word, _ in utterance.pronunciations), key=len, reverse=True)
-    if words:
-        # Whole words only, in any case; longer entries come first, as alternation takes the first match.
-        any_word = rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)"
-        yield from (found.span() for found in re.finditer(any_word, text, re.IGNORECASE))
 
 
 def _choose_final_mark(run: Sequence[PhonemeWord], utterance: Utterance) -> str:
@@ -270,12 +184,22 @@ def _time_words(
         start = end
 
 
-def _map_to_source(timed: Iterable[tuple[PhonemeWord, float, float]], text: NormalizedText) -> Iterator[Word]:
-    """Map timed words to the text as sent, and merge those that stand for the same written word; drop silent ones."""
-    heard = ((text.find_source_span(item.start, item.end), item, start, end) for item, start, end in timed)
-    # Words of one replacement ("five dollars" for "$5") have the same span in the text as sent.
-    for (start, end), group in groupby(heard, key=lambda each: each[0]):
-        parts = list(group)
-        if any(any(map(str.isalpha, item.phonemes)) for _, item, _, _ in parts):
-            spoken = text.text[parts[0][1].start : parts[-1][1].end]
-            yield Word(spoken, start, end, parts[0][2], parts[-1][3])
+def _map_to_source(timed: Iterable[tuple[PhonemeWord, float, float]], text: AlignedText) -> Iterator[Word]:
+    """Map timed words to the text as sent, and merge those that stand for the same written word; drop silent ones.
+
+    The words of one replacement ("five dollars" for "$5") have the same span in the text as sent. The spans overlap
+    where a part of a replacement was replaced again. The words' `text` stays empty: the text as sent is not here.
+    """
+    merged: list[Word] = []
+    audible: list[bool] = []
+    for item, start_time, end_time in timed:
+        start, end = text.find_source_span(item.start, item.end)
+        is_audible = any(map(str.isalpha, item.phonemes))
+        if merged and start < merged[-1].end:
+            before = merged[-1]
+            merged[-1] = replace(before, end=max(end, before.end), end_time=end_time)
+            audible[-1] |= is_audible
+        else:
+            merged.append(Word("", start, end, start_time, end_time))
+            audible.append(is_audible)
+    return compress(merged, audible)

@@ -291,11 +291,12 @@ def cluster_answer(text: str) -> None:
 
 
 def readings(text: str) -> None:
-    """Every character is in one reading."""
+    """Every character stands for a place in the text, in order."""
     text = text[:SPOKEN_AT_ONCE]
     found = normalize(text, picked("abefhijpz", text))
-    ends = [0, *(reading.end for reading in found)]
-    assert [reading.start for reading in found] == ends[:-1] and ends[-1] == len(text)
+    assert len(found.spans) == len(found.text)
+    assert list(found.spans) == sorted(found.spans, key=lambda span: span[0])
+    assert all(0 <= start <= end <= len(text) for start, end in found.spans)
 
 
 @cache

@@ -258,8 +258,8 @@ def test_every_kind_of_expression_is_found() -> None:
     }
     assert "kokoro_server.text.inline_tags.INLINE_TAG" in found["kokoro_server.text.inline_tags"]
     assert any(name.startswith("kokoro_server.text.ssml:") for name in found["kokoro_server.text.ssml"])
-    tables = {each.name for each in blowups.expressions("kokoro_server.text.normalization.identifiers")}
-    assert "kokoro_server.text.normalization.identifiers.LETTER_RULES[0][0]" in tables
+    tables = {each.name for each in blowups.expressions("kokoro_server.text.normalization.english.identifiers")}
+    assert "kokoro_server.text.normalization.english.identifiers.LETTER_RULES[0][0]" in tables
     assert sum(len(blowups.expressions(name)) for name in blowups.modules()) > 250
 
 
@@ -288,7 +288,7 @@ def test_no_reader_blows_up(reader: Callable[[str], object]) -> None:
         for module in (
             "kokoro_server.text.inline_tags",
             "kokoro_server.text.segmentation",
-            "kokoro_server.text.normalization.identifiers",
+            "kokoro_server.text.normalization.english.identifiers",
             "kokoro_server.audiobooks.formats.plain_text",
         )
         for expression in blowups.expressions(module)

@@ -20,10 +20,28 @@ MAY_IMPORT = {
     "kokoro_server/core/": ("core",),
     "kokoro_server/config": ("core",),
     "kokoro_server/audio/": ("audio", "core"),
-    "kokoro_server/text/": ("text.segmentation", "text.chunking", "text.inline_tags", "text.aligned", "core"),
-    "kokoro_server/text/normalization/": ("text.normalization", "text.segmentation", "text.aligned", "core"),
-    "kokoro_server/text/normalization/locales/": ("text.normalization.locales", "text.aligned", "core"),
-    "kokoro_server/text/g2p/": ("text.g2p", "text.normalization", "text.aligned", "core"),
+    "kokoro_server/text/": (
+        *("text.segmentation", "text.chunking", "text.inline_tags", "text.aligned", "text.scripts"),
+        *("text.pronounced_words", "core"),
+    ),
+    "kokoro_server/text/normalization/": (
+        *("text.normalization", "text.segmentation", "text.scripts", "text.aligned", "core"),
+    ),
+    "kokoro_server/text/normalization/rules/": (
+        "text.normalization.rules",
+        "text.segmentation",
+        "text.aligned",
+        "core",
+    ),
+    "kokoro_server/text/normalization/english/": (
+        *("text.normalization.english", "text.normalization.rules", "text.aligned", "core"),
+    ),
+    "kokoro_server/text/normalization/locales/": (
+        *("text.normalization.locales", "text.normalization.rules", "text.aligned", "core"),
+    ),
+    "kokoro_server/text/g2p/": (
+        *("text.g2p", "text.normalization", "text.pronounced_words", "text.scripts", "text.aligned", "core"),
+    ),
     "kokoro_server/model/": ("model", "core"),
     "kokoro_server/model/cache/": ("model.cache", "core"),
     "kokoro_server/model/onnx/": ("model.onnx", "core"),

@@ -1,12 +1,11 @@
 """Convert Spanish, French, Hindi, Italian and Brazilian Portuguese to phonemes with espeak's rules.
 
-Without a `Locale` it also serves any other espeak language, for foreign-script runs. `EspeakG2P.phonemize` works in
-these steps:
+It also serves any other espeak language, for foreign-script runs. Plain numbers are digits here: espeak reads them.
+`EspeakG2P.phonemize` works in these steps:
 
-1. Expand dates, money, units and abbreviations by the locale's rules (`build_rewrite_rules`), keeping the spans.
-2. Tokenize into words and marks; espeak receives clauses of up to 40 words at once, since the sound of a word depends
+1. Tokenize into words and marks; espeak receives clauses of up to 40 words at once, since the sound of a word depends
    on its neighbours (French liaison).
-3. Assign espeak's output to the written words: one to one if the counts agree, by the counts of the words spoken alone
+2. Assign espeak's output to the written words: one to one if the counts agree, by the counts of the words spoken alone
    if these add up, else by aligning both strings.
 """
 
@@ -19,9 +18,6 @@ from itertools import accumulate
 from kokoro_server.text.g2p.espeak import to_ipa
 from kokoro_server.text.g2p.phoneme_words import PhonemeWord
 from kokoro_server.text.g2p.punctuation import curl_quote, to_model_mark
-from kokoro_server.text.g2p.traced import AlignedText
-from kokoro_server.text.normalization.locales.normalizer import build_rewrite_rules
-from kokoro_server.text.normalization.locales.tables import Locale
 
 # IPA of several letters that Kokoro writes as one; the table is misaki's for all languages that use espeak. espeak's
 # "r." for Hindi's ड़ is kept, full stop included: the voices were trained on it, and with ɽ listeners heard no r at all.
@@ -40,26 +36,14 @@ _MAX_CLAUSE_WORDS = 40  # words; the maximum per call of espeak
 
 
 class EspeakG2P:
-    """Phonemize a language with espeak. Construction compiles the rules only; espeak is loaded on first use.
+    """Phonemize a language with espeak, whose name for it is `voice`. espeak is loaded on first use."""
 
-    `voice` is espeak's name of the language; without a `locale` nothing is expanded.
-    """
-
-    def __init__(self, voice: str, locale: Locale | None = None) -> None:
+    def __init__(self, voice: str) -> None:
         self._voice = voice
-        self._rewrites = build_rewrite_rules(locale) if locale else ()
 
     def phonemize(self, text: str) -> list[PhonemeWord]:
-        """Return the words and marks of `text`; a number with its unit or currency is one word."""
-        traced = self.expand_short_forms(text)
-        return traced.restore_spans(list(self._phonemize_words(traced.text)))
-
-    def expand_short_forms(self, text: str) -> AlignedText:
-        """Expand numbers, units, dates and abbreviations into words; plain numbers stay digits for espeak to read."""
-        traced = AlignedText.from_text(text)
-        for pattern, replace, group in self._rewrites:
-            traced = traced.sub(pattern, replace, group)
-        return traced
+        """Return the words and marks of `text`."""
+        return list(self._phonemize_words(text))
 
     def _phonemize_words(self, text: str) -> Iterator[PhonemeWord]:
         """Yield the words and marks of expanded text; a clause ends at a mark or after 40 words."""

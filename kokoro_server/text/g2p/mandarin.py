@@ -2,7 +2,7 @@
 
 `MandarinG2P.phonemize` works in these steps:
 
-1. Normalize (NFKC and `_NORMALIZATION_RULES`): dates, times, units, money and all numbers become Chinese characters.
+1. Replace compatibility characters (NFKC), and spell the numbers and signs of a text that was not normalized.
 2. Segment the runs of Han characters into words.
 3. Read each word: characters with several readings (得, 地, 长, 为 …) by the neighbouring words, else by pypinyin's
    phrase dictionary, extended by `_PHRASE_READINGS`.
@@ -12,198 +12,27 @@
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 from pypinyin import Style, lazy_pinyin, load_phrases_dict
 from pypinyin.constants import PHRASES_DICT
 
-from kokoro_server.text.g2p.phoneme_words import PhonemeWord
-from kokoro_server.text.g2p.punctuation import CLOSING_MARKS, OPENING_MARKS, THOUSANDS_COMMA, to_model_mark
-from kokoro_server.text.g2p.traced import AlignedText
+from kokoro_server.text.aligned import AlignedText
+from kokoro_server.text.g2p.phoneme_words import PhonemeWord, restore_spans
+from kokoro_server.text.g2p.punctuation import CLOSING_MARKS, OPENING_MARKS, to_model_mark
+from kokoro_server.text.normalization.mandarin import DIGIT_NAMES, spell_numbers_and_signs
+from kokoro_server.text.scripts import HAN
 
 with warnings.catch_warnings():
     # jieba's sources contain invalid escapes and import pkg_resources: both raise warnings in newer Pythons.
     warnings.simplefilter("ignore")
-    import cn2an  # type: ignore[import-untyped]
     import jieba  # type: ignore[import-untyped]
     from misaki.zh import ZHG2P  # type: ignore[import-untyped]
 
 log = logging.getLogger(__name__)
 
-_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007\U00020000-\U0003134f"
-_TOKEN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<mark>[.!?…]+|—+|\S)")
-_DIGIT_NAMES = "零一二三四五六七八九"
-_NAME_BY_DIGIT = dict(zip("0123456789", _DIGIT_NAMES, strict=True))
-_UNITS = {
-    "km/h": "公里每小时", "km": "公里", "kg": "公斤", "cm": "厘米", "mm": "毫米", "m": "米", "g": "克",
-    "ml": "毫升", "L": "升", "°C": "摄氏度", "°F": "华氏度", "GB": "吉字节", "MB": "兆字节",
-}  # fmt: skip
-_CURRENCIES = {"¥": "元", "$": "美元", "€": "欧元", "£": "英镑"}
-_CURRENCY_CODES = {"USD": "美元", "EUR": "欧元", "GBP": "英镑", "JPY": "日元", "CNY": "元", "RMB": "元"}
-_POWER_PREFIXES = {"2": "平方", "3": "立方"}
-_SYMBOL_WORDS = {
-    "&": "和", "+": "加", "=": "等于", "@": "艾特", "×": "乘", "÷": "除以", "°": "度", "/": "每", "±": "正负",
-    "≠": "不等于", "≈": "约等于", "∞": "无穷大", "√": "根号",
-}  # fmt: skip
-
-Substitution = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
-
-
-def _spell_digits(digits: str) -> str:
-    """Spell digits one by one: 2024 -> 二零二四."""
-    return "".join(_NAME_BY_DIGIT[digit] for digit in digits)
-
-
-def _spell_cardinal(number: str) -> str:
-    """Spell a number in characters: 2500.5 -> 两千五百点五.
-
-    Numbers of more than 16 digits or with a leading zero are spelled digit by digit.
-    """
-    whole, _, fraction = number.partition(".")
-    if len(whole) > 16 or (len(whole) > 1 and whole.startswith("0")):
-        return _spell_digits(whole + fraction)
-    said = re.sub("(?<!十)二(?=[千万亿])", "两", str(cn2an.an2cn(str(int(whole)), "low")))
-    return f"{said}点{_spell_digits(fraction)}" if fraction else said
-
-
-def _spell_counted(number: str) -> str:
-    """Spell a number before a measure word, where 2 is 两."""
-    return "两" if number == "2" else _spell_cardinal(number)
-
-
-def _format_time(hour: str, minute: str) -> str:
-    """Spell a time of day: 9:05 -> 九点零五分, 2:00 -> 两点整."""
-    said = _spell_counted(str(int(hour))) + "点"
-    if not int(minute):
-        return said + "整"
-    return f"{said}{'零' if minute.startswith('0') else ''}{_spell_cardinal(str(int(minute)))}分"
-
-
-def _expand_slash(found: re.Match[str]) -> str:
-    """Return 每 for a slash in a rate (500公斤/亩), a pause in a choice (男/女)."""
-    return "每" if re.search(r"\d[^\d/]{1,4}$", found.string[max(0, found.start() - 6) : found.start()]) else "、"
-
-
-def _format_day(month: str, day: str) -> str:
-    """Spell month and day: 3/15 -> 三月十五日."""
-    return f"{_spell_cardinal(month)}月{_spell_cardinal(day)}日"
-
-
-def _format_date(year: str, month: str, day: str) -> str:
-    """Spell a date, the year digit by digit: 2024-03-15 -> 二零二四年三月十五日."""
-    return f"{_spell_digits(year)}年{_spell_cardinal(str(int(month)))}月{_spell_cardinal(str(int(day)))}日"
-
-
-_NUMBER = r"(?<!\d)\d{1,40}(?:\.\d{1,40})?"
-_MEASURE_WORDS = (
-    "个|只|本|张|位|次|天|年|块|条|件|杯|名|家|米|点|小时|分钟|岁|周|种|倍|台|部|场|份|辆|斤|双|对|层|间|座|把|支|枚|颗|粒|瓶"
-    "|盒|袋|套|顿|句|段|篇|首|封|道|门|项|批|群|排|季|秒|千|万|亿|公里|公斤|美元|欧元|英镑|元"
-)
-_NO_COUNT_BEFORE = r"(?<![\d.第表图])(?<!第\d[、到和-])(?<!步骤)(?<!阶段)(?<!方案)(?<!方法)(?<!选项)(?<!附件)(?<!玩家)"
-_NO_MEASURE_AFTER = "点击|部署|部门|年级|年度|季度|次方|次元|次函数|个人信息|只[需要适能有剩]|位置|把手|对2"
-_BEFORE_CODE = "验证码|密码|代码|编号|热线|拨打|致电|电话|邮编|单号|学号|账号|卡号|房号"
-_WIN_WORDS = "战胜|获胜|击败|取胜|领先|落败|负于|大胜|战平|逆转|力克|不敌|战绩"
-# Applied in this order, each to the result of the ones before it; most depend on digits that later rules spell out.
-_NORMALIZATION_RULES: tuple[Substitution, ...] = (
-    # 5 个 -> 5个: no space between a number and a character; 05月 -> 5月
-    (re.compile(rf"(?<=\d) (?=[{_HAN}])|(?<=第) (?=\d)"), lambda _: ""),
-    (re.compile(r"(?<!\d)0([1-9])(?=[月日号])"), lambda f: f[1]),
-    # codes, extensions, service numbers and decades digit by digit: 验证码1234, 305室, 10086, 90后
-    (
-        re.compile(rf"(?P<behind>(?:{_BEFORE_CODE})(?:是|为|:)? ?)(?P<code>\d{{3,8}})(?![\d.行次个元条台多部人-])"),
-        lambda f: f["behind"] + _spell_phone_digits(f["code"]),
-    ),
-    (
-        re.compile(r"(?<!\d)(?:\d{3,5}(?=室|热线|客服热线|客服电话)|[1-9]\d{1,2}[1-9](?=房间))"),
-        lambda f: _spell_phone_digits(f[0]),
-    ),
-    (
-        re.compile(r"(?<!\d)(?:10086|10010|12306|12315)(?![\d元块人个米步名万次条件])"),
-        lambda f: _spell_phone_digits(f[0]),
-    ),
-    (re.compile(r"(?<![\d满到破至达])[05-9][05](?=后(?!\w?[面来]))"), lambda f: _spell_digits(f[0])),
-    # 2023-2024赛季: two years
-    (
-        re.compile(r"(?<!\d)(\d{4})[-~–—](\d{4})(?=赛季|学年)"),
-        lambda f: f"{_spell_digits(f[1])}到{_spell_digits(f[2])}",
-    ),
-    # 比分3-1, 3-1战胜 -> 三比一: score
-    (
-        re.compile(
-            rf"(?:(?<=比分)|(?<=以)(?=\d+[-–:]\d+(?:{_WIN_WORDS}|的比分|$|[，。,.])))(\d{{1,3}})[-–:](\d{{1,3}})"
-            rf"|(?<!\d)(\d{{1,3}})[-–](\d{{1,3}})(?={_WIN_WORDS})"
-        ),
-        lambda f: f"{_spell_cardinal(f[1] or f[3])}比{_spell_cardinal(f[2] or f[4])}",
-    ),
-    (re.compile(r"(?<=\d) ?[-—] ?(?=\d+ ?=)"), lambda _: "减"),
-    # 3/15, 5/1 -> month and day: the day is 1 or at least 13, and no word of proportion precedes
-    (
-        re.compile(r"(?<![\d/约占为第度过近率])([1-9]|1[0-2])/(1|1[3-9]|2\d|3[01])(?![\d/的页])"),
-        lambda f: _format_day(f[1], f[2]),
-    ),
-    # 50元/m2, 50元/kg, 500公斤/亩 -> 每
-    (re.compile(r"(?<=元)/m2"), lambda _: "每平方米"),
-    (re.compile(r"(?<=元)/(kg|km|L|m)(?![A-Za-z])"), lambda f: "每" + _UNITS[f[1]]),
-    (re.compile(rf"(?<=[{_HAN}])(?<![元度升克米里次])/(?=[{_HAN}])"), lambda f: _expand_slash(f)),
-    # 2024-03-15, 2024年, 9:30
-    (re.compile(r"(?<!\d)(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(?!\d)"), lambda f: _format_date(f[1], f[2], f[3])),
-    (re.compile(r"(?<!\d)(\d{4})(?=(?:[-~–—]\d{4})?年)"), lambda f: _spell_digits(f[1])),
-    (re.compile(r"(?<!\d)(?<!\d:)([01]?\d|2[0-4]):([0-5]\d)(?![\d:])"), lambda f: _format_time(f[1], f[2])),
-    # mobile 138 1234 5678, landline 010-12345678, service 400-123-4567: digit by digit in groups
-    (
-        re.compile(r"(?<!\d)(1[3-9]\d)[ -]?(\d{4})[ -]?(\d{4})(?!\d)"),
-        lambda f: "，".join(map(_spell_phone_digits, f.groups())),
-    ),
-    (re.compile(r"(?<!\d)(0\d{2,3})-(\d{7,8})(?!\d)"), lambda f: "，".join(map(_spell_phone_digits, f.groups()))),
-    (
-        re.compile(r"(?<!\d)([48]00)-(\d{3,4})-(\d{3,4})(?!\d)"),
-        lambda f: "，".join(map(_spell_phone_digits, f.groups())),
-    ),
-    (re.compile(r"No\.? ?(?=\d)"), lambda _: "第"),
-    (
-        re.compile(r"(?<!\d)(?<!\d:)(\d{1,3}):(\d{1,3})(?![\d:])"),
-        lambda f: f"{_spell_cardinal(f[1])}比{_spell_cardinal(f[2])}",
-    ),
-    # 10-15 -> 到; then -5°C and -5, whose sign has no number to its left
-    (re.compile(r"(?:(?<=[\d%])|(?<=°C))\s?(?:[-~–—]\s?(?=\d)|~\s?(?=[-−]\d))"), lambda _: "到"),
-    (re.compile(rf"(?<=[{_DIGIT_NAMES}年月日号点分整元度岁])[-~–—](?=[\d{_DIGIT_NAMES}十])"), lambda _: "到"),
-    (re.compile(rf"(?<![A-Za-z\d%°-])[-−]({_NUMBER})\s?°C"), lambda f: f"零下{_spell_cardinal(f[1])}摄氏度"),
-    (re.compile(r"(?<![A-Za-z\d%°-])[-−](?=\d)"), lambda _: "负"),
-    # 5km2 (NFKC of km²) -> 五平方公里; then currencies, percent and units
-    (re.compile(rf"({_NUMBER})\s?([kc]?)m([23])(?![\dA-Za-z])"), lambda f: _expand_area(f)),
-    (
-        re.compile(rf"({_NUMBER})\s?(USD|EUR|GBP|JPY|CNY|RMB)(?![A-Za-z])"),
-        lambda f: _spell_counted(f[1]) + _CURRENCY_CODES[f[2]],
-    ),
-    (re.compile(rf"([¥$€£])\s?({_NUMBER})"), lambda f: _spell_counted(f[2]) + _CURRENCIES[f[1]]),
-    (re.compile(rf"({_NUMBER})\s?([$€£])"), lambda f: _spell_counted(f[1]) + _CURRENCIES[f[2]]),
-    (re.compile(rf"({_NUMBER})\s?%"), lambda f: "百分之" + _spell_cardinal(f[1])),
-    (re.compile(rf"({_NUMBER})\s?‰"), lambda f: "千分之" + _spell_cardinal(f[1])),
-    (re.compile(rf"({_NUMBER})\s?(km/h|km|kg|cm|mm|ml|GB|MB|°[CF]|m|g|L)(?![A-Za-z])"), lambda f: _expand_measure(f)),
-    # 3/4 -> 四分之三
-    (
-        re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"),
-        lambda f: f"{_spell_cardinal(f[2])}分之{_spell_cardinal(f[1])}",
-    ),
-    # 2个 -> 两个; every number that is left is a cardinal
-    (re.compile(rf"{_NO_COUNT_BEFORE}2(?!{_NO_MEASURE_AFTER})(?={_MEASURE_WORDS})"), lambda _: "两"),
-    (re.compile(r"\d+(?:\.\d+)?"), lambda f: _spell_cardinal(f[0])),
-    (re.compile(f"[{''.join(_SYMBOL_WORDS)}]"), lambda f: _SYMBOL_WORDS[f[0]]),
-)
-
-
-def _spell_phone_digits(digits: str) -> str:
-    """Spell digits one by one with 幺 for 1, as in telephone numbers."""
-    return _spell_digits(digits).replace("一", "幺")
-
-
-def _expand_area(found: re.Match[str]) -> str:
-    return f"{_spell_counted(found[1])}{_POWER_PREFIXES[found[3]]}{_UNITS[found[2] + 'm']}"
-
-
-def _expand_measure(found: re.Match[str]) -> str:
-    return _spell_counted(found[1]) + _UNITS[found[2]]
+_TOKEN = re.compile(rf"(?P<han>[{HAN}]+)|(?P<mark>[.!?…]+|—+|\S)")
 
 
 class MandarinG2P:
@@ -216,10 +45,8 @@ class MandarinG2P:
 
     def phonemize(self, text: str) -> list[PhonemeWord]:
         """Return the words (as jieba segments them) and marks of `text`; a number is one word."""
-        traced = AlignedText.from_text(text).sub(THOUSANDS_COMMA, lambda _: "").to_nfkc()
-        for pattern, replace in _NORMALIZATION_RULES:
-            traced = traced.sub(pattern, replace)
-        return traced.restore_spans(_add_spaces(list(self._phonemize_words(traced.text))))
+        plain = spell_numbers_and_signs(AlignedText.from_text(text).to_nfkc())
+        return restore_spans(_add_spaces(list(self._phonemize_words(plain.text))), plain)
 
     def _phonemize_words(self, text: str) -> Iterator[PhonemeWord]:
         for found in _TOKEN.finditer(text):
@@ -244,22 +71,22 @@ class MandarinG2P:
 
 
 # Tables for `_choose_reading` and `_convert_word`, which disambiguate characters with several readings by neighbours.
-_SUFFIXED = re.compile(f"(?:(?P<long>[米里尺年天])长|(?P<row>[{_DIGIT_NAMES}十每几两])行)$")
+_SUFFIXED = re.compile(f"(?:(?P<long>[米里尺年天])长|(?P<row>[{DIGIT_NAMES}十每几两])行)$")
 _PERSON_WORDS = "我 你 他 她 它 您 我们 你们 他们 她们 咱们 大家 就 也 还 都 总 可 非 又 先 这 那 谁"
 _OTHER_SUBJECTS = """
     今天 明天 昨天 现在 以后 今晚 明早 可能 一定 肯定 恐怕 必须 至少 起码 看来 应该 妈妈 爸爸 老师 孩子
     人 学生 员工 别人 公司
 """
 _BEFORE_MUST = frozenset((*_PERSON_WORDS.split(), *_OTHER_SUBJECTS.split()))
-_AFTER_OBTAIN = re.compile(f"[{_DIGIT_NAMES}十百]+分|[了过到奖分第]|冠军|亚军|感冒|.*[病症炎癌]$")
+_AFTER_OBTAIN = re.compile(f"[{DIGIT_NAMES}十百]+分|[了过到奖分第]|冠军|亚军|感冒|.*[病症炎癌]$")
 _DEGREE_STARTS = tuple("很太更最真好非特十相越不挺够如像多少快慢早晚高低干清漂美")
 _OBTAIN_VERBS = "获求征所彼佛罗里捧挣夺赢取立摘录竞乍始兼易既志必哈奥乌难"
 _AMOUNT_ENDINGS = tuple("约均度口积格温价数率量额例长宽高重速比计")
 _DEGREE_WORDS = "很 太 这么 那么 多 更 最 非常 特别 好 挺 够 比较 越来越 有点 身 全 细"
 _BEFORE_LONG = frozenset(_DEGREE_WORDS.split())
 _LENGTH_UNIT_END = re.compile("(?:米|公里|厘米|公分|里|尺|年|天|小时)$")
-_NUMERAL_END = re.compile(f"[{_DIGIT_NAMES}十百两几每]$")
-_NUMERAL_START = re.compile(f"[{_DIGIT_NAMES}十百两负约]")
+_NUMERAL_END = re.compile(f"[{DIGIT_NAMES}十百两几每]$")
+_NUMERAL_START = re.compile(f"[{DIGIT_NAMES}十百两负约]")
 
 
 def _choose_reading(word: str, preceding: str, following: str) -> str:

@@ -8,6 +8,8 @@ distance from the share as a fraction of `limit`, plus 0 (after a sentence) to 0
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from kokoro_server.text.aligned import AlignedText
+
 TOKEN_LIMIT = 510
 """Maximum number of symbols per network call: the position table has 512 rows, of which the zeros at both ends take
 two."""
@@ -28,6 +30,24 @@ class PhonemeWord:
     phonemes: str
     start: int
     end: int
+
+
+def restore_spans(spoken: Sequence[PhonemeWord], text: AlignedText) -> list[PhonemeWord]:
+    """Return `spoken`, whose spans refer to `text`, with spans of the text that `text` was made from.
+
+    Words whose original spans overlap (the words of one replacement) are merged; words with empty spans are dropped.
+    """
+    out: list[PhonemeWord] = []
+    for word in spoken:
+        if word.start == word.end:
+            continue
+        start, end = text.find_source_span(word.start, word.end)
+        if out and start < out[-1].end:
+            last = out.pop()
+            out.append(PhonemeWord(last.phonemes + word.phonemes, last.start, max(end, last.end)))
+        else:
+            out.append(PhonemeWord(word.phonemes, start, end))
+    return out
 
 
 def split_for_model(spoken: Sequence[PhonemeWord], limit: int = TOKEN_LIMIT) -> list[list[PhonemeWord]]:

@@ -2,9 +2,9 @@
 
 `Phonemizer.__call__` works in these steps:
 
-1. Replace characters that no backend accepts, one for one, so that offsets stay valid (`_CHARACTER_MAP`).
+1. Replace characters that no backend accepts, one for one, so that offsets stay valid (`replace_unreadable`).
 2. Fix the spans whose pronunciation is given: first the caller's `fixed` words, then matches of `overrides`.
-3. Find runs in another script than the language's own (`scripts.find_foreign_runs`), phonemize each with the backend
+3. Find runs in another script than the language's own (`find_foreign_runs`), phonemize each with the backend
    of that script and fix them as well.
 4. Phonemize the rest with the language's backend, which leaves the fixed words as they are.
 5. Reduce phonemes to the network's symbols and log how many characters have no pronunciation.
@@ -13,20 +13,19 @@ Backends are imported with the first text of their language, and kept.
 """
 
 import logging
-import re
 import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Protocol
 
-from kokoro_server.text.g2p import scripts
 from kokoro_server.text.g2p.espeak_g2p import EspeakG2P
 from kokoro_server.text.g2p.phoneme_words import PhonemeWord, join_phonemes
 from kokoro_server.text.g2p.punctuation import CLOSING_MARKS, OPENING_MARKS
 from kokoro_server.text.g2p.vocabulary import to_model_symbols
-from kokoro_server.text.normalization.locales.tables import FRENCH, HINDI, ITALIAN, PORTUGUESE, SPANISH, Locale
+from kokoro_server.text.normalization.cleanup import replace_unreadable
+from kokoro_server.text.pronounced_words import find_pronounced_words, look_up_pronunciation
+from kokoro_server.text.scripts import find_foreign_runs
 
 log = logging.getLogger(__name__)
 
@@ -62,35 +61,26 @@ def _load_mandarin() -> G2P:
     return FixedWordsG2P(MandarinG2P().phonemize, is_spaced=False)
 
 
-def _load_espeak(locale: Locale) -> G2P:
-    return FixedWordsG2P(EspeakG2P(locale.espeak_voice, locale).phonemize, is_spaced=True)
+def _load_espeak(voice: str) -> G2P:
+    return FixedWordsG2P(EspeakG2P(voice).phonemize, is_spaced=True)
 
 
 # Import a language's library with its first text: all of them together cost 3 s and 300 MB.
 _LOADERS: dict[str, Callable[[], G2P]] = {
     "a": _load_american,
     "b": _load_british,
-    "e": lambda: _load_espeak(SPANISH),
-    "f": lambda: _load_espeak(FRENCH),
-    "h": lambda: _load_espeak(HINDI),
-    "i": lambda: _load_espeak(ITALIAN),
+    "e": lambda: _load_espeak("es"),
+    "f": lambda: _load_espeak("fr"),
+    "h": lambda: _load_espeak("hi"),
+    "i": lambda: _load_espeak("it"),
     "j": _load_japanese,
-    "p": lambda: _load_espeak(PORTUGUESE),
+    "p": lambda: _load_espeak("pt-br"),
     "z": _load_mandarin,
 }
 
 LANGUAGES = tuple(_LOADERS)
 """Kokoro's one-letter language codes: a American and b British English, e Spanish, f French, h Hindi, i Italian,
 j Japanese, p Brazilian Portuguese, z Mandarin."""
-
-# Full-width letters and digits to ASCII, control characters and wide spaces to a space, lone surrogates to U+FFFD, the
-# soft hyphen to a zero-width space. Each replaces one character by one, so that offsets stay valid.
-_CHARACTER_MAP = (
-    {0xFF01 + n: 0x21 + n for n in range(94) if chr(0x21 + n) != ","}  # a full-width comma never separates thousands
-    | {surrogate: 0xFFFD for surrogate in range(0xD800, 0xE000)}
-    | {control: 0x20 for control in (*range(0x20), *range(0x7F, 0xA0), 0x3000, 0xFEFF)}
-    | {0x00AD: 0x200B}
-)
 
 
 class Phonemizer:
@@ -130,7 +120,7 @@ class Phonemizer:
                 empty word.
         """
         reader = self._get_g2p(language)
-        plain = text.translate(_CHARACTER_MAP)
+        plain = replace_unreadable(text)
         given = [replace(word, phonemes=word.phonemes.strip()) for word in _validate_fixed(fixed, text)]
         given += self._apply_overrides(plain, language, overrides or {}, given)
         given.sort(key=lambda word: word.start)
@@ -148,17 +138,15 @@ class Phonemizer:
     def _apply_overrides(
         self, text: str, language: str, overrides: Mapping[str, str], taken: Sequence[PhonemeWord]
     ) -> list[PhonemeWord]:
-        if not overrides:
-            return []
-        out = []
         free = _TakenSpans(taken)
-        for found in _compile_override_pattern(tuple(sorted(overrides, key=len, reverse=True))).finditer(text):
-            if free.is_free(*found.span()):
-                said = overrides.get(found[0]) or _find_override(overrides, found[0])
-                out.append(PhonemeWord(self._resolve_override(said, language), *found.span()))
-        return out
+        return [
+            PhonemeWord(self.resolve_pronunciation(look_up_pronunciation(overrides, found[0]), language), *found.span())
+            for found in find_pronounced_words(text, overrides)
+            if free.is_free(*found.span())
+        ]
 
-    def _resolve_override(self, pronunciation: str, language: str) -> str:
+    def resolve_pronunciation(self, pronunciation: str, language: str) -> str:
+        """Return the phonemes of a pronunciation: /phonemes/ between slashes, or a respelling."""
         if len(pronunciation) > 2 and pronunciation[0] == pronunciation[-1] == "/":
             return to_model_symbols(pronunciation[1:-1]).strip()
         return join_phonemes(self(pronunciation, language)).strip()
@@ -167,7 +155,7 @@ class Phonemizer:
         """Phonemize the runs in a foreign script with the backend of that script."""
         out = []
         for start, end in _find_gaps(taken, len(text)):
-            for foreign, first, last in scripts.find_foreign_runs(text[start:end], language):
+            for foreign, first, last in find_foreign_runs(text[start:end], language):
                 run = text[start + first : start + last]
                 words = [word for word in self._get_g2p(foreign).phonemize(run) if word.phonemes]
                 out += [_shift(replace(word, phonemes=word.phonemes.strip()), start + first) for word in words]
@@ -207,7 +195,24 @@ class FixedWordsG2P:
         for start, end in _find_gaps(fixed, len(text)):
             out += [_shift(word, start) for word in self._phonemize_plain(text[start:end])]
         out.sort(key=lambda word: word.start)
-        return _add_missing_spaces(out, text, self._is_spaced) if fixed else out
+        return self._add_missing_spaces(out, text, {word.start for word in fixed}) if fixed else out
+
+    def _add_missing_spaces(self, spoken: list[PhonemeWord], text: str, fixed: set[int]) -> list[PhonemeWord]:
+        """Add the missing spaces beside fixed words, whose starts are given.
+
+        In a spaced language a space is added where the text has one; in the others everywhere except beside closing
+        and opening marks.
+        """
+        audible = [n for n, word in enumerate(spoken) if word.phonemes]
+        for this, following in zip(audible, audible[1:], strict=False):
+            word, after = spoken[this], spoken[following]
+            if word.start not in fixed and after.start not in fixed:
+                continue
+            gap = text[word.end : after.start]
+            needs_space = gap != gap.strip() if self._is_spaced else after.phonemes[0] not in CLOSING_MARKS | {"—"}
+            if needs_space and word.phonemes[-1] not in OPENING_MARKS | {" "}:
+                spoken[this] = replace(word, phonemes=word.phonemes + " ")
+        return spoken
 
 
 def _find_gaps(words: Sequence[PhonemeWord], length: int) -> Iterator[tuple[int, int]]:
@@ -226,23 +231,7 @@ def _create_g2p(language: str) -> G2P:
         return _LOADERS[language]()
     if len(language) < 2:
         raise ValueError(f"unknown language {language!r}: expected one of {', '.join(LANGUAGES)}")
-    return FixedWordsG2P(EspeakG2P(language).phonemize, is_spaced=True)
-
-
-def _add_missing_spaces(spoken: list[PhonemeWord], text: str, is_spaced: bool) -> list[PhonemeWord]:
-    """Add the missing spaces between words that were phonemized separately.
-
-    In a spaced language a space is added where the text has one; in the others everywhere except beside closing and
-    opening marks.
-    """
-    audible = [n for n, word in enumerate(spoken) if word.phonemes]
-    for this, following in zip(audible, audible[1:], strict=False):
-        word, after = spoken[this], spoken[following]
-        gap = text[word.end : after.start]
-        needs_space = gap != gap.strip() if is_spaced else after.phonemes[0] not in CLOSING_MARKS | {"—"}
-        if needs_space and word.phonemes[-1] not in OPENING_MARKS | {" "}:
-            spoken[this] = replace(word, phonemes=word.phonemes + " ")
-    return spoken
+    return _load_espeak(language)
 
 
 def _clean_word(word: PhonemeWord, text: str) -> PhonemeWord:
@@ -300,26 +289,3 @@ def _validate_fixed(fixed: Sequence[PhonemeWord], text: str) -> list[PhonemeWord
         if before is not None and word.start < before.end:
             raise ValueError(f"fixed spans {before.start}:{before.end} and {word.start}:{word.end} overlap")
     return words
-
-
-@lru_cache(maxsize=64)
-def _compile_override_pattern(words: tuple[str, ...]) -> re.Pattern[str]:
-    """Compile a pattern for any of `words` as whole words; those in lower case match any case."""
-    return re.compile("|".join(map(_build_word_pattern, words)))
-
-
-def _build_word_pattern(word: str) -> str:
-    """Return the pattern of one whole word; require a boundary only where the word starts or ends with a letter."""
-    if not word.strip():
-        raise ValueError("a pronunciation needs a word to stand for, not an empty one")
-    letter = scripts.WORD_CHARACTER
-    pattern = re.escape(word).replace("'", "['’]")
-    before = f"(?<!{letter})" if re.match(letter, word) else ""
-    after = f"(?!{letter})" if re.match(letter, word[-1]) else ""
-    return f"{before}{f'(?i:{pattern})' if word == word.lower() else pattern}{after}"
-
-
-def _find_override(overrides: Mapping[str, str], written: str) -> str:
-    """Return the override of a word that is listed in another case or with a straight apostrophe."""
-    plain = written.replace("’", "'")
-    return overrides.get(plain) or overrides.get(plain.lower()) or overrides[written.lower()]

@@ -1,7 +1,5 @@
 """Map the punctuation of all scripts to the marks that the network was trained to pause or change its pitch at."""
 
-import re
-
 MODEL_MARKS = frozenset(';:,.!?—…"()“”')
 """Punctuation in the network's vocabulary."""
 OPENING_MARKS = frozenset("“(")
@@ -12,8 +10,6 @@ PAUSE_MARKS = frozenset(";:,.!?—…")
 """Marks that the network pauses at."""
 
 DASHES = "-‐‑–—―−"
-THOUSANDS_COMMA = re.compile(r"(?<=[\d０-９]),(?=\d{3}(?!\d))")
-"""Thousands comma in Japanese or Mandarin: 1,234; always half-width, unlike the comma of a list."""
 
 _EQUIVALENTS = (
     ("。．｡।॥۔|", "."),

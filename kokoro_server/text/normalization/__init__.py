@@ -1,6 +1,6 @@
 """Normalize text: replace numbers, dates, money, links and marks by the words they are spoken as."""
 
-from kokoro_server.text.normalization.replacement import NormalizedText, Replacement, join_spoken
-from kokoro_server.text.normalization.scanner import drop_emoji, normalize
+from kokoro_server.text.normalization.normalizer import normalize
+from kokoro_server.text.normalization.scanner import drop_emoji
 
-__all__ = ["Replacement", "NormalizedText", "normalize", "join_spoken", "drop_emoji"]
+__all__ = ["drop_emoji", "normalize"]

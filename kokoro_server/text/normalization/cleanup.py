@@ -1,4 +1,4 @@
-"""Replace typographic Unicode by plain characters, and keep the way back.
+"""Replace typographic Unicode by plain characters.
 
 Covers ligatures, full-width letters, mathematical alphabets, invisible characters and stacked accents. The rules are
 written for plain characters only. Marks that the rules read themselves (½ ² ™ …) stay as they are.
@@ -6,7 +6,8 @@ written for plain characters only. Marks that the rules read themselves (½ ² �
 
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from kokoro_server.text.aligned import AlignedText
 
 # Letters and digits of other shapes, spaces, invisible and control characters; not the marks that have rules (½ ² ™ …).
 _TYPOGRAPHIC = re.compile(
@@ -18,6 +19,7 @@ _TYPOGRAPHIC = re.compile(
 )
 _INVISIBLE = frozenset("\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff\ufffd")
 _SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
+_THOUSANDS_SPACE = re.compile(r"(?<=\d)[\u00a0\u202f](?=\d{3}(?!\d))")
 _PLAIN_FORMS = {
     "\u2010": "-",
     "\u2011": "-",
@@ -31,56 +33,42 @@ _PLAIN_FORMS = {
 _UNCHANGED = frozenset("™℠\u200d\ufe0f\ufe0e℮℗")
 
 
-@dataclass(frozen=True, slots=True)
-class CleanText:
-    """Hold the plain text and the source offset of each of its characters.
+# A character with its combining accents: eight at most, so that stacked accents cost no more than their length.
+_CLUSTER = re.compile("[\\s\\S][\u0300-\u036f]{0,7}")
 
-    Character i of `text` comes from the source characters `starts[i]` up to `starts[i + 1]`. `starts` has one item more
-    than `text` has characters, and is None if the text is unchanged.
-    """
-
-    text: str
-    starts: list[int] | None
-
-    def map_to_source(self, start: int, end: int) -> tuple[int, int]:
-        """Return the source span of the plain characters from `start` up to `end`."""
-        return (start, end) if self.starts is None else (self.starts[start], self.starts[end])
+# Full-width letters and digits to ASCII, control characters and wide spaces to a space, lone surrogates to U+FFFD, the
+# soft hyphen to a zero-width space.
+_ONE_TO_ONE = (
+    {0xFF01 + n: 0x21 + n for n in range(94) if chr(0x21 + n) != ","}  # a full-width comma never separates thousands
+    | {surrogate: 0xFFFD for surrogate in range(0xD800, 0xE000)}
+    | {control: 0x20 for control in (*range(0x20), *range(0x7F, 0xA0), 0x3000, 0xFEFF)}
+    | {0x00AD: 0x200B}
+)
 
 
-def clean_text(text: str, keep_wide: bool) -> CleanText:
+def clean_text(text: AlignedText, keep_wide: bool = False, keep_thousands: bool = False) -> AlignedText:
     """Replace the typographic characters of a text by plain ones.
 
     Args:
-        text: The source text.
-        wide: Whether to keep full-width marks and spaces, as Japanese and Chinese text needs.
+        text: The text.
+        keep_wide: Whether to keep full-width marks and spaces, as Japanese and Chinese text needs.
+        keep_thousands: Whether to keep no-break spaces that separate thousands, which a plain space could not tell.
     """
-    # Nearly every text takes this way: nothing to replace, and offsets stay as they are.
-    if text.isascii() and text.isprintable() or not _TYPOGRAPHIC.search(text):
-        return CleanText(text, None)
-    plain: list[str] = []
-    starts: list[int] = []
-    for start, cluster in _split_clusters(text):
-        replacement = _simplify_cluster(cluster, keep_wide)
-        # Dropped characters at the start belong to the first character that stays: see starts[0] = 0.
-        if not replacement and not plain:
-            continue
-        plain.append(replacement)
-        starts += [start] * len(replacement)
-    if starts:
-        starts[0] = 0
-    return CleanText("".join(plain), [*starts, len(text)])
+    # Nearly every text takes this way: nothing to replace.
+    if text.text.isascii() and text.text.isprintable() or not _TYPOGRAPHIC.search(text.text):
+        return text
+
+    def simplify(found: re.Match[str]) -> str:
+        if keep_thousands and _THOUSANDS_SPACE.match(found.string, found.start()):
+            return found[0]
+        return _simplify_cluster(found[0], keep_wide)
+
+    return text.sub(_CLUSTER, simplify)
 
 
-def _split_clusters(text: str) -> list[tuple[int, str]]:
-    """Split a text into characters with their combining accents, each with its offset."""
-    clusters: list[tuple[int, str]] = []
-    for place, letter in enumerate(text):
-        # Eight characters at most, so that stacked accents cost no more than their length.
-        if "\u0300" <= letter <= "\u036f" and clusters and len(clusters[-1][1]) < 8:
-            clusters[-1] = (clusters[-1][0], clusters[-1][1] + letter)
-        else:
-            clusters.append((place, letter))
-    return clusters
+def replace_unreadable(text: str) -> str:
+    """Replace the characters that no phonemizer accepts, each by one character, so that offsets stay valid."""
+    return text.translate(_ONE_TO_ONE)
 
 
 def _simplify_cluster(cluster: str, keep_wide: bool) -> str:

@@ -3,7 +3,7 @@
 import html
 import re
 
-from kokoro_server.text.normalization.context import Rule, RuleResult, TextContext, compile_rule, drop_match
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, drop_match
 from kokoro_server.text.segmentation import Strength
 
 _ENTITIES = {

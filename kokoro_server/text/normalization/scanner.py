@@ -1,37 +1,37 @@
-"""Normalize a text in one pass, trying the rules at each word, digit, gap and mark.
+"""Apply rules to a text in one pass, trying them at each word, digit, gap and mark.
 
-1. `clean_text` replaces typographic Unicode by plain characters and keeps the way back to the source.
-2. `_TOKEN` reads one token at the current offset: a word, one digit, white space or one mark.
-3. The token's first character selects the rule sets to try. Most words skip them, because no rule can match there:
+1. `_TOKEN` reads one token at the current offset: a word, one digit, white space or one mark.
+2. The token's first character selects the rule sets to try. Most words skip them, because no rule can match there:
    `_may_match_rule` decides it, so the trigger lists that it reads must include every word that a rule starts with.
-4. The first rule that does not decline replaces its match, and the scan goes on behind it. If all decline, the token is
+3. The first rule that does not decline replaces its match, and the scan goes on behind it. If all decline, the token is
    spoken as written.
-5. Offsets are mapped back to the source, gaps are filled with the text as written, and unchanged neighbours are merged.
 
 The order of the rule sets is part of the grammar: a link is tried before a file name, a date before a fraction.
-American and British English have all rules; other languages have the rules for markup, marks and emoji only, because
-their phonemizers read numbers themselves.
+American and British English have all rules; other languages have the rules for markup, marks and emoji here, and rules
+of their own for numbers and short forms, which run afterwards.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 
-from kokoro_server.text.normalization import abbreviations, dates, money, roman
-from kokoro_server.text.normalization import all_caps as capitals
-from kokoro_server.text.normalization import identifiers as code
-from kokoro_server.text.normalization import latex as formulas
-from kokoro_server.text.normalization import markdown as markup
-from kokoro_server.text.normalization import numbers as counts
-from kokoro_server.text.normalization import symbols as marks
-from kokoro_server.text.normalization import units as measures
-from kokoro_server.text.normalization import urls as addresses
-from kokoro_server.text.normalization.cleanup import CleanText, clean_text
-from kokoro_server.text.normalization.context import RuleSet, TextContext
-from kokoro_server.text.normalization.replacement import Replacement
+from kokoro_server.text.aligned import AlignedText, Replacement
+from kokoro_server.text.normalization import markdown, symbols
+from kokoro_server.text.normalization.english import (
+    abbreviations,
+    all_caps,
+    dates,
+    identifiers,
+    latex,
+    money,
+    numbers,
+    roman,
+    units,
+    urls,
+)
+from kokoro_server.text.normalization.rules.context import RuleSet, TextContext
 
 # A word, a digit, a gap or a mark. Bounded, because a rule may match less than a token, which is then read again.
 _TOKEN = re.compile(r"[^\W\d_½-¾⅐-⅞Ͱ-Ͽ₀-₉]{1,64}(?:['’][^\W\d_]{1,64}){0,3}|\d|\s{1,256}|.", re.DOTALL)
-_WORDS = re.compile(r"\s+|\S+")
 # A short number that nothing but a mark follows: only the plain number rules can match it.
 _ISOLATED_NUMBER = re.compile(r"\d{1,3}(?=[,;?)](?!\d\d)|!(?! ?[=+*/×÷\d]))")
 # The first character of an emoji, or a sign that a variation selector or a keycap turns into one.
@@ -51,88 +51,81 @@ _MONTH_STEMS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 
 # Order matters in all these sets: the first rule that does not decline wins.
 _LETTER_RULES = RuleSet(
-    *addresses.LETTER_RULES,
+    *urls.LETTER_RULES,
     *dates.LETTER_RULES,
     *abbreviations.LETTER_RULES,
-    *code.PRIORITY_LETTER_RULES,
+    *identifiers.PRIORITY_LETTER_RULES,
     *money.SIGN_RULES,
     *money.CODE_RULES,
-    *measures.LETTER_RULES,
-    *capitals.LETTER_RULES,
+    *units.LETTER_RULES,
+    *all_caps.LETTER_RULES,
     *roman.LETTER_RULES,
-    *code.LETTER_RULES,
+    *identifiers.LETTER_RULES,
 )
 _DIGIT_RULES = RuleSet(
-    *counts.PRIORITY_DIGIT_RULES,
-    *addresses.DIGIT_RULES,
+    *numbers.PRIORITY_DIGIT_RULES,
+    *urls.DIGIT_RULES,
     *dates.DIGIT_RULES,
     *money.DIGIT_RULES,
-    *measures.DIGIT_RULES,
-    *code.DIGIT_RULES,
-    *counts.DIGIT_RULES,
-    *code.TRAILING_RULES,
+    *units.DIGIT_RULES,
+    *identifiers.DIGIT_RULES,
+    *numbers.DIGIT_RULES,
+    *identifiers.TRAILING_RULES,
 )
-_PLAIN_NUMBER_RULES = RuleSet(*counts.PLAIN_RULES)
+_PLAIN_NUMBER_RULES = RuleSet(*numbers.PLAIN_RULES)
 # A point before a digit with no letter or digit before it: .5 mm, .325.
-_DECIMAL_POINT_RULES = RuleSet(*measures.DIGIT_RULES, *counts.PLAIN_RULES)
+_DECIMAL_POINT_RULES = RuleSet(*units.DIGIT_RULES, *numbers.PLAIN_RULES)
 _SIGN_RULES = {
     **dict.fromkeys("£€¥₹₩₽₿", RuleSet(*money.SIGN_RULES)),
-    "$": RuleSet(*formulas.DOLLAR_RULES, *money.SIGN_RULES),
-    "}": RuleSet(*formulas.LATEX_RULES),
-    **dict.fromkeys("-−–—", RuleSet(*dates.TO_RULES, *money.TO_RULES, *money.SIGN_RULES, *counts.MINUS_RULES)),
+    "$": RuleSet(*latex.DOLLAR_RULES, *money.SIGN_RULES),
+    "}": RuleSet(*latex.LATEX_RULES),
+    **dict.fromkeys("-−–—", RuleSet(*dates.TO_RULES, *money.TO_RULES, *money.SIGN_RULES, *numbers.MINUS_RULES)),
     **dict.fromkeys("'’‘", RuleSet(*dates.QUOTE_RULES)),
-    **dict.fromkeys("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅑", RuleSet(*counts.VULGAR_RULES)),
-    **{sign: RuleSet(*rules) for sign, rules in addresses.SIGN_RULES.items()},
-    "\\": RuleSet(*addresses.SIGN_RULES["\\"], *formulas.LATEX_RULES),
-    "+": RuleSet(*counts.PLUS_RULES),
-    "(": RuleSet(*counts.BRACKET_RULES),
-    "_": RuleSet(*code.UNDERSCORED_RULES),
+    **dict.fromkeys("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅑", RuleSet(*numbers.VULGAR_RULES)),
+    **{sign: RuleSet(*rules) for sign, rules in urls.SIGN_RULES.items()},
+    "\\": RuleSet(*urls.SIGN_RULES["\\"], *latex.LATEX_RULES),
+    "+": RuleSet(*numbers.PLUS_RULES),
+    "(": RuleSet(*numbers.BRACKET_RULES),
+    "_": RuleSet(*identifiers.UNDERSCORED_RULES),
 }
-_ENGLISH_MARK_RULES = RuleSet(*marks.ENGLISH_MARK_RULES)
-_MARK_RULES = RuleSet(*marks.MARK_RULES)
-_MARKUP_RULES = RuleSet(*markup.INLINE_MARKUP_RULES)
-_LINE_START_RULES = RuleSet(*markup.LINE_RULES)
-_SPACE_RULES = RuleSet(*markup.SPACE_RULES)
-# First characters of the rules in markup.LINE_RULES, which apply at the start of a line only.
+_ENGLISH_MARK_RULES = RuleSet(*symbols.ENGLISH_MARK_RULES)
+_MARK_RULES = RuleSet(*symbols.MARK_RULES)
+_MARKUP_RULES = RuleSet(*markdown.INLINE_MARKUP_RULES)
+_LINE_START_RULES = RuleSet(*markdown.LINE_RULES)
+_SPACE_RULES = RuleSet(*markdown.SPACE_RULES)
+# First characters of the rules in markdown.LINE_RULES, which apply at the start of a line only.
 _LINE_START_MARKS = frozenset("$`~-=*_|:#+•‣◦▪–>[")
 
 _RuleMatch = tuple[Sequence[Replacement], int] | None
 
 
-def normalize(text: str, language: str = "a", *, emoji: bool = True) -> list[Replacement]:
-    """Replace what is written by what is spoken.
+def scan(text: AlignedText, language: str, emoji: bool) -> AlignedText:
+    """Apply the rules of a language, at each token the first that does not decline.
 
-    The replacements are in order and leave no gap: every character of `text` is in exactly one of them. The time is
-    linear in the length of `text`.
+    The time is linear in the length of the text.
 
     Args:
-        text: The source text.
-        language: Kokoro's letter. American (`a`) and British (`b`) English are normalized in full; in other languages
-            only markup, emoji and typographic Unicode are.
+        text: The text, in plain characters: see `clean_text`.
+        language: Kokoro's letter. American (`a`) and British (`b`) English have all rules; other languages have those
+            for markup, marks and emoji.
         emoji: Whether to name emoji; otherwise they are silent.
-
-    Returns:
-        The replacements; an empty list for an empty text.
     """
-    if not text:
-        return []
-    plain = clean_text(text, keep_wide=language in "jz")
-    passage = TextContext(plain.text, language, emoji)
-    return list(_merge_unchanged(text, _map_to_source(plain, text, _apply_rules(passage)))) or [
-        Replacement("", 0, len(text))
-    ]
+    return text.replace(_apply_rules(TextContext(text.text, language, emoji)))
 
 
-def drop_emoji(text: str) -> list[Replacement]:
-    """Return a text as written, as replacements in which its emoji are silent."""
-    passage = TextContext(text, "a", emoji=False)
-    readings, at = [], 0
-    for match in _EMOJI_START.finditer(text):
-        silent = None if match.start() < at else _replace_emoji(passage, match[0], match.start())
-        if silent is not None:
-            readings += [Replacement(text[at : match.start()], at, match.start()), *silent[0]]
-            at = silent[1]
-    return [*readings, Replacement(text[at:], at, len(text))]
+def drop_emoji(text: AlignedText) -> AlignedText:
+    """Return a text without its emoji and otherwise unchanged."""
+    return text.replace(_find_emoji(TextContext(text.text, "a", emoji=False)))
+
+
+def _find_emoji(context: TextContext) -> Iterator[Replacement]:
+    """Yield a replacement for each emoji of a text."""
+    at = 0
+    for match in _EMOJI_START.finditer(context.text):
+        result = None if match.start() < at else _replace_emoji(context, match[0], match.start())
+        if result is not None:
+            yield from result[0]
+            at = result[1]
 
 
 def _apply_rules(context: TextContext) -> Iterator[Replacement]:
@@ -145,8 +138,8 @@ def _apply_rules(context: TextContext) -> Iterator[Replacement]:
         end = token.end()
         result = _apply_to_token(context, token, english)
         if result is not None:
-            readings, end = result
-            yield from readings
+            replacements, end = result
+            yield from replacements
         at = end
 
 
@@ -178,7 +171,7 @@ def _may_match_rule(word: str, context: TextContext, end: int) -> bool:
     if after == "@":
         return _MAIL_AHEAD.match(context.text, end) is not None
     # A mark that a rule may join to the word; an apostrophe before a space is a closing quote.
-    if after in code.TRIGGER_MARKS and (after != "'" or not context.get_char_at(end + 1).isspace()):
+    if after in identifiers.TRIGGER_MARKS and (after != "'" or not context.get_char_at(end + 1).isspace()):
         return after != "." or _is_dot_significant(word, context, end)
     # Acronyms, camelCase, single letters.
     if not word[1:].islower() and len(word) > 1 or len(word) == 1:
@@ -203,7 +196,9 @@ def _is_dot_significant(word: str, context: TextContext, end: int) -> bool:
 
 def _is_joined_to_next(word: str, context: TextContext, end: int) -> bool:
     """Return whether a word and what follows its hyphen or plus may be one match: COVID-19, Mon–Fri, Ctrl+C."""
-    return context.get_char_at(end + 1).isdecimal() or word[:3] in dates.DAY_NAMES or word.lower() in code.KEY_NAMES
+    return (
+        context.get_char_at(end + 1).isdecimal() or word[:3] in dates.DAY_NAMES or word.lower() in identifiers.KEY_NAMES
+    )
 
 
 def _apply_to_mark(context: TextContext, first: str, at: int, english: bool) -> _RuleMatch:
@@ -251,45 +246,5 @@ def _replace_emoji(context: TextContext, first: str, at: int) -> _RuleMatch:
     """Replace an emoji at `at` and its repeats."""
     if first < "\u203c" and context.get_char_at(at + 1) not in "\ufe0f\u20e3":
         return None
-    emoji = marks.match_emoji(context, at)
+    emoji = symbols.match_emoji(context, at)
     return ([Replacement(emoji[0], at, emoji[1])], emoji[1]) if emoji else None
-
-
-def _map_to_source(plain: CleanText, text: str, replacements: Iterator[Replacement]) -> Iterator[Replacement]:
-    """Map offsets in the plain text to offsets in the source, and fill the gaps with the text as written."""
-    last = 0
-    for reading in replacements:
-        yield from _copy_unchanged(plain, text, last, reading.start)
-        yield Replacement(reading.spoken, *plain.map_to_source(reading.start, reading.end))
-        last = reading.end
-    yield from _copy_unchanged(plain, text, last, len(plain.text))
-
-
-def _copy_unchanged(plain: CleanText, text: str, start: int, end: int) -> Iterator[Replacement]:
-    """Yield a stretch as it is; word by word where it differs from the source, to keep offsets precise."""
-    if start >= end:
-        return
-    # Characters map one to one if nothing was replaced in the stretch.
-    written = plain.map_to_source(start, end)
-    if text[slice(*written)] == plain.text[start:end]:
-        yield Replacement(plain.text[start:end], *written)
-        return
-    for word in _WORDS.finditer(plain.text, start, end):
-        yield Replacement(word[0], *plain.map_to_source(*word.span()))
-
-
-def _merge_unchanged(text: str, replacements: Iterator[Replacement]) -> Iterator[Replacement]:
-    """Join neighbours that are spoken as written."""
-    held: Replacement | None = None
-    for reading in replacements:
-        as_written = reading.spoken == text[reading.start : reading.end]
-        if held and as_written:
-            held = Replacement(held.spoken + reading.spoken, held.start, reading.end)
-            continue
-        if held:
-            yield held
-        held = reading if as_written else None
-        if not as_written:
-            yield reading
-    if held:
-        yield held

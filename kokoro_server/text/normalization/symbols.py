@@ -7,8 +7,8 @@ import re
 
 import emoji
 
-from kokoro_server.text.normalization.context import Rule, RuleResult, TextContext, compile_rule
-from kokoro_server.text.normalization.number_words import spell_digits, spell_integer
+from kokoro_server.text.normalization.english.number_words import spell_digits, spell_integer
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
 
 _EMOJI_LANGUAGES = {"e": "es", "f": "fr", "i": "it", "p": "pt", "j": "ja", "z": "zh"}
 # Code points of the longest emoji: a sequence of people with skin tones and joiners.

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kokoro_server.text.normalization import NormalizedText, Replacement, drop_emoji, join_spoken, normalize
+from kokoro_server.text.aligned import AlignedText
+from kokoro_server.text.normalization import drop_emoji, normalize
 from tests.paths import DATA
 
 pytestmark = pytest.mark.serial
@@ -21,7 +22,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 
 def said(written: str, language: str = "a", *, emoji: bool = True) -> str:
-    return " ".join(join_spoken(normalize(written, language, emoji=emoji)).split())
+    return " ".join(normalize(written, language, emoji=emoji).text.split())
 
 
 @pytest.mark.parametrize(("written", "spoken", "note"), list(rows()))
@@ -40,10 +41,15 @@ def test_the_table_is_long_and_nearly_all_right() -> None:
 @pytest.mark.parametrize("language", ["a", "b", "e", "j"])
 def test_readings_cover_the_text_in_order(language: str) -> None:
     for written, _, _ in rows():
-        readings = normalize(written, language)
-        ends = [0, *(reading.end for reading in readings)]
-        assert [reading.start for reading in readings] == ends[:-1]
-        assert ends[-1] == len(written)
+        assert_aligned(normalize(written, language), written)
+
+
+def assert_aligned(found: AlignedText, written: str) -> None:
+    """Spans are in order and within the text, and a letter or digit that stays stands for itself."""
+    assert len(found.spans) == len(found.text)
+    for (start, end), (next_start, next_end) in zip(found.spans, found.spans[1:], strict=False):
+        assert start <= next_start and end <= next_end
+    assert all(0 <= start <= end <= len(written) for start, end in found.spans)
 
 
 @pytest.mark.parametrize(
@@ -69,14 +75,14 @@ def test_readings_cover_the_text_in_order(language: str) -> None:
     ],
 )
 def test_spoken_words_lead_back_to_written_ones(written: str, word: str, at: str) -> None:
-    spoken = NormalizedText(normalize(written))
+    spoken = normalize(written)
     start = spoken.text.index(word)
     first, last = spoken.find_source_span(start, start + len(word))
     assert written[first:last] == at
 
 
 def test_an_empty_range_has_no_span() -> None:
-    spoken = NormalizedText(normalize("Hello."))
+    spoken = normalize("Hello.")
     for start, end in [(2, 2), (3, 1), (-1, 2), (0, 7)]:
         with pytest.raises(ValueError, match="no characters"):
             spoken.find_source_span(start, end)
@@ -84,15 +90,15 @@ def test_an_empty_range_has_no_span() -> None:
 
 def test_plain_text_is_one_reading() -> None:
     text = "The boat was old, and its captain wasn't young since the war. I have sailed; we may, too. No: I did."
-    assert normalize(text) == [Replacement(text, 0, len(text))]
-    assert normalize("") == []
+    assert normalize(text) == AlignedText.from_text(text)
+    assert normalize("") == AlignedText("", ())
 
 
 @pytest.mark.parametrize(
     ("language", "written", "spoken"),
     [
-        ("e", "**Hola** [amigo](http://x.es), son 5 km.", "Hola amigo, son 5 km."),
-        ("f", "# Titre\n\nIl a 3 €.", "Titre. Il a 3 €."),
+        ("e", "**Hola** [amigo](http://x.es), son 5 km.", "Hola amigo, son 5 kilómetros."),
+        ("f", "# Titre\n\nIl a 3 €.", "Titre. Il a 3 euros."),
         ("i", "Ciao 👍", "Ciao pollice in su"),
         ("j", "# 見出し\n**太字**です。", "見出し。 太字です。"),
         ("z", "你好👍", "你好 拇指向上"),
@@ -100,7 +106,7 @@ def test_plain_text_is_one_reading() -> None:
         ("p", "`código` <b>sim</b>", "código sim"),
     ],
 )
-def test_other_languages_lose_markup_alone(language: str, written: str, spoken: str) -> None:
+def test_other_languages_lose_markup(language: str, written: str, spoken: str) -> None:
     assert said(written, language) == spoken
 
 
@@ -119,10 +125,9 @@ def test_emoji_can_be_silent() -> None:
     ],
 )
 def test_emoji_alone_are_silent(written: str, spoken: str) -> None:
-    readings = drop_emoji(written)
-    assert join_spoken(readings) == spoken
-    ends = [0, *(reading.end for reading in readings)]
-    assert [reading.start for reading in readings] == ends[:-1] and ends[-1] == len(written)
+    found = drop_emoji(AlignedText.from_text(written))
+    assert found.text == spoken
+    assert_aligned(found, written)
 
 
 @pytest.mark.parametrize(

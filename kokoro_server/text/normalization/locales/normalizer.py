@@ -21,8 +21,9 @@ from kokoro_server.text.normalization.locales.agreement import (
     spell_inflected,
     to_singular,
 )
-from kokoro_server.text.normalization.locales.numerals import NUMBER_END, NUMBER_START, RewriteRule
+from kokoro_server.text.normalization.locales.numerals import NUMBER_END, NUMBER_START
 from kokoro_server.text.normalization.locales.tables import Locale
+from kokoro_server.text.normalization.rules.rewriting import RewriteRule
 
 _NUMBER = r"\d{1,15}(?:[.,]\d{1,15}){0,6}"
 # Digit groups separated by spaces: 1 234 with a no-break space; 1 234,50 or 1 234 €; 1 234 567; 5 000 personas

@@ -5,24 +5,15 @@ in order. A replacement that returns the match unchanged means that the rule doe
 """
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
 from num2words import num2words  # ships no types
 
 from kokoro_server.text.normalization.locales.tables import Locale
+from kokoro_server.text.normalization.rules.rewriting import RewriteRule
 
 NUMBER_START, NUMBER_END = r"(?<![\w.,/:-])", r"(?![\w/:]|[.,-]\d)"
 """Patterns of the start and end of a number that is not part of a longer number, word, date or time."""
-
-
-class RewriteRule(NamedTuple):
-    """Replace each match of `pattern`, or one `group` of it, by what `replace` returns for the match."""
-
-    pattern: re.Pattern[str]
-    replace: Callable[[re.Match[str]], str]
-    group: str | int = 0
 
 
 def _parse_words(listed: str) -> frozenset[str]:

@@ -1140,3 +1140,6 @@ HINDI = Locale(
     telephone_pattern=r"[6-9]\d{4} \d{5}",
     address_words={"+": "प्लस", "@": "एट", ".": "डॉट", "/": "स्लैश", "-": "डैश", "_": "अंडरस्कोर", "www": "डब्ल्यू डब्ल्यू डब्ल्यू"},
 )
+
+LOCALES = {"e": SPANISH, "f": FRENCH, "h": HINDI, "i": ITALIAN, "p": PORTUGUESE}
+"""The locales by Kokoro's letter."""

@@ -6,8 +6,8 @@ litre and metre. Units that are words or names of other things have conditions o
 
 import re
 
-from kokoro_server.text.normalization.context import Rule, RuleResult, TextContext, compile_rule, parse_words
-from kokoro_server.text.normalization.number_words import (
+from kokoro_server.text.aligned import Replacement
+from kokoro_server.text.normalization.english.number_words import (
     INTEGER,
     NUMBER,
     pluralize_number,
@@ -16,8 +16,8 @@ from kokoro_server.text.normalization.number_words import (
     spell_number,
     spell_numeric_label,
 )
-from kokoro_server.text.normalization.numbers import is_numeric_label
-from kokoro_server.text.normalization.replacement import Replacement
+from kokoro_server.text.normalization.english.numbers import is_numeric_label
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, parse_words
 
 # Unit to its singular, or to singular|plural if the plural takes more than an s.
 _LENGTHS = {"km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "µm": "micrometer"}

@@ -6,15 +6,8 @@ follows the rules for dates, money and units; PLAIN_RULES reads whatever number 
 
 import re
 
-from kokoro_server.text.normalization.context import (
-    Rule,
-    RuleResult,
-    TextContext,
-    compile_rule,
-    parse_words,
-    replace_group,
-)
-from kokoro_server.text.normalization.number_words import (
+from kokoro_server.text.aligned import Replacement
+from kokoro_server.text.normalization.english.number_words import (
     INTEGER,
     NUMBER,
     spell_cardinal,
@@ -26,7 +19,14 @@ from kokoro_server.text.normalization.number_words import (
     spell_numeric_label,
     spell_ordinal,
 )
-from kokoro_server.text.normalization.replacement import Replacement
+from kokoro_server.text.normalization.rules.context import (
+    Rule,
+    RuleResult,
+    TextContext,
+    compile_rule,
+    parse_words,
+    replace_group,
+)
 
 _VULGAR_FRACTIONS = {
     "½": (1, 2),

@@ -6,7 +6,9 @@ forms that are also words are expanded only in a context that decides: before a 
 
 import re
 
-from kokoro_server.text.normalization.context import (
+from kokoro_server.text.normalization.english.numbers import STREET_SUFFIX
+from kokoro_server.text.normalization.english.roman import NUMBERED_NOUNS
+from kokoro_server.text.normalization.rules.context import (
     Rule,
     RuleResult,
     TextContext,
@@ -14,8 +16,6 @@ from kokoro_server.text.normalization.context import (
     parse_table,
     parse_words,
 )
-from kokoro_server.text.normalization.numbers import STREET_SUFFIX
-from kokoro_server.text.normalization.roman import NUMBERED_NOUNS
 
 # Expanded wherever they stand with a full stop. Keys in small letters; the first letter's case is restored.
 _DOTTED = parse_table("""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from kokoro_server.text.normalization.replacement import Replacement
+from kokoro_server.text.aligned import Replacement
 from kokoro_server.text.segmentation import Strength, find_boundaries
 
 # The word, and up to three blanks, opening marks or signs between it and the offset.

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007\U00020000-\U0003134f"
+"""Character class of Han characters."""
 # Language (Kokoro's code or an espeak voice) and the character class of its script.
 _SCRIPT_LETTERS = {
-    "z": r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007\U00020000-\U0003134f",
+    "z": HAN,
     "h": r"\u0900-\u0963\u0966-\u097f",
     "ko": r"\u1100-\u11ff\u3130-\u318f\uac00-\ud7af",
     "ru": r"\u0400-\u052f", "el": r"\u0370-\u037d\u037f-\u0386\u0388-\u03ff\u1f00-\u1fff", "hy": r"\u0531-\u0588",

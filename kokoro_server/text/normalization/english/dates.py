@@ -7,15 +7,15 @@ hardly be a fraction; four digits are a year unless the word before or after mak
 
 import re
 
-from kokoro_server.text.normalization.context import Rule, RuleResult, TextContext, compile_rule, parse_words
-from kokoro_server.text.normalization.number_words import (
+from kokoro_server.text.aligned import Replacement
+from kokoro_server.text.normalization.english.number_words import (
     spell_cardinal,
     spell_decade,
     spell_digits,
     spell_ordinal,
     spell_year,
 )
-from kokoro_server.text.normalization.replacement import Replacement
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, parse_words
 
 _MONTHS: tuple[str, ...] = (
     "January",

@@ -2,7 +2,7 @@
 
 import re
 
-from kokoro_server.text.normalization.context import (
+from kokoro_server.text.normalization.rules.context import (
     Rule,
     RuleResult,
     TextContext,

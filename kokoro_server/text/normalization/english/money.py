@@ -7,9 +7,9 @@ currency is plural. As an attribute the currency is singular: a $5 million deal.
 import re
 from typing import NamedTuple
 
-from kokoro_server.text.normalization.context import Rule, RuleResult, TextContext, compile_rule
-from kokoro_server.text.normalization.number_words import INTEGER, NUMBER, spell_cardinal, spell_number
-from kokoro_server.text.normalization.replacement import Replacement
+from kokoro_server.text.aligned import Replacement
+from kokoro_server.text.normalization.english.number_words import INTEGER, NUMBER, spell_cardinal, spell_number
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
 
 
 class Currency(NamedTuple):

@@ -6,8 +6,8 @@ only a valid numeral of three letters or more that is no word or acronym counts.
 
 import re
 
-from kokoro_server.text.normalization.context import Rule, RuleResult, TextContext, compile_rule, parse_words
-from kokoro_server.text.normalization.number_words import spell_cardinal, spell_ordinal, spell_year
+from kokoro_server.text.normalization.english.number_words import spell_cardinal, spell_ordinal, spell_year
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, parse_words
 
 _LETTER_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _VALID_NUMERAL = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")

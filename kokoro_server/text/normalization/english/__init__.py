@@ -1,0 +1,1 @@
+"""Define the rules for American and British English: numbers, dates, money, units, abbreviations, links and names."""
