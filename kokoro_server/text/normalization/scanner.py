@@ -1,8 +1,7 @@
 """Apply rules to a text in one pass, trying them at each word, digit, gap and mark.
 
 1. `_TOKEN` reads one token at the current offset: a word, one digit, white space or one mark.
-2. The token's first character selects the rule sets to try. Most words skip them, because no rule can match there:
-   `_may_match_rule` decides it, so the trigger lists that it reads must include every word that a rule starts with.
+2. The token's first character selects the rule sets to try.
 3. The first rule that does not decline replaces its match, and the scan goes on behind it. If all decline, the token is
    spoken as written.
 
@@ -29,26 +28,14 @@ from kokoro_server.text.normalization.english import (
     urls,
 )
 from kokoro_server.text.normalization.rules.context import RuleSet, TextContext
+from kokoro_server.text.normalization.rules.numerals import FRACTION_SIGNS
 
 # A word, a digit, a gap or a mark. Bounded, because a rule may match less than a token, which is then read again.
 _TOKEN = re.compile(r"[^\W\d_½-¾⅐-⅞Ͱ-Ͽ₀-₉]{1,64}(?:['’][^\W\d_]{1,64}){0,3}|\d|\s{1,256}|.", re.DOTALL)
-# A short number that nothing but a mark follows: only the plain number rules can match it.
-_ISOLATED_NUMBER = re.compile(r"\d{1,3}(?=[,;?)](?!\d\d)|!(?! ?[=+*/×÷\d]))")
 # The first character of an emoji, or a sign that a variation selector or a keycap turns into one.
 _EMOJI_START = re.compile("[\u203c-\U0001faff]|[\u00a9\u00ae#*0-9](?=[\ufe0f\u20e3])")
-_MAIL_AHEAD = re.compile(r"@[A-Za-z0-9-]{1,63}\.")
 # The same mark three times or more is not spoken; the marks in the class have rules of their own.
 _REPEATED_MARK = re.compile(r"([^\w\s.,;:!?…。、\-–—=*_`#~+\"'])\1{2,}")
-# Words that a rule starts with although they look like any other word; each list stands beside its rules.
-_TRIGGER_WORDS = (
-    abbreviations.ABBREVIATION_TRIGGERS
-    | roman.ROMAN_TRIGGERS
-    | frozenset(map(str.lower, (*dates.DAY_NAMES, "Tues", "Thur", "Thurs")))
-)
-# Letters beyond Latin count as vowels: only Latin words without a vowel may be abbreviations.
-_VOWEL = re.compile(r"[aeiouyAEIOUYÀ-ɏ]|[^\x00-ɏ]")
-_MONTH_STEMS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
 # Order matters in all these sets: the first rule that does not decline wins.
 _LETTER_RULES = RuleSet(
     *urls.LETTER_RULES,
@@ -62,7 +49,7 @@ _LETTER_RULES = RuleSet(
     *roman.LETTER_RULES,
     *identifiers.LETTER_RULES,
 )
-_DIGIT_RULES = RuleSet(
+_NUMBER_RULES = RuleSet(
     *numbers.PRIORITY_DIGIT_RULES,
     *urls.DIGIT_RULES,
     *dates.DIGIT_RULES,
@@ -71,8 +58,8 @@ _DIGIT_RULES = RuleSet(
     *identifiers.DIGIT_RULES,
     *numbers.DIGIT_RULES,
     *identifiers.TRAILING_RULES,
+    *numbers.PLAIN_RULES,
 )
-_PLAIN_NUMBER_RULES = RuleSet(*numbers.PLAIN_RULES)
 # A point before a digit with no letter or digit before it: .5 mm, .325.
 _DECIMAL_POINT_RULES = RuleSet(*units.DIGIT_RULES, *numbers.PLAIN_RULES)
 _SIGN_RULES = {
@@ -81,7 +68,7 @@ _SIGN_RULES = {
     "}": RuleSet(*latex.LATEX_RULES),
     **dict.fromkeys("-−–—", RuleSet(*dates.TO_RULES, *money.TO_RULES, *money.SIGN_RULES, *numbers.MINUS_RULES)),
     **dict.fromkeys("'’‘", RuleSet(*dates.QUOTE_RULES)),
-    **dict.fromkeys("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅑", RuleSet(*numbers.VULGAR_RULES)),
+    **dict.fromkeys(FRACTION_SIGNS, RuleSet(*numbers.VULGAR_RULES)),
     **{sign: RuleSet(*rules) for sign, rules in urls.SIGN_RULES.items()},
     "\\": RuleSet(*urls.SIGN_RULES["\\"], *latex.LATEX_RULES),
     "+": RuleSet(*numbers.PLUS_RULES),
@@ -93,8 +80,6 @@ _MARK_RULES = RuleSet(*symbols.MARK_RULES)
 _MARKUP_RULES = RuleSet(*markdown.INLINE_MARKUP_RULES)
 _LINE_START_RULES = RuleSet(*markdown.LINE_RULES)
 _SPACE_RULES = RuleSet(*markdown.SPACE_RULES)
-# First characters of the rules in markdown.LINE_RULES, which apply at the start of a line only.
-_LINE_START_MARKS = frozenset("$`~-=*_|:#+•‣◦▪–>[")
 
 _RuleMatch = tuple[Sequence[Replacement], int] | None
 
@@ -150,66 +135,19 @@ def _apply_to_token(context: TextContext, token: re.Match[str], english: bool) -
         breaks = "\n" in token[0] or context.get_char_at(token.end()) == "|"
         return _SPACE_RULES.apply(context, at) if breaks else None
     if first.isdecimal():
-        return _replace_emoji(context, first, at) or (_apply_to_number(context, at) if english else None)
+        return _replace_emoji(context, first, at) or (_NUMBER_RULES.apply(context, at) if english else None)
     # Greek letters are marks here: μ and π have names.
     if first.isalpha() and not "\u0370" <= first <= "\u03ff":
-        special = english and _may_match_rule(token[0], context, token.end())
-        return _LETTER_RULES.apply(context, at) if special else None
+        return _LETTER_RULES.apply(context, at) if english else None
     return _apply_to_mark(context, first, at, english)
-
-
-def _apply_to_number(context: TextContext, at: int) -> _RuleMatch:
-    """Try the rules for a digit, and the plain ones only for a short number that a mark follows."""
-    result = None if _ISOLATED_NUMBER.match(context.text, at) else _DIGIT_RULES.apply(context, at)
-    return result or _PLAIN_NUMBER_RULES.apply(context, at)
-
-
-def _may_match_rule(word: str, context: TextContext, end: int) -> bool:
-    """Return whether a rule may match a word; none does for most: small letters, a vowel, a plain end."""
-    after = context.get_char_at(end)
-    # An e-mail address, whatever the word is like.
-    if after == "@":
-        return _MAIL_AHEAD.match(context.text, end) is not None
-    # A mark that a rule may join to the word; an apostrophe before a space is a closing quote.
-    if after in identifiers.TRIGGER_MARKS and (after != "'" or not context.get_char_at(end + 1).isspace()):
-        return after != "." or _is_dot_significant(word, context, end)
-    # Acronyms, camelCase, single letters.
-    if not word[1:].islower() and len(word) > 1 or len(word) == 1:
-        return True
-    # Month names, and abbreviations without a vowel: btw, html.
-    if word[:3] in _MONTH_STEMS or not _VOWEL.search(word):
-        return True
-    return word.lower() in _TRIGGER_WORDS or after in "-–+" and _is_joined_to_next(word, context, end)
-
-
-def _is_dot_significant(word: str, context: TextContext, end: int) -> bool:
-    """Return whether the full stop after a word may belong to a rule."""
-    following = context.get_char_at(end + 1)
-    return (
-        not following.isspace()
-        or word[:3] in _MONTH_STEMS
-        or word.lower() in abbreviations.DOTTED_FORMS
-        or len(word) < 4
-        or not word[1:].islower()
-    )
-
-
-def _is_joined_to_next(word: str, context: TextContext, end: int) -> bool:
-    """Return whether a word and what follows its hyphen or plus may be one match: COVID-19, Mon–Fri, Ctrl+C."""
-    return (
-        context.get_char_at(end + 1).isdecimal() or word[:3] in dates.DAY_NAMES or word.lower() in identifiers.KEY_NAMES
-    )
 
 
 def _apply_to_mark(context: TextContext, first: str, at: int, english: bool) -> _RuleMatch:
     """Try the rules for a mark: line starts, LaTeX, markup, English signs, any language, emoji."""
-    # The most common marks have rules only where a second mark follows.
-    if first in ",!?'\"’”“" and not _starts_longer_mark(context, at) and first not in _SIGN_RULES:
-        return None
     # $$ belongs to LaTeX.
     if context.get_char_at(at + 1) == first and first != "$" and (repeated := _REPEATED_MARK.match(context.text, at)):
         return _replace_emoji(context, first, at) or ([Replacement("", at, repeated.end())], repeated.end())
-    if first in _LINE_START_MARKS and context.starts_line(at):
+    if context.starts_line(at):
         result = _LINE_START_RULES.apply(context, at)
         if result:
             return result
@@ -218,11 +156,6 @@ def _apply_to_mark(context: TextContext, first: str, at: int, english: bool) -> 
     if result is None and english:
         result = _apply_to_english_mark(context, first, at)
     return result or _MARK_RULES.apply(context, at) or _replace_emoji(context, first, at)
-
-
-def _starts_longer_mark(context: TextContext, at: int) -> bool:
-    """Return whether the mark after `at` makes one with the mark at `at`: ?!, !=, ![."""
-    return context.get_char_at(at + 1) in ",!?[="
 
 
 def _apply_to_english_mark(context: TextContext, first: str, at: int) -> _RuleMatch:

@@ -554,10 +554,3 @@ LETTER_RULES: tuple[Rule, ...] = (
     # Dr Lee w/o me -> Doctor Lee without me
     compile_rule(rf"(?:{'|'.join(map(re.escape, _UNDOTTED_NAMES))})(?![\w/'’-])", _expand_undotted, re.IGNORECASE),
 )
-# Words that look like any other word, and that scan must nevertheless show to the rules above: every rule whose first
-# word has a vowel and small letters needs its word here.
-ABBREVIATION_TRIGGERS = parse_words(
-    "tl rte hwy pg apt vol fig sec ch ave rev capt prof col maj gov sen utd idk imo imho omg afaik iirc omw irl afk no "
-    "vs aka eg ie approx w b s n and he she his him yes either e i"
-)
-DOTTED_FORMS = frozenset((*_DOTTED_NAMES, *_SHORT_FORMS, *map(str.lower, _STATES)))

@@ -31,7 +31,7 @@ _MONTHS: tuple[str, ...] = (
 )
 _MONTHS += ("November", "December")
 _SHORT_MONTHS = {name[:3]: name for name in _MONTHS} | {"Sept": "September"}
-DAY_NAMES = {name[:3]: name for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")}
+_DAY_NAMES = {name[:3]: name for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")}
 _MONTH_NAMES = {name: name for name in _MONTHS} | _SHORT_MONTHS
 _MONTH_NAMES |= {name.upper(): full for name, full in _MONTH_NAMES.items()}
 _MONTH = "(?P<month>" + "|".join(sorted(_MONTH_NAMES, key=len, reverse=True)) + r")\b(?P<dot>\.?)"
@@ -333,7 +333,7 @@ def _expand_short_day(match: re.Match[str], context: TextContext) -> RuleResult:
     before, following = context.find_word_before(match.start()).lower(), context.find_word_after(match.end())
     sure = match[0] not in ("Mon", "Sat", "Sun", "Wed") and not following.istitle()  # Thu Nguyen
     sure = sure or before != "the" and _DAY_GOES_ON.match(context.text, match.end()) is not None
-    return DAY_NAMES[match[0][:3]] if sure or before in _BEFORE_DAY else None
+    return _DAY_NAMES[match[0][:3]] if sure or before in _BEFORE_DAY else None
 
 
 def _expand_undotted_month(match: re.Match[str], context: TextContext) -> RuleResult:
@@ -371,12 +371,12 @@ def _expand_decade_range(match: re.Match[str], context: TextContext) -> RuleResu
 
 
 def _expand_day_name(match: re.Match[str], context: TextContext) -> RuleResult:
-    return DAY_NAMES[match[0]]
+    return _DAY_NAMES[match[0]]
 
 
 def _get_full_name(written: str) -> str:
     name = written.rstrip(".")
-    return DAY_NAMES.get(name[:3]) or _MONTH_NAMES.get(name, name)
+    return _DAY_NAMES.get(name[:3]) or _MONTH_NAMES.get(name, name)
 
 
 def _expand_decade(match: re.Match[str], context: TextContext) -> RuleResult:
@@ -483,7 +483,7 @@ DIGIT_RULES: tuple[Rule, ...] = (
     # in 1984 we -> in nineteen eighty-four we
     compile_rule(r"(?P<year>[12]\d{3}|[1-9]\d{3})(?![\d\w]|,\d|\.\d)", _expand_year),
 )
-_DAY_NAME_PATTERN = "(?:" + "|".join(DAY_NAMES.values()) + "|Tues|Thurs?|" + "|".join(DAY_NAMES) + r")\.?"
+_DAY_NAME_PATTERN = "(?:" + "|".join(_DAY_NAMES.values()) + "|Tues|Thurs?|" + "|".join(_DAY_NAMES) + r")\.?"
 _RANGE_TEMPLATE = r"(?P<first>{0})(?P<to> ?[-–—] ?)(?P<last>{0})(?!\w)"
 _MONTH_NAME_PATTERN = "(?:" + "|".join(sorted(_MONTH_NAMES, key=len, reverse=True)) + r")\.?"
 QUOTE_RULES: tuple[Rule, ...] = (
@@ -496,11 +496,11 @@ LETTER_RULES: tuple[Rule, ...] = (
     compile_rule(_RANGE_TEMPLATE.format(_DAY_NAME_PATTERN), _expand_name_range),
     compile_rule(
         # Mon, 3pm -> Monday, three P M
-        rf"(?:{'|'.join(DAY_NAMES)})(?=,? (?:\d{{1,2}}(?:[:–-]\d|(?:[ap]m|st|nd|rd|th)\b|[,.;)]|$)"
+        rf"(?:{'|'.join(_DAY_NAMES)})(?=,? (?:\d{{1,2}}(?:[:–-]\d|(?:[ap]m|st|nd|rd|th)\b|[,.;)]|$)"
         rf"|(?:{'|'.join(_MONTH_NAMES)})\b))",
         _expand_day_name,
     ),
-    compile_rule(rf"(?:Tues|Thurs?|{'|'.join(DAY_NAMES)})(?![\w.'’-])", _expand_short_day),
+    compile_rule(rf"(?:Tues|Thurs?|{'|'.join(_DAY_NAMES)})(?![\w.'’-])", _expand_short_day),
     # at GMT-5 now -> at GMT minus five now
     compile_rule(r"(?P<zone>GMT|UTC) ?(?P<sign>[-−+])(?P<hours>\d{1,2})(?![\w:]|\.\d)", _expand_zone),
     compile_rule(_RANGE_TEMPLATE.format(_MONTH_NAME_PATTERN) + r"(?! \d{1,2}\b)", _expand_name_range),

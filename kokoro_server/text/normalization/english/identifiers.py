@@ -15,8 +15,8 @@ _UNSPELLED_WORDS = parse_words("hmm shh psst pfft brr grr tsk nth st nd rd th zz
 _VOWEL = re.compile(r"[aeiouyà-ÿ]", re.IGNORECASE)
 _UNSPLIT_NAMES = parse_words("WiFi LaTeX PhD")
 _SPELLED_PARTS = parse_words("id ui ip io os ai api url uri uuid")
-KEY_NAMES = {"ctrl": "Control", "cmd": "Command", "alt": "Alt", "shift": "Shift", "del": "Delete", "esc": "Escape"}
-KEY_NAMES |= {"win": "Windows", "opt": "Option"}
+_KEY_NAMES = {"ctrl": "Control", "cmd": "Command", "alt": "Alt", "shift": "Shift", "del": "Delete", "esc": "Escape"}
+_KEY_NAMES |= {"win": "Windows", "opt": "Option"}
 _PLURAL_ACRONYM = re.compile(r"[A-Z]{2,20}s")
 _ELEMENTS = "H He Li B C N O F Na Mg Al Si P S Cl K Ca Ti Cr Mn Fe Ni Cu Zn Br Ag Sn I Ba Au Hg Pb U"
 _ELEMENT = "(?:" + "|".join(sorted(_ELEMENTS.split(), key=len, reverse=True)) + ")"
@@ -38,7 +38,7 @@ def _expand_plus_plus(match: re.Match[str], context: TextContext) -> RuleResult:
 
 def _expand_key_combination(match: re.Match[str], context: TextContext) -> RuleResult:
     """Expand a combination of keys: Ctrl+Alt+Del."""
-    names = [KEY_NAMES.get(key.lower(), key.upper() if len(key) == 1 else key) for key in match[0].split("+")]
+    names = [_KEY_NAMES.get(key.lower(), key.upper() if len(key) == 1 else key) for key in match[0].split("+")]
     spoken = " plus ".join(names)
     return spoken if match[0][0].isupper() else spoken[0].lower() + spoken[1:]
 
@@ -254,6 +254,3 @@ DIGIT_RULES: tuple[Rule, ...] = (
 TRAILING_RULES: tuple[Rule, ...] = (
     compile_rule(r"(?P<number>\d{1,12})(?P<letters>[A-Za-z]{1,20})(?!\w)", _expand_trailing_letters),
 )
-# Characters after a word that rules above start with. scan shows a word in small letters with a vowel to the rules only
-# if one of them follows: a new rule that joins another mark to a word needs its mark here.
-TRIGGER_MARKS = frozenset("$#♯+&/(_.0123456789@:²³ⁿ₀₁₂₃₄₅₆₇₈₉^\\'’")

@@ -27,28 +27,8 @@ from kokoro_server.text.normalization.rules.context import (
     parse_words,
     replace_group,
 )
+from kokoro_server.text.normalization.rules.numerals import FRACTION_SIGNS, parse_fraction_sign
 
-_VULGAR_FRACTIONS = {
-    "½": (1, 2),
-    "⅓": (1, 3),
-    "⅔": (2, 3),
-    "¼": (1, 4),
-    "¾": (3, 4),
-    "⅕": (1, 5),
-    "⅖": (2, 5),
-    "⅗": (3, 5),
-}
-_VULGAR_FRACTIONS |= {
-    "⅘": (4, 5),
-    "⅙": (1, 6),
-    "⅚": (5, 6),
-    "⅛": (1, 8),
-    "⅜": (3, 8),
-    "⅝": (5, 8),
-    "⅞": (7, 8),
-    "⅑": (1, 9),
-}
-_FRACTION_SIGNS = "".join(_VULGAR_FRACTIONS)
 # Patterns named _X_BEFORE are searched in the text that ends at the match, within a fixed distance.
 _CONTEST_BEFORE = re.compile(
     r"\b(?:wins?|won|beats?|beat|beating|lost|loses?|defeat(?:s|ed)?|leads?|led|trail(?:s|ed)?|score[ds]?|victory|drew|draws?|pass(?:ed)?|vote[ds]?|approved?|rejected|failed)\b"
@@ -179,7 +159,7 @@ def _expand_cups(match: re.Match[str], context: TextContext) -> RuleResult:
 
 def _expand_vulgar_range(match: re.Match[str], context: TextContext) -> RuleResult:
     """Expand a range that ends with a fraction sign: 1–1½ hours."""
-    numerator, denominator = _VULGAR_FRACTIONS[match["sign"]]
+    numerator, denominator = parse_fraction_sign(match["sign"])
     last = (
         spell_mixed_number(int(match["whole"]), numerator, denominator, context.is_british) if match["whole"] else None
     )
@@ -379,7 +359,7 @@ def _expand_mixed_number(match: re.Match[str], context: TextContext) -> RuleResu
 
 def _expand_vulgar_fraction(match: re.Match[str], context: TextContext) -> RuleResult:
     """Expand a fraction sign, with a whole number before it or without."""
-    numerator, denominator = _VULGAR_FRACTIONS[match["sign"]]
+    numerator, denominator = parse_fraction_sign(match["sign"])
     if match["whole"]:
         return spell_mixed_number(int(match["whole"]), numerator, denominator, context.is_british)
     if context.get_char_at(match.end()) == "-" and denominator in (2, 4) and numerator == 1:
@@ -568,9 +548,9 @@ DIGIT_RULES: tuple[Rule, ...] = (
         r"(?P<whole>\d{1,3})[ \u00a0-](?P<above>\d{1,2})[/⁄](?P<below>\d{1,3})(?![\d/]|\.\d)", _expand_mixed_number
     ),
     compile_rule(
-        rf"(?P<first>\d{{1,3}}) ?[-–] ?(?P<whole>\d{{1,3}})? ?(?P<sign>[{_FRACTION_SIGNS}])", _expand_vulgar_range
+        rf"(?P<first>\d{{1,3}}) ?[-–] ?(?P<whole>\d{{1,3}})? ?(?P<sign>[{FRACTION_SIGNS}])", _expand_vulgar_range
     ),
-    compile_rule(rf"(?P<whole>\d{{1,6}})? ?(?P<sign>[{_FRACTION_SIGNS}])", _expand_vulgar_fraction),
+    compile_rule(rf"(?P<whole>\d{{1,6}})? ?(?P<sign>[{FRACTION_SIGNS}])", _expand_vulgar_fraction),
     # got 4.5/5 stars -> got four point five out of five stars
     compile_rule(r"(?P<number>\d\.\d)/(?P<of>5|10)(?![\d/.])", _expand_rating),
     # need 3/4 of it -> need three quarters of it
@@ -601,7 +581,7 @@ PLUS_RULES: tuple[Rule, ...] = (
 )
 BRACKET_RULES: tuple[Rule, ...] = (compile_rule(r"\(\d{3}\)[ .-]?\d{3}[-. ]\d{4}(?!\d)", _spell_phone_number),)
 MINUS_RULES: tuple[Rule, ...] = (compile_rule(r"[-−–](?=[.$£€]?\d)", _expand_minus),)
-VULGAR_RULES: tuple[Rule, ...] = (compile_rule(rf"(?P<whole>)(?P<sign>[{_FRACTION_SIGNS}])", _expand_vulgar_fraction),)
+VULGAR_RULES: tuple[Rule, ...] = (compile_rule(rf"(?P<whole>)(?P<sign>[{FRACTION_SIGNS}])", _expand_vulgar_fraction),)
 _DATE_LIKE = re.compile(r"[12]\d{3}-\d\d-\d\d|\d{1,2}-\d{1,2}-[12]\d{3}")
 
 

@@ -8,9 +8,9 @@ import re
 
 from kokoro_server.text.normalization.english.number_words import spell_cardinal, spell_ordinal, spell_year
 from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, parse_words
+from kokoro_server.text.normalization.rules.numerals import ROMAN_NUMERAL, parse_roman
 
-_LETTER_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
-_VALID_NUMERAL = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_VALID_NUMERAL = re.compile(ROMAN_NUMERAL)
 _RULER_NAMES = parse_words("""
     henry louis elizabeth george charles edward james john paul pius benedict philip richard william
     napoleon alexander catherine peter nicholas leo gregory innocent frederick wilhelm ivan clement
@@ -47,25 +47,15 @@ _ITEM_END = re.compile(r"\. {1,4}[A-Z]")
 _CENTURIES = parse_words("century centuries dynasty")
 
 
-def _parse_numeral(numeral: str) -> int:
-    """Return the value of a numeral, whose letters may stand in any order."""
-    # A letter before a greater one is subtracted: XIV = 10 - 1 + 5.
-    values = [_LETTER_VALUES[letter] for letter in numeral]
-    following = [*values[1:], 0]
-    return sum(-one if one < other else one for one, other in zip(values, following, strict=True))
-
-
 def _expand_numeral(match: re.Match[str], context: TextContext) -> RuleResult:
     """Replace a numeral in capitals."""
     numeral = match["numeral"]
     if context.starts_line(match.start()) and _ITEM_END.match(context.text, match.end()):
         # The number of a list item.
-        return (
-            spell_cardinal(_parse_numeral(numeral), context.is_british) if _VALID_NUMERAL.fullmatch(numeral) else None
-        )
+        return spell_cardinal(parse_roman(numeral), context.is_british) if _VALID_NUMERAL.fullmatch(numeral) else None
     if not _VALID_NUMERAL.fullmatch(numeral):
         return None
-    number, before = _parse_numeral(numeral), context.find_word_before(match.start())
+    number, before = parse_roman(numeral), context.find_word_before(match.start())
     if numeral == "I" or numeral in "CDLM" and context.get_char_at(match.end()) != ".":
         return None  # a pronoun or a letter
     if _ABBREVIATION_BEFORE.search(context.text, max(0, match.start() - 6), match.start()):
@@ -157,10 +147,9 @@ def _expand_lowercase(match: re.Match[str], context: TextContext) -> RuleResult:
     short_form = _ABBREVIATION_BEFORE.search(context.text, max(0, match.start() - 6), match.start())
     if not (named or short_form) or not _VALID_NUMERAL.fullmatch(numeral):
         return None
-    return spell_cardinal(_parse_numeral(numeral), context.is_british)
+    return spell_cardinal(parse_roman(numeral), context.is_british)
 
 
-ROMAN_TRIGGERS = parse_words("ii iii iv vi vii viii ix xi xii xiii xiv xvi xvii xviii xix")
 LETTER_RULES: tuple[Rule, ...] = (
     # Act III, scene ii, ends -> Act three, scene two, ends
     compile_rule(r"[ivxl]{1,8}(?![\w'’./-])", _expand_lowercase),

@@ -127,8 +127,8 @@ def inflect_match(locale: Locale, found: re.Match[str]) -> str:
         return written
     said = inflect_cardinal(locale, number, feminine)
     # un'ora: Italian elides una before a vowel
-    if said == "una" and noun[0].lower() in "aeiouàèéìòù" and locale.espeak_voice == "it":
-        return "un'"
+    if locale.one_before_vowel and said == locale.one[1] and noun[0].lower() in "aeiouàèéìòù":
+        return locale.one_before_vowel
     return written if said.isdecimal() else said
 
 

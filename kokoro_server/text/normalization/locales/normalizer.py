@@ -8,7 +8,7 @@ stay digits: espeak reads them.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from num2words import num2words
@@ -57,11 +57,6 @@ _BEFORE_TITLE = re.compile(
     r"(?:^|[.,;:!?(¿¡\"'«“\n]\s?|\b(?:y|e|a|de|del|con|por|para|que|na|no|da|do|em|à|com|et|le|la|o|à|chez|avec|est)\s)$"
 )
 
-_CENTURY_SIGN = re.compile(r"(?<!\d )(?<![\w.])[sS]\. ?(?=[IVX]{1,6}\b)")
-_ONE_OCLOCK = re.compile(
-    r"\b(?:[Aa]|[Dd]esde|[Hh]asta|[Ee]s|[Ss]obre) la (?P<hour>1)(?![\w/:]|[.,-]\d| de TVE| del | de España| a la)"
-)
-
 
 class _Date(NamedTuple):
     """Hold the parts of a date as they are written; `year` may be empty."""
@@ -79,7 +74,7 @@ def build_rewrite_rules(locale: Locale) -> tuple[RewriteRule, ...]:
         RewriteRule(_SPACED_THOUSANDS, lambda found: re.sub(r"\s", "", found[0])),
         *_build_abbreviation_rules(locale),
         # s. XXI -> siglo XXI
-        *((RewriteRule(_CENTURY_SIGN, lambda _: "siglo "),) if locale.espeak_voice == "es" else ()),
+        RewriteRule(re.compile(locale.century_sign_pattern), lambda _: f"{locale.century_word} "),
         *_build_date_rules(locale),
         *_build_time_rules(locale),
         *numerals.build_ordinal_rules(locale),
@@ -148,14 +143,11 @@ def _expand_multiplier(locale: Locale, found: re.Match[str]) -> str:
 def _build_acronym_rules(locale: Locale) -> tuple[RewriteRule, ...]:
     """Build the rule that spells acronyms: IBGE -> I B G E.
 
-    In Hindi this includes any two to four Latin capitals without a vowel. Portuguese vowels get an accent, so that
-    espeak reads them as letters.
+    Portuguese vowels get an accent, so that espeak reads them as letters.
     """
-    accented = str.maketrans("EOA", "éóá") if locale.espeak_voice == "pt-br" else {}
-    listed = rf"(?:{_join_alternatives(locale.spelled_acronyms.split()) or '(?!)'})"
-    if locale.espeak_voice == "hi":
-        listed = rf"(?:[B-DF-HJ-NP-TV-XZ]{{2,4}}|{listed})"
-    said = re.compile(rf"(?<![\w.-]){listed}(?![\w-]|\.\w)")
+    accented = str.maketrans(locale.acronym_letters)
+    listed = _join_alternatives(locale.spelled_acronyms.split()) or "(?!)"
+    said = re.compile(rf"(?<![\w.-])(?:{locale.acronym_pattern}|{listed})(?![\w-]|\.\w)")
     return (RewriteRule(said, lambda found: " ".join(found[0].translate(accented))),)
 
 
@@ -167,22 +159,34 @@ def _build_agreement_rules(locale: Locale) -> tuple[RewriteRule, ...]:
     """
     if not locale.feminine_number_changes:
         return ()
-    elided = re.compile(r"\b(?:[Ll]|[Dd]ell|[Aa]ll|[Dd]all|[Nn]ell|[Ss]ull)['’](?P<number>\d{1,4})(?![\w/:]|[.,]\d)")
     thousands = re.compile(r"(?<![\w.,/:-])\d{2,3}\.?\d{3}(?![\w/:]|[.,-]\d)")
-    # COUNTED_NOUN: 21 mesas, 200 personas
-    agreements = [RewriteRule(COUNTED_NOUN, lambda found: inflect_match(locale, found), "number")]
-    if locale.espeak_voice == "it":
-        agreements += [
-            RewriteRule(elided, lambda found: str(num2words(int(found["number"]), lang="it")), "number"),
-            # un' ora -> un'ora; un specchio -> uno specchio
-            RewriteRule(re.compile(r"(?<!\w)un' (?=\w)"), lambda _: "un'"),
-            RewriteRule(re.compile(r"\bun(?= (?:z|s[^aeiou\W]|gn|ps|pn|x|y)\w)"), lambda _: "uno"),
-        ]
-    if locale.espeak_voice == "es":
+    language = locale.num2words_language
+    return (
+        # COUNTED_NOUN: 21 mesas, 200 personas
+        RewriteRule(COUNTED_NOUN, lambda found: inflect_match(locale, found), "number"),
+        # l'8 -> l'otto
+        RewriteRule(
+            re.compile(locale.before_spelled_pattern + r"(?P<number>\d{1,4})(?![\w/:]|[.,]\d)"),
+            lambda found: str(num2words(int(found["number"]), lang=language)),
+            "number",
+        ),
+        *_build_form_rules(locale),
         # 21.000 -> veintiún mil
-        joined = (("veintiuno(?= mil)", "veintiún"), ("uno(?= mil)", "un"))
-        agreements.append(RewriteRule(thousands, lambda f: spell_inflected("es", int(f[0].replace(".", "")), joined)))
-    return tuple(agreements)
+        RewriteRule(
+            thousands,
+            lambda f: (
+                spell_inflected(language, int(f[0].replace(".", "")), locale.thousands_changes)
+                if locale.thousands_changes
+                else f[0]
+            ),
+        ),
+    )
+
+
+def _build_form_rules(locale: Locale) -> Iterator[RewriteRule]:
+    """Build the rules for words that change their form before others: un specchio -> uno specchio."""
+    for pattern, form in locale.form_changes:
+        yield RewriteRule(re.compile(pattern), lambda found, form=form: form)  # type: ignore[misc]
 
 
 def _join_alternatives(words: Iterable[str]) -> str:
@@ -355,7 +359,7 @@ def _build_time_rules(locale: Locale) -> tuple[RewriteRule, ...]:
         ),
         RewriteRule(hour, lambda f: _spell_hours(locale, f[1])),
         RewriteRule(dotted, lambda f: _spell_time(locale, f[2], f[3]), "time"),
-        *((RewriteRule(_ONE_OCLOCK, lambda _: "una", "hour"),) if locale.espeak_voice == "es" else ()),
+        RewriteRule(re.compile(locale.one_oclock_pattern), lambda _: locale.one[1], "hour"),
     )
 
 

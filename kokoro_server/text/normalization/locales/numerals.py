@@ -9,30 +9,31 @@ from functools import lru_cache
 
 from num2words import num2words  # ships no types
 
+from kokoro_server.text.normalization.locales.agreement import is_feminine
 from kokoro_server.text.normalization.locales.tables import Locale
+from kokoro_server.text.normalization.rules.context import parse_words
+from kokoro_server.text.normalization.rules.numerals import (
+    FRACTION_SIGNS,
+    ROMAN_NUMERAL,
+    parse_fraction_sign,
+    parse_roman,
+)
 from kokoro_server.text.normalization.rules.rewriting import RewriteRule
 
 NUMBER_START, NUMBER_END = r"(?<![\w.,/:-])", r"(?![\w/:]|[.,-]\d)"
 """Patterns of the start and end of a number that is not part of a longer number, word, date or time."""
 
 
-def _parse_words(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
-
-
-_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
-_ROMAN_NUMERAL = r"(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 # Capitals that are more often an abbreviation or a word than a Roman numeral.
-_NOT_NUMERALS = _parse_words("CD DC MC MD CV CL DI MI MIX XL LI CC MM CM ID DL LC")
-_RULERS = _parse_words("""
+_NOT_NUMERALS = parse_words("CD DC MC MD CV CL DI MI MIX XL LI CC MM CM ID DL LC")
+_RULERS = parse_words("""
     felipe carlos fernando alfonso isabel juana juan enrique pedro luis jorge eduardo guillermo napoleón papa pío
     benedicto pablo francisco françois louis charles henri philippe jean napoléon élisabeth pie benoît paul
     guillaume frédéric luigi carlo vittorio umberto enrico filippo elisabetta pio benedetto giovanni paolo napoleone
     federico ludovico ferdinando luís joão dom afonso manuel sebastião josé henrique filipe catarina bento maria
     elizabeth george nicolau nicolás nicolas nicola alexandre alejandro alessandro emanuele ii
 """)
-_FEMININE_NAMES = _parse_words("isabel beatriz élisabeth elizabeth carmen")
-_VULGAR_FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
+_FEMININE_NAMES = parse_words("isabel beatriz élisabeth elizabeth carmen")
 _FEMININE_ENDINGS = ("a", "ción", "sión", "ção", "são", "tà", "e")
 # Words before "35º" that make it a temperature or an angle and not an ordinal.
 _TEMPERATURE_WORDS = re.compile(
@@ -100,38 +101,26 @@ def build_roman_rules(locale: Locale) -> tuple[RewriteRule, ...]:
     if not locale.num2words_language:
         return ()
     # The word before the numeral, or the article before and the noun after it, decides.
-    behind = rf"(?P<before>\b[^\W\d_]{{2,30}})\s(?P<numeral>{_ROMAN_NUMERAL})(?!\w|[.'’-]\w)"
-    ahead = rf"(?P<article>\b[^\W\d_]{{1,6}}['’]?)\s(?P<numeral>{_ROMAN_NUMERAL})(?=\s(?P<noun>[^\W\d_]{{3,30}}))"
-    found_rewrites = [
+    behind = rf"(?P<before>\b[^\W\d_]{{2,30}})\s(?P<numeral>{ROMAN_NUMERAL})(?!\w|[.'’-]\w)"
+    ahead = rf"(?P<article>\b[^\W\d_]{{1,6}}['’]?)\s(?P<numeral>{ROMAN_NUMERAL})(?=\s(?P<noun>[^\W\d_]{{3,30}}))"
+    suffixes = f"(?P<masculine>{locale.roman_suffixes[0]})|(?P<feminine>{locale.roman_suffixes[1]})"
+    signed = rf"{NUMBER_START}(?P<numeral>(?![CDLM][erè]){ROMAN_NUMERAL})(?:{suffixes})(?!\w)"
+    return (
         RewriteRule(
-            re.compile(rf"{NUMBER_START}(?P<numeral>{_ROMAN_NUMERAL})(?=\s{locale.century_word}\b)"),
+            re.compile(signed), lambda f: spell_ordinal(locale, parse_roman(f["numeral"]), f["feminine"] is not None)
+        ),
+        RewriteRule(
+            re.compile(rf"{NUMBER_START}(?P<numeral>{ROMAN_NUMERAL})(?=\s{locale.century_word}\b)"),
             lambda f: _expand_before_century(locale, f),
         ),
         RewriteRule(re.compile(ahead), lambda found: _expand_before_noun(locale, found), "numeral"),
         RewriteRule(re.compile(behind), lambda found: _expand_after_word(locale, found), "numeral"),
-    ]
-    if locale.espeak_voice == "fr":
-        signed = re.compile(
-            rf"{NUMBER_START}(?P<numeral>(?![CDLM][erè]){_ROMAN_NUMERAL})(?P<sign>er|ère|re|e|ème|eme|è)(?!\w)"
-        )
-        found_rewrites.insert(
-            0,
-            RewriteRule(
-                signed, lambda f: spell_ordinal(locale, roman_to_int(f["numeral"]), f["sign"] in ("ère", "re"))
-            ),
-        )
-    return tuple(found_rewrites)
-
-
-def roman_to_int(numeral: str) -> int:
-    """Convert a Roman numeral in capitals to an integer; a letter before a greater one is subtracted."""
-    values = [_VALUES[letter] for letter in numeral]
-    return sum(-one if one < other else one for one, other in zip(values, [*values[1:], 0], strict=True))
+    )
 
 
 def _expand_before_century(locale: Locale, found: re.Match[str]) -> str:
     """Expand a Roman numeral before the word century: XXI secolo -> ventunesimo secolo."""
-    return spell_ordinal(locale, roman_to_int(found["numeral"]), False)
+    return spell_ordinal(locale, parse_roman(found["numeral"]), False)
 
 
 def _expand_before_noun(locale: Locale, found: re.Match[str]) -> str:
@@ -145,7 +134,7 @@ def _expand_before_noun(locale: Locale, found: re.Match[str]) -> str:
     is_certain = len(numeral) > 1 or numeral == "V" or is_war
     if article not in (*masculine, *feminine) or numeral in _NOT_NUMERALS or not is_certain:
         return numeral
-    return spell_ordinal(locale, roman_to_int(numeral), article in feminine)
+    return spell_ordinal(locale, parse_roman(numeral), article in feminine)
 
 
 def _expand_after_word(locale: Locale, found: re.Match[str]) -> str:
@@ -156,7 +145,7 @@ def _expand_after_word(locale: Locale, found: re.Match[str]) -> str:
     numeral, before = found["numeral"], found["before"].lower()
     if numeral in ("C", "D", "L", "M"):
         return numeral  # letters: Plan C
-    number = roman_to_int(numeral)
+    number = parse_roman(numeral)
     century = before.startswith(locale.century_word) and len(before) < len(locale.century_word) + 3
     if century or before == "séc":
         return _spell_rank(locale, number, False)
@@ -187,10 +176,8 @@ def build_fraction_rules(locale: Locale) -> tuple[RewriteRule, ...]:
     return (
         # ½, 1½
         RewriteRule(
-            re.compile(
-                rf"{NUMBER_START}(?:(?P<whole>\d{{1,3}})\s?)?(?P<sign>[{''.join(_VULGAR_FRACTIONS)}])(?:{noun})?"
-            ),
-            lambda found: _expand_fraction(locale, found, _VULGAR_FRACTIONS[found["sign"]]),
+            re.compile(rf"{NUMBER_START}(?:(?P<whole>\d{{1,3}})\s?)?(?P<sign>[{FRACTION_SIGNS}])(?:{noun})?"),
+            lambda found: _expand_fraction(locale, found, "{}/{}".format(*parse_fraction_sign(found["sign"]))),
         ),
         # 3/4, 1 3/4: the denominators that the locale lists
         RewriteRule(
@@ -204,7 +191,7 @@ def _expand_fraction(locale: Locale, found: re.Match[str], written: str) -> str:
     """Expand a fraction with an optional whole number; half and one agree with the noun that follows."""
     if not found["noun"] and _BEFORE_COUNT.search(found.string[max(0, found.start() - 20) : found.start()]):
         return found[0]
-    whole, feminine = found["whole"], _has_feminine_ending(found["noun"] or "")
+    whole, feminine = found["whole"], bool(is_feminine(locale, found["noun"] or ""))
     special = locale.fractions.get(f"{whole} {written}")
     if special:
         return special
@@ -216,10 +203,6 @@ def _expand_fraction(locale: Locale, found: re.Match[str], written: str) -> str:
         return locale.and_half_form.format(whole=counted, half=half)
     part = locale.fractions.get(written)
     return f"{counted} {locale.fraction_conjunction} {part}" if part else found[0]
-
-
-def _has_feminine_ending(noun: str) -> bool:
-    return noun.lower().rstrip("s").endswith(("a", "ade", "ción", "sión", "tasse", "heure", "tazze", "ore"))
 
 
 def build_range_rules(locale: Locale) -> tuple[RewriteRule, ...]:

@@ -99,11 +99,32 @@ class Locale:
     """Words for a slash and the unit after it: /mes -> al mes."""
     spelled_acronyms: str = ""
     """Acronyms that are spelled, though they look like words."""
+    century_sign_pattern: str = "(?!)"
+    """Pattern of an abbreviation for century before a Roman numeral: s. XXI."""
+    one_oclock_pattern: str = "(?!)"
+    """Pattern whose group `hour` is a 1 that is a feminine hour: a la 1."""
+    acronym_pattern: str = "(?!)"
+    """Pattern of acronyms that are spelled, beside those listed."""
+    acronym_letters: dict[str, str] = field(default_factory=dict)
+    """Letters of acronyms that espeak reads as letters in another form only."""
+    roman_suffixes: Pair = ("(?!)", "(?!)")
+    """Patterns of the masculine and the feminine suffix that makes an ordinal of a Roman numeral: XXIe."""
+    before_spelled_pattern: str = "(?!)"
+    """Pattern of what espeak reads right only before a number in words: l'8 -> l'otto."""
+    one_before_vowel: str = ""
+    """The feminine one before a vowel, if it differs, without a space after it: un'ora."""
+    form_changes: tuple[Pair, ...] = ()
+    """Changes of words before others: pattern and replacement."""
+    thousands_changes: tuple[Pair, ...] = ()
+    """Changes of the words of a number of thousands: pattern and replacement."""
     solid_telephone_pattern: str = "(?!)"
     """Pattern of a telephone number without spaces or hyphens."""
 
 
 SPANISH = Locale(
+    century_sign_pattern=r"(?<!\d )(?<![\w.])[sS]\. ?(?=[IVX]{1,6}\b)",
+    one_oclock_pattern=r"\b(?:[Aa]|[Dd]esde|[Hh]asta|[Ee]s|[Ss]obre) la (?P<hour>1)(?![\w/:]|[.,-]\d| de TVE| del | de España| a la)",
+    thousands_changes=(("veintiuno(?= mil)", "veintiún"), ("uno(?= mil)", "un")),
     espeak_voice="es",
     months="enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
     date_form="{day} de {month} de {year}",
@@ -344,6 +365,7 @@ SPANISH = Locale(
 )
 
 FRENCH = Locale(
+    roman_suffixes=("er|e|ème|eme|è", "ère|re"),
     espeak_voice="fr",
     months="janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
     date_form="{day} {month} {year}",
@@ -559,6 +581,9 @@ FRENCH = Locale(
 )
 
 ITALIAN = Locale(
+    before_spelled_pattern=r"\b(?:[Ll]|[Dd]ell|[Aa]ll|[Dd]all|[Nn]ell|[Ss]ull)['’]",
+    one_before_vowel="un'",
+    form_changes=((r"(?<!\w)un' (?=\w)", "un'"), (r"\bun(?= (?:z|s[^aeiou\W]|gn|ps|pn|x|y)\w)", "uno")),
     espeak_voice="it",
     months="gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
     date_form="{day} {month} {year}",
@@ -784,6 +809,7 @@ ITALIAN = Locale(
 )
 
 PORTUGUESE = Locale(
+    acronym_letters={"E": "é", "O": "ó", "A": "á"},
     espeak_voice="pt-br",
     months="janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
     date_form="{day} de {month} de {year}",
@@ -997,6 +1023,7 @@ PORTUGUESE = Locale(
 )
 
 HINDI = Locale(
+    acronym_pattern="[B-DF-HJ-NP-TV-XZ]{2,4}",
     espeak_voice="hi",
     months="जनवरी फ़रवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर",
     date_form="{day} {month} {year}",
