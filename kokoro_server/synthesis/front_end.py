@@ -20,7 +20,7 @@ from kokoro_server.core.request import TextSpan
 from kokoro_server.text.aligned import AlignedText
 from kokoro_server.text.chunking import Utterance
 from kokoro_server.text.g2p import PhonemeWord, Phonemizer
-from kokoro_server.text.normalization import drop_emoji, normalize
+from kokoro_server.text.normalization import normalize, replace_emoji
 from kokoro_server.text.pronounced_words import find_pronounced_words, look_up_pronunciation
 from kokoro_server.text.scripts import WORD_CHARACTER
 
@@ -87,10 +87,9 @@ def _find_whole_words(text: str, utterance: Utterance) -> Iterator[re.Match[str]
 
 
 def _normalize_part(text: AlignedText, utterance: Utterance) -> AlignedText:
-    """Normalize a part of an utterance, or only drop the emoji that are to be silent: the phonemizer names them."""
-    if utterance.normalize:
-        return normalize(text, utterance.language, emoji=utterance.emoji)
-    return text if utterance.emoji else drop_emoji(text)
+    """Normalize a part of an utterance; emoji are named or silent even where nothing else is replaced."""
+    replace = normalize if utterance.normalize else replace_emoji
+    return replace(text, utterance.language, emoji=utterance.emoji)
 
 
 def _align_span(span: TextSpan) -> AlignedText:

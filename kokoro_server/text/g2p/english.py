@@ -2,7 +2,7 @@
 
 `EnglishG2P.phonemize` works in these steps:
 
-1. Tokenize: words, numbers, marks and fixed words (`_TOKEN`). Runs of ordinary words in capitals are lowered.
+1. Tokenize: words, numbers, marks and fixed words (`_TOKEN`).
 2. Tag each sentence with parts of speech (HanTa's model, corrected by `correct_tags`).
 3. Phonemize the tokens from right to left, since "a", "the" and "to" depend on the sound that follows. A word is looked
    up in the lexicon; words that it lacks are split at hyphens, digits or capitals, spelled as acronyms, or converted
@@ -28,6 +28,8 @@ from kokoro_server.text.g2p.lexicon import CONSONANTS, VOWELS, Lexicon, WordCont
 from kokoro_server.text.g2p.phoneme_words import PhonemeWord
 from kokoro_server.text.g2p.punctuation import PAUSE_MARKS, curl_quote, to_model_mark
 from kokoro_server.text.g2p.tagger import Tagger
+from kokoro_server.text.normalization.english.number_words import spell_number, spell_ordinal, spell_year
+from kokoro_server.text.normalization.symbols import SIGN_NAMES
 
 _WORD = r"[^\W_]+(?:['’][^\W\d_]+)*"
 # number: $12.50  $5  1,234  42  3rd  1990s (but not 4x or 4-x, which are words)
@@ -58,14 +60,9 @@ _ESPEAK_TO_KOKORO = {
 _ESPEAK_TO_BRITISH = {"e^ə": "ɛː", "iə": "ɪə", "ə^ʊ": "Q"}
 _ESPEAK_TO_AMERICAN = {"o^ʊ": "O", "ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ː": ""}
 
-_SYMBOL_WORDS = {
-    "%": "percent", "&": "and", "+": "plus", "@": "at", "=": "equals", "<": "less than", ">": "greater than",
-    "#": "hash", "°": "degrees", "×": "times", "÷": "divided by", "±": "plus or minus", "§": "section",
-    "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen", "₹": "rupees", "©": "copyright", "®": "registered",
-    "™": "trademark", "→": "to", "≤": "at most", "≥": "at least", "≠": "is not", "≈": "about", "½": "half",
-}  # fmt: skip
-
-
+_CURRENCY_WORDS = {"$": "dollars", "£": "pounds", "€": "euros", "¥": "yen", "₹": "rupees"}
+_SYMBOL_WORDS = SIGN_NAMES | _CURRENCY_WORDS | {"<": "less than", ">": "greater than", "#": "hash", "½": "half"}
+_SYMBOL_WORDS |= {"®": "registered", "™": "trademark"}
 _SPELLED_LIST = "US IT LED UPS EST IST COPD AWD LAPD ETH OP HMS"
 _SPELLED_ACRONYMS = {name: ".".join(name) for name in _SPELLED_LIST.split()}
 """Acronyms that are spelled, though the lexicon lists some of them as words: US, IT."""
@@ -120,7 +117,7 @@ class EnglishG2P:
 
         Fixed words count as context of their neighbours: "a" and "the" depend on the sound that follows.
         """
-        tokens = _lower_all_caps(list(_tokenize(text, fixed)), self._lexicon)
+        tokens = list(_tokenize(text, fixed))
         tags = self._tag_tokens(tokens)
         context = WordContext()
         out: list[PhonemeWord] = []
@@ -285,7 +282,7 @@ class EnglishG2P:
         """Phonemize a number token: 42, 3rd, 1990s, $12.50 -> twelve point five zero dollars."""
         digits = re.sub(r"[^\d.]", "", text)
         suffix = re.sub(r"[^a-z]", "", text)
-        said = self._phonemize_phrase(_spell_number(digits, suffix))
+        said = self._phonemize_phrase(_spell_number(digits, suffix, self._british))
         if text[0] in _SYMBOL_WORDS:
             said += " " + self._phonemize_phrase(_SYMBOL_WORDS[text[0]])
         # The plural of a decade: 1990s; after a sibilant with a vowel.
@@ -361,26 +358,6 @@ def _split_sentences(tokens: Sequence[_Token]) -> Iterable[Sequence[_Token]]:
         yield tokens[start:]
 
 
-def _lower_all_caps(tokens: list[_Token], lexicon: Lexicon) -> list[_Token]:
-    """Lower ordinary words WRITTEN IN CAPITALS, in place, so that "UP TO US" does not end in two letters.
-
-    Applies to runs of at least three words in capitals of which two thirds are in the lexicon.
-    """
-    start = 0
-    words = [token.kind == "word" and token.text.isupper() for token in tokens]
-    while start < len(tokens):
-        end = start
-        while end < len(tokens) and words[end]:
-            end += 1
-        run = tokens[start:end]
-        ordinary = [t for t in run if t.text.lower() in lexicon.golds and (len(t.text) > 1 or t.text in "AI")]
-        has_long_word = any(len(token.text) > 1 for token in ordinary)  # unlike A K A
-        if has_long_word and len(run) >= 3 and 3 * len(ordinary) >= 2 * len(run):
-            tokens[start:end] = [replace(t, text=t.text.lower()) if t in ordinary else t for t in run]
-        start = end + 1
-    return tokens
-
-
 def _is_letter_name(tokens: Sequence[_Token], at: int) -> bool:
     """Return True if "A" is the letter ("A.", "plan A is", "vitamin A.") and not the article of a title."""
     if _is_lone_word(tokens):
@@ -448,21 +425,15 @@ def _reduce_stress(sounds: list[str]) -> list[str]:
     return [apply_stress(part, -0.5) if at in lighter else part for at, part in enumerate(sounds)]
 
 
-def _spell_number(digits: str, suffix: str) -> str:
-    """Spell a number in words, with an ordinal suffix if any; over 15 digits or with a leading zero digit by digit.
+def _spell_number(digits: str, suffix: str, british: bool) -> str:
+    """Spell a number in words, with an ordinal suffix if any.
 
     1100 to 2099 are read as years, except 2000 to 2009, which are cardinals.
     """
-    whole, _, fraction = digits.partition(".")
-    if len(whole) > 15 or (len(whole) > 1 and whole.startswith("0")):
-        return " ".join(str(num2words(int(digit))) for digit in whole + fraction)
-    if fraction:
-        tail = " ".join(str(num2words(int(digit))) for digit in fraction)
-        return f"{num2words(int(whole))} point {tail}"
-    if suffix in ("st", "nd", "rd", "th"):
-        return str(num2words(int(whole), to="ordinal"))
-    is_year = len(whole) == 4 and 1100 <= int(whole) < 2100 and int(whole) % 1000 > 9
-    return str(num2words(int(whole), to="year" if is_year else "cardinal"))
+    if digits.isdecimal() and suffix in ("st", "nd", "rd", "th"):
+        return spell_ordinal(int(digits), british)
+    is_year = digits.isdecimal() and len(digits) == 4 and 1100 <= int(digits) < 2100
+    return spell_year(int(digits), british) if is_year else spell_number(digits, british)
 
 
 def _name_symbol(mark: str) -> str:

@@ -98,9 +98,9 @@ def scan(text: AlignedText, language: str, emoji: bool) -> AlignedText:
     return text.replace(_apply_rules(TextContext(text.text, language, emoji)))
 
 
-def drop_emoji(text: AlignedText) -> AlignedText:
-    """Return a text without its emoji and otherwise unchanged."""
-    return text.replace(_find_emoji(TextContext(text.text, "a", emoji=False)))
+def replace_emoji(text: AlignedText, language: str, *, emoji: bool) -> AlignedText:
+    """Name the emoji of a text in its language, or drop them, and change nothing else."""
+    return text.replace(_find_emoji(TextContext(text.text, language, emoji)))
 
 
 def _find_emoji(context: TextContext) -> Iterator[Replacement]:

@@ -35,7 +35,7 @@ _OPERATOR_NAMES = {
     "+/-": "plus or minus",
     "++": "plus plus",
 }
-_SIGN_NAMES = {
+SIGN_NAMES = {
     "≤": "less than or equal to",
     "≥": "greater than or equal to",
     "≠": "not equal to",
@@ -132,7 +132,7 @@ def _expand_sign(match: re.Match[str], context: TextContext) -> RuleResult:
     # Copyright © 2024.
     if match[0] == "©" and context.find_word_before(match.start()).lower() == "copyright":
         return ""
-    return _pad(match, context, _SIGN_NAMES[match[0]])
+    return _pad(match, context, SIGN_NAMES[match[0]])
 
 
 def _expand_greek(match: re.Match[str], context: TextContext) -> RuleResult:
@@ -351,7 +351,7 @@ ENGLISH_MARK_RULES: tuple[Rule, ...] = (
     compile_rule(rf"(?:{_OPERATOR_PATTERN})(?![=<>|&+-])", _expand_operator),
     compile_rule(r"[⁰¹²³⁴-⁹]{2,6}", _expand_superscript),
     # you & me -> you and me
-    compile_rule("[" + re.escape("".join(_SIGN_NAMES)) + "]", _expand_sign),
+    compile_rule("[" + re.escape("".join(SIGN_NAMES)) + "]", _expand_sign),
     # so 3 * 4 is -> so three times four is
     compile_rule(r"\*(?!\*)", _expand_star),
     # so 7 - 3 = 4 -> so seven minus three equals four
