@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from kokoro_server.text.tables import load_tables, parse_words
+
 
 class Strength(IntEnum):
     """Rank the places to split at; higher is better."""
@@ -51,79 +53,21 @@ _OPENERS = "\"'“‘„«‹([{「『（【《〈［｛¿¡*_`~—–-"
 _DASHES = ("—", "–", "-", "--", "---", "―")
 
 
-def _word_set(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
-
-
-# Abbreviations are listed in lower case, without their last full stop.
-_TITLES = _word_set("""
-    rt mr mrs ms mx dr drs prof messrs mme mlle sr sra srta dra profa dña sig sigg dott avv exmo exma ilmo
-    ilma egr spett.le gent.ma gent.mo gent.le gral lic arq mgr v.le p.zza dott.ssa prof.ssa sig.ra dr.ssa sres ctra
-    डॉ डा श्री प्रो पं कु सु मो नं
-""")
-# Titles that are also words ("one more rep."): titles only with a capital.
-_RANKS = _word_set(
-    "rev hon gen col lt sgt capt cmdr maj adm gov sen rep pres supt cpl pvt pfc insp det fr atty asst amb "
-    "ing ste sta sto ud uds vd on mons eng"
-)
-# Abbreviations that never end a sentence.
-_NEVER_LAST = _word_set(
-    "e.g i.e vs v cf cfr viz approx ca incl excl aka av p.ex p.es p.ej कि.मी मि.ली कि.ग्रा से.मी स्व सं"
-)
-# Abbreviations only if a number follows: No. 5, p. 12, chap. IV.
-_BEFORE_NUMBER = _word_set("""
-    no nos nr fig figs p pp pg vol vols ch chap sec sect art arts eq ex op cap par pág págs pag pagg núm apto séc
-    num n tel tél ext ed tab rm apt est c approx para paras fl arr dep ver rs rte hwy
-""")
-# Shortened words after which the sentence goes on: max. load
-_SHORT_WORDS = _word_set(
-    "temp avg max min misc govt qty intl natl tel approx mtg mtgs msg msgs mgr mgmt acct qtr pkg svc utd"
-)
-# Units that take a full stop after a number: 12 in. long.
-_UNITS = _word_set("ft in yd lb lbs oz mi sq fl sec secs min mins hr hrs yr yrs gal qt tsp tbsp wk wks mos cu")
-# Abbreviations that may end a sentence; the next word decides: Acme Inc. announced / Acme Inc. The
-_AMBIGUOUS = _word_set("""
-    st mt ft inc ltd co corp jr bros llc dept est ave blvd rd ln hwy pkwy bldg univ assn jan feb mar apr
-    jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun al esq ret avda ltda
-    cía cia ee uu ss ala ariz ark calif colo conn fla kan mass md mich minn mont neb nev okla ore tenn tex va vt
-    wash wis wyo
-""")
-# Those of them that are abbreviations in lower case too, as no word is spelled like them.
-_AMBIGUOUS_LOWER_CASE = _word_set("st inc ltd corp dept al jr blvd ave")
-# A split inside a clause is best before one of these: conjunctions, and prepositions that are not verb particles.
-_OPENS_PHRASE = _word_set("""
-    and but or because although though while when where which who whose before after behind beside near under across
-    outside inside below above along around between among through during until since without within against toward
-    towards into from with
-    y pero porque aunque mientras cuando donde con sobre entre desde hasta para por según
-    et mais ou car quand où qui avec sans sous entre depuis pour par dans chez vers pendant
-    ed ma oppure perché mentre quando dove con senza sopra sotto tra fra verso durante
-    mas porque enquanto onde com sem até sob
-""")
-# These often end sentences, unless a day, a month or a time zone follows: 9 a.m. Monday, 5 p.m. EST.
-_OFTEN_LAST = _word_set("etc a.m p.m ecc a.c d.c b.c a.d j.-c")
-_AFTER_TIME = _word_set("""
-    monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun january
-    february march april may june july august september october november december jan feb mar apr jun
-    jul aug sep sept oct nov dec est edt cst cdt mst mdt pst pdt gmt utc cet bst eastern central
-    mountain pacific
-""")
-# Words that start a sentence and, with a capital, hardly ever follow an abbreviation inside one.
-_STARTERS = _word_set("""
-    The This That These Those There Then Thus They Their He She His Her Hers It Its We Our You Your I
-    I'm I'll I've I'd My But And Or So Yet For If In On At As An By To From With When While Where What
-    Who Why How After Before Although Because Since However Meanwhile Now Once Some Many Most All Both
-    Each Every No Not One Is Are Was Were Do Does Did Have Has Had Can Could Will Would Should Let Let's
-    It's He's She's That's There's They're We're You're Don't Yes Also Even Another Other Only Perhaps
-    Maybe Please Here Today Yesterday Tomorrow El Los Las Un Una Unos Es En Pero Y Si Cuando Como Este
-    Esta Esto Se Su Ella Ellos Yo Nosotros Le Les Une Des Il Ils Elle Elles Nous Vous Je C'est Ce Cette
-    Ces Mais Et Dans Pour Quand Lo Gli Uno Io Noi Ma Nel Nella Questo Questa Per Con Os Um Uma Ele Ela
-    Eles Nós Mas Não Em Na Eu
-""")
-# Words before a single letter, which may then end a sentence: Option C. Then
-_LETTERED = _word_set(
-    "option part group plan class grade vitamin hepatitis figure table appendix section exhibit team row"
-)
+# The lists are explained where they stand, beside this module.
+_WORDS = load_tables(__name__)
+_TITLES = parse_words(_WORDS["titles"])
+_RANKS = parse_words(_WORDS["ranks"])
+_NEVER_LAST = parse_words(_WORDS["never_last"])
+_BEFORE_NUMBER = parse_words(_WORDS["before_number"])
+_SHORT_WORDS = parse_words(_WORDS["short_words"])
+_UNITS = parse_words(_WORDS["units"])
+_AMBIGUOUS = parse_words(_WORDS["ambiguous"])
+_AMBIGUOUS_LOWER_CASE = parse_words(_WORDS["ambiguous_lower_case"])
+_OPENS_PHRASE = parse_words(_WORDS["opens_phrase"])
+_OFTEN_LAST = parse_words(_WORDS["often_last"])
+_AFTER_TIME = parse_words(_WORDS["after_time"])
+_STARTERS = parse_words(_WORDS["starters"])
+_LETTERED = parse_words(_WORDS["lettered"])
 # Names that end with a mark.
 _NAMES_WITH_MARK = frozenset({"Yahoo", "Jeopardy"})
 

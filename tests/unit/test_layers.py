@@ -21,11 +21,11 @@ MAY_IMPORT = {
     "kokoro_server/config": ("core",),
     "kokoro_server/audio/": ("audio", "core"),
     "kokoro_server/text/": (
-        *("text.segmentation", "text.chunking", "text.inline_tags", "text.aligned", "text.scripts"),
+        *("text.segmentation", "text.chunking", "text.inline_tags", "text.aligned", "text.scripts", "text.tables"),
         *("text.pronounced_words", "core"),
     ),
     "kokoro_server/text/normalization/": (
-        *("text.normalization", "text.segmentation", "text.scripts", "text.aligned", "core"),
+        *("text.normalization", "text.segmentation", "text.scripts", "text.tables", "text.aligned", "core"),
     ),
     "kokoro_server/text/normalization/rules/": (
         "text.normalization.rules",
@@ -34,13 +34,21 @@ MAY_IMPORT = {
         "core",
     ),
     "kokoro_server/text/normalization/english/": (
-        *("text.normalization.english", "text.normalization.rules", "text.aligned", "core"),
+        *("text.normalization.english", "text.normalization.rules", "text.tables", "text.aligned", "core"),
     ),
     "kokoro_server/text/normalization/locales/": (
-        *("text.normalization.locales", "text.normalization.rules", "text.aligned", "core"),
+        *("text.normalization.locales", "text.normalization.rules", "text.tables", "text.aligned", "core"),
     ),
     "kokoro_server/text/g2p/": (
-        *("text.g2p", "text.normalization", "text.pronounced_words", "text.scripts", "text.aligned", "core"),
+        *(
+            "text.g2p",
+            "text.normalization",
+            "text.pronounced_words",
+            "text.scripts",
+            "text.tables",
+            "text.aligned",
+            "core",
+        ),
     ),
     "kokoro_server/model/": ("model", "core"),
     "kokoro_server/model/cache/": ("model.cache", "core"),

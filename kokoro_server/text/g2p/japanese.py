@@ -26,6 +26,7 @@ from kokoro_server.text.aligned import AlignedText
 from kokoro_server.text.g2p.phoneme_words import PhonemeWord, restore_spans
 from kokoro_server.text.g2p.punctuation import CLOSING_MARKS, OPENING_MARKS, to_model_mark
 from kokoro_server.text.normalization.japanese import spell_signs
+from kokoro_server.text.tables import load_tables
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +35,7 @@ _SENTENCE_RUN = re.compile(
 )  # OpenJTalk's buffer holds about 1,000 bytes
 _MAX_WORD_LENGTH = 24  # characters; the longest word of the word list
 
-# Pairs of kana and the phonemes that the voices were trained on.
-_KANA_ROWS = """
-    ぁ a あ a ぃ i い i ぅ ɯ う ɯ ぇ e え e ぉ o お o か ka が ɡa き kʲi ぎ ɡʲi く kɯ ぐ ɡɯ け ke
-    げ ɡe こ ko ご ɡo さ sa ざ ʣa し ɕi じ ʥi す sɨ ず zɨ せ se ぜ ʣe そ so ぞ ʣo た ta だ da ち ʨi
-    ぢ ʥi つ ʦɨ づ zɨ て te で de と to ど do な na に ɲi ぬ nɯ ね ne の no は ha ば ba ぱ pa ひ çi
-    び bʲi ぴ pʲi ふ ɸɯ ぶ bɯ ぷ pɯ へ he べ be ぺ pe ほ ho ぼ bo ぽ po ま ma み mʲi む mɯ め me
-    も mo ゃ ja や ja ゅ jɯ ゆ jɯ ょ jo よ jo ら ɾa り ɾʲi る ɾɯ れ ɾe ろ ɾo ゎ βa わ βa ゐ i ゑ e
-    を o ゔ vɯ ゕ ka ゖ ke ヷ va ヸ vʲi ヹ ve ヺ vo いぇ je うぃ βi うぇ βe うぉ βo つぁ ʦa つぃ ʦʲi
-    つぇ ʦe つぉ ʦo てぃ tʲi てゅ tʲɨ でぃ dʲi でゅ dʲɨ とぅ tɯ どぅ dɯ ふぁ ɸa ふぃ ɸʲi ふぇ ɸe ふぉ ɸo
-    ふゅ ɸʲɨ ふょ ɸʲo ゔぁ va ゔぃ vʲi ゔぇ ve ゔぉ vo ゔゅ bʲɨ ゔょ bʲo くぁ kᵝa くぃ kᵝi くぇ kᵝe くぉ kᵝo
-    ぐぁ ɡᵝa ぐぃ ɡᵝi ぐぇ ɡᵝe ぐぉ ɡᵝo
-"""
-_KANA = dict(zip(_KANA_ROWS.split()[::2], _KANA_ROWS.split()[1::2], strict=True))
+_KANA: dict[str, str] = load_tables(__name__)["kana"]
 # Digraphs such as きゃ: the consonant of an i-row kana with another vowel.
 _KANA |= {
     kana + small: _KANA[kana][:-1] + vowel

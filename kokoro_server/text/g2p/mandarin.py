@@ -5,7 +5,7 @@
 1. Replace compatibility characters (NFKC), and spell the numbers and signs of a text that was not normalized.
 2. Segment the runs of Han characters into words.
 3. Read each word: characters with several readings (得, 地, 长, 为 …) by the neighbouring words, else by pypinyin's
-   phrase dictionary, extended by `_PHRASE_READINGS`.
+   phrase dictionary, extended by mandarin.toml.
 4. Add spaces between words and map the spans back.
 """
 
@@ -23,6 +23,7 @@ from kokoro_server.text.g2p.phoneme_words import PhonemeWord, restore_spans
 from kokoro_server.text.g2p.punctuation import CLOSING_MARKS, OPENING_MARKS, to_model_mark
 from kokoro_server.text.normalization.mandarin import DIGIT_NAMES, spell_numbers_and_signs
 from kokoro_server.text.scripts import HAN
+from kokoro_server.text.tables import load_tables
 
 with warnings.catch_warnings():
     # jieba's sources contain invalid escapes and import pkg_resources: both raise warnings in newer Pythons.
@@ -40,7 +41,9 @@ class MandarinG2P:
 
     def __init__(self) -> None:
         self._segmenter = _build_segmenter()
-        load_phrases_dict({word: [[syllable] for syllable in said.split()] for word, said in _PHRASE_READINGS.items()})
+        load_phrases_dict(
+            {word: [[syllable] for syllable in said.split()] for word, said in load_tables(__name__)["phrases"].items()}
+        )
         self._convert_word = lru_cache(maxsize=60_000)(_convert_word)
 
     def phonemize(self, text: str) -> list[PhonemeWord]:
@@ -117,21 +120,6 @@ def _choose_reading(word: str, preceding: str, following: str) -> str:
     if word == "行":
         return "hang2" if _NUMERAL_END.search(preceding) else ""
     return ""
-
-
-# Words in which pypinyin would choose the more frequent reading of a character instead of the right one.
-_PHRASE_READINGS = {
-    "华为": "huá wéi", "约为": "yuē wéi", "均为": "jūn wéi", "设为": "shè wéi", "视为": "shì wéi", "价为": "jià wéi",
-    "一月": "yī yuè", "长时间": "cháng shí jiān",
-    "变为": "biàn wéi", "命名为": "mìng míng wéi", "为例": "wéi lì", "多长": "duō cháng",
-    "多长时间": "duō cháng shí jiān",
-    "很长": "hěn cháng", "太长": "tài cháng", "最长": "zuì cháng", "更长": "gèng cháng", "全长": "quán cháng",
-    "长达": "cháng dá", "长约": "cháng yuē", "这么长": "zhè me cháng", "重写": "chóng xiě", "重装": "chóng zhuāng",
-    "重试": "chóng shì", "重来": "chóng lái", "重启": "chóng qǐ", "还钱": "huán qián", "还款": "huán kuǎn",
-    "还书": "huán shū", "教我": "jiāo wǒ", "教你": "jiāo nǐ", "教他": "jiāo tā", "教她": "jiāo tā",
-    "教孩子": "jiāo hái zi", "这只": "zhè zhī", "那只": "nà zhī", "每行": "měi háng", "两行": "liǎng háng",
-    "一只": "yì zhī", "两只": "liǎng zhī", "三只": "sān zhī",
-}  # fmt: skip
 
 
 def _build_segmenter() -> jieba.Tokenizer:

@@ -4,38 +4,20 @@ import re
 
 from kokoro_server.text.aligned import AlignedText
 from kokoro_server.text.normalization.rules.rewriting import THOUSANDS_COMMA, RewriteRule, rewrite
+from kokoro_server.text.tables import load_tables
 
-_UNITS = {
-    "km/h": "キロメートル毎時", "km": "キロメートル", "kg": "キログラム", "cm": "センチメートル",
-    "mm": "ミリメートル", "m": "メートル", "g": "グラム", "ml": "ミリリットル", "L": "リットル",
-    "GB": "ギガバイト", "MB": "メガバイト", "°C": "度", "℃": "度", "%": "パーセント",
-}  # fmt: skip
-_CURRENCIES = {"¥": "円", "￥": "円", "$": "ドル", "€": "ユーロ", "£": "ポンド"}
+_TABLES = load_tables(__name__)
+_UNITS: dict[str, str] = _TABLES["units"]
+_CURRENCIES: dict[str, str] = _TABLES["currencies"]
+_SYMBOL_WORDS: dict[str, str] = _TABLES["signs"]
+_DIGIT_NAMES: dict[str, str] = _TABLES["digits"]
 _CURRENCY_CODES = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _POWER_PREFIXES = {"2": "平方", "3": "立方"}
-_SYMBOL_WORDS = {
-    "&": "アンド",
-    "+": "プラス",
-    "=": "イコール",
-    "@": "アットマーク",
-    "°": "度",
-    "×": "かける",
-    "÷": "わる",
-    "±": "プラスマイナス",
-    "≠": "ノットイコール",
-    "≈": "ニアリーイコール",
-    "∞": "無限大",
-    "√": "ルート",
-    "‰": "パーミル",
-}
 _KANJI = r"\u3400-\u4dbf\u4e00-\u9fff"
 _FRACTION_FOLLOWS = r"\d+/\d+(?:に(?:な|減|縮|削|圧|下|落|抑)|から\d+/\d)"
 _AFTER_FRACTION = "の(?:確率|人|割合|大きさ|模型)|秒|サイズ|スケール|点"
 # Weekdays before から are read by their kana, since OpenJTalk would take 月 and 日 for counters of a number or a date.
 _WEEKDAYS = {"月": "げつ", "火": "か", "水": "すい", "木": "もく", "金": "きん", "土": "ど", "日": "にち"}
-_DIGIT_NAMES = dict(
-    zip("0123456789", ["ゼロ", "イチ", "ニー", "サン", "ヨン", "ゴー", "ロク", "ナナ", "ハチ", "キュー"], strict=True)
-)
 
 
 def _spell_digits(digits: str) -> str:

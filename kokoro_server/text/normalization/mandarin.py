@@ -6,6 +6,7 @@ import warnings
 from kokoro_server.text.aligned import AlignedText
 from kokoro_server.text.normalization.rules.rewriting import THOUSANDS_COMMA, RewriteRule, rewrite
 from kokoro_server.text.scripts import HAN
+from kokoro_server.text.tables import load_tables
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its sources contain invalid escapes
@@ -13,17 +14,12 @@ with warnings.catch_warnings():
 
 DIGIT_NAMES = "零一二三四五六七八九"
 _NAME_BY_DIGIT = dict(zip("0123456789", DIGIT_NAMES, strict=True))
-_UNITS = {
-    "km/h": "公里每小时", "km": "公里", "kg": "公斤", "cm": "厘米", "mm": "毫米", "m": "米", "g": "克",
-    "ml": "毫升", "L": "升", "°C": "摄氏度", "°F": "华氏度", "GB": "吉字节", "MB": "兆字节",
-}  # fmt: skip
-_CURRENCIES = {"¥": "元", "$": "美元", "€": "欧元", "£": "英镑"}
-_CURRENCY_CODES = {"USD": "美元", "EUR": "欧元", "GBP": "英镑", "JPY": "日元", "CNY": "元", "RMB": "元"}
+_TABLES = load_tables(__name__)
+_UNITS: dict[str, str] = _TABLES["units"]
+_CURRENCIES: dict[str, str] = _TABLES["currencies"]
+_CURRENCY_CODES: dict[str, str] = _TABLES["codes"]
+_SYMBOL_WORDS: dict[str, str] = _TABLES["signs"]
 _POWER_PREFIXES = {"2": "平方", "3": "立方"}
-_SYMBOL_WORDS = {
-    "&": "和", "+": "加", "=": "等于", "@": "艾特", "×": "乘", "÷": "除以", "°": "度", "/": "每", "±": "正负",
-    "≠": "不等于", "≈": "约等于", "∞": "无穷大", "√": "根号",
-}  # fmt: skip
 
 
 def _spell_digits(digits: str) -> str:

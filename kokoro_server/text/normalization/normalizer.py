@@ -16,8 +16,8 @@ from functools import cache
 from kokoro_server.text.aligned import AlignedText
 from kokoro_server.text.normalization import japanese, mandarin
 from kokoro_server.text.normalization.cleanup import clean_text, replace_unreadable
+from kokoro_server.text.normalization.locales.locale import LOCALE_FILES, load_locale
 from kokoro_server.text.normalization.locales.normalizer import build_rewrite_rules
-from kokoro_server.text.normalization.locales.tables import LOCALES
 from kokoro_server.text.normalization.rules.rewriting import RewriteRule, rewrite
 from kokoro_server.text.normalization.scanner import scan
 from kokoro_server.text.scripts import find_foreign_runs
@@ -37,7 +37,7 @@ def normalize(text: str | AlignedText, language: str = "a", *, emoji: bool = Tru
         The normalized text, aligned with the source.
     """
     source = AlignedText.from_text(text) if isinstance(text, str) else text
-    plain = clean_text(source, keep_wide=language in "jz", keep_thousands=language in LOCALES)
+    plain = clean_text(source, keep_wide=language in "jz", keep_thousands=language in LOCALE_FILES)
     scanned = scan(plain, language, emoji)
     rewrite_run = _REWRITERS.get(language)
     return _rewrite_own_script(scanned, language, rewrite_run) if rewrite_run else scanned
@@ -76,7 +76,7 @@ def _separate(text: AlignedText, at_start: bool, at_end: bool) -> AlignedText:
 
 @cache
 def _get_locale_rules(language: str) -> tuple[RewriteRule, ...]:
-    return build_rewrite_rules(LOCALES[language])
+    return build_rewrite_rules(load_locale(language))
 
 
 def _make_locale_rewriter(language: str) -> Callable[[AlignedText], AlignedText]:
@@ -84,7 +84,7 @@ def _make_locale_rewriter(language: str) -> Callable[[AlignedText], AlignedText]
     return lambda text: rewrite(text, _get_locale_rules(language))
 
 
-_REWRITERS = {language: _make_locale_rewriter(language) for language in LOCALES} | {
+_REWRITERS = {language: _make_locale_rewriter(language) for language in LOCALE_FILES} | {
     "j": japanese.expand_short_forms,
     "z": mandarin.expand_short_forms,
 }

@@ -9,95 +9,16 @@ import emoji
 
 from kokoro_server.text.normalization.english.number_words import spell_digits, spell_integer
 from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
+from kokoro_server.text.tables import load_tables
 
 _EMOJI_LANGUAGES = {"e": "es", "f": "fr", "i": "it", "p": "pt", "j": "ja", "z": "zh"}
 # Code points of the longest emoji: a sequence of people with skin tones and joiners.
 _MAX_EMOJI_LENGTH = 12
-_OPERATOR_NAMES = {
-    "===": "triple equals",
-    "!==": "not equal to",
-    "==": "double equals",
-    "!=": "not equal to",
-    "<=": "less than or equal to",
-    ">=": "greater than or equal to",
-    "=>": "to",
-    "->": "to",
-    "-->": "to",
-    "<-": "from",
-    "<->": "to and from",
-    "&&": "and",
-    "||": "or",
-    ":=": "equals",
-    "+=": "plus equals",
-    "-=": "minus equals",
-    "<<": "",
-    ">>": "",
-    "+/-": "plus or minus",
-    "++": "plus plus",
-}
-SIGN_NAMES = {
-    "≤": "less than or equal to",
-    "≥": "greater than or equal to",
-    "≠": "not equal to",
-    "≈": "approximately",
-    "±": "plus or minus",
-    "×": "times",
-    "÷": "divided by",
-    "√": "the square root of",
-    "∞": "infinity",
-    "π": "pi",
-    "∑": "the sum of",
-    "∫": "the integral of",
-    "∂": "partial",
-    "∈": "in",
-    "∩": "intersection",
-    "∪": "union",
-    "⊂": "subset of",
-    "∀": "for all",
-    "∃": "there exists",
-    "∴": "therefore",
-    "→": "to",
-    "⇒": "implies",
-    "←": "from",
-    "↔": "to and from",
-    "↑": "up",
-    "↓": "down",
-    "=": "equals",
-    "+": "plus",
-    "&": "and",
-    "@": "at",
-    "%": "percent",
-    "°": "degrees",
-    "$": "dollar",
-    "£": "pound",
-    "€": "euro",
-    "¥": "yen",
-    "¢": "cents",
-    "§": "section",
-    "¶": "paragraph",
-    "©": "copyright",
-    "µ": "micro",
-    "∆": "delta",
-    "Δ": "delta",
-    "Ω": "omega",
-    "♯": "sharp",
-    "♭": "flat",
-    "²": "squared",
-    "³": "cubed",
-    "♥": "heart",
-    "★": "star",
-    "☆": "star",
-    "✓": "check",
-    "✔": "check",
-    "✗": "cross",
-    "✘": "cross",
-    "−": "minus",
-}
-_GREEK_NAMES = """
-    α alpha, β beta, γ gamma, δ delta, ε epsilon, ζ zeta, η eta, θ theta, κ kappa, λ lambda, μ mu, ν nu, ξ xi,
-    ρ rho, σ sigma, τ tau, φ phi, χ chi, ψ psi, ω omega, Σ sigma, Φ phi, Π pi, Θ theta, Λ lambda, Ψ psi
-"""
-_GREEK_LETTERS = {name.split()[0]: name.split()[1] for name in _GREEK_NAMES.split(",")}
+_TABLES = load_tables(__name__)
+_OPERATOR_NAMES: dict[str, str] = _TABLES["operators"]
+SIGN_NAMES: dict[str, str] = _TABLES["signs"]
+"""English names of single signs."""
+_GREEK_LETTERS: dict[str, str] = _TABLES["greek"]
 # Powers and indices.
 _SUPERSCRIPT_DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _SUBSCRIPT_DIGITS = "₀₁₂₃₄₅₆₇₈₉"

@@ -11,10 +11,11 @@ from num2words import num2words
 from kokoro_server.text.g2p import PhonemeWord, Phonemizer, join_phonemes
 from kokoro_server.text.g2p.phoneme_words import restore_spans
 from kokoro_server.text.normalization import normalize
-from kokoro_server.text.normalization.locales.tables import LOCALES
+from kokoro_server.text.normalization.locales.locale import LOCALE_FILES, load_locale
 from tests.paths import DATA
 
 TABLE = DATA / "spellings.tsv"
+LOCALES = {language: load_locale(language) for language in LOCALE_FILES}
 POINTS = {"es": "coma", "fr": "virgule", "it": "virgola", "pt_BR": "vírgula"}
 DEVANAGARI = str.maketrans("०१२३४५६७८९", "0123456789")
 

@@ -7,7 +7,8 @@ run. Acronyms in a shout stay as they are, unless they are common words too.
 import re
 
 from kokoro_server.text.aligned import Replacement
-from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, parse_words
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
+from kokoro_server.text.tables import parse_words
 
 _ACRONYMS = parse_words("""
     NASA FBI CIA USA UK EU UN US NATO HTTP HTTPS HTML CSS URL API CPU GPU RAM ROM SSD USB PDF FAQ CEO

@@ -15,7 +15,8 @@ from kokoro_server.text.normalization.english.number_words import (
     spell_ordinal,
     spell_year,
 )
-from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, parse_words
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
+from kokoro_server.text.tables import parse_words
 
 _MONTHS: tuple[str, ...] = (
     "January",

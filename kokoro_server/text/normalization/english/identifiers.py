@@ -4,7 +4,8 @@ import re
 
 from kokoro_server.text.normalization.english.number_words import pluralize_number, spell_digits, spell_numeric_label
 from kokoro_server.text.normalization.english.urls import expand_identifier
-from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, parse_words
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
+from kokoro_server.text.tables import parse_words
 
 # Capitals up to a word's first letter, a word, capitals, or digits: parseHTMLPage2 is parse, HTML, Page, 2.
 _HUMP = re.compile(r"[A-Z]{2,}(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")

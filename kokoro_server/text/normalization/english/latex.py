@@ -8,46 +8,10 @@ from kokoro_server.text.normalization.rules.context import (
     TextContext,
     compile_rule,
     drop_match,
-    parse_table,
 )
+from kokoro_server.text.tables import load_tables
 
-_COMMANDS = parse_table(r"""
-    sqrt the square root of
-    pm plus or minus
-    times times
-    cdot times
-    div divided by
-    le is at most
-    leq is at most
-    ge is at least
-    geq is at least
-    ne is not equal to
-    neq is not equal to
-    approx is about
-    equiv is equivalent to
-    infty infinity
-    sum the sum of
-    prod the product of
-    int the integral of
-    partial partial
-    nabla nabla
-    to to
-    rightarrow to
-    Rightarrow implies
-    implies implies
-    in in
-    cup union
-    cap intersection
-    ldots and so on
-    cdots and so on
-    dots and so on
-    circ degrees
-""")
-_SELF_NAMED_COMMANDS = """
-    alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega Gamma Delta
-    Theta Lambda Pi Sigma Phi Psi Omega sin cos tan log ln lim max min exp
-"""
-_COMMANDS |= {name: name.lower() for name in _SELF_NAMED_COMMANDS.split()}
+_COMMANDS: dict[str, str] = load_tables(__name__)["commands"]
 # Commands that change the layout only.
 _SILENT_COMMANDS = (
     "left right text mathrm mathbf mathit mathbb mathcal operatorname displaystyle quad qquad boxed begin end"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from kokoro_server.text.aligned import Replacement
 from kokoro_server.text.normalization.english.number_words import INTEGER, NUMBER, spell_cardinal, spell_number
 from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
+from kokoro_server.text.tables import load_tables
 
 
 class Currency(NamedTuple):
@@ -21,83 +22,11 @@ class Currency(NamedTuple):
     cents: str = "cents"
 
 
-_DOLLAR = Currency("dollar", "dollars")
-_POUND = Currency("pound", "pounds", "penny", "pence")
-_EURO = Currency("euro", "euros")
-_YEN = Currency("yen", "yen", "sen", "sen")
-_RUPEE = Currency("rupee", "rupees", "paisa", "paise")
-
-
-def _qualify(adjective: str, currency: Currency) -> Currency:
-    """Return a currency with an adjective: Canadian dollar."""
-    return Currency(f"{adjective} {currency.one}", f"{adjective} {currency.many}", currency.cent, currency.cents)
-
-
-_CURRENCY_SIGNS = {
-    "$": _DOLLAR,
-    "£": _POUND,
-    "€": _EURO,
-    "¥": _YEN,
-    "₹": _RUPEE,
-    "₩": Currency("won", "won"),
-    "₽": Currency("ruble", "rubles", "kopeck", "kopecks"),
-    "₿": Currency("bitcoin", "bitcoin"),
-    "US$": _qualify("US", _DOLLAR),
-    "A$": _qualify("Australian", _DOLLAR),
-    "AU$": _qualify("Australian", _DOLLAR),
-    "C$": _qualify("Canadian", _DOLLAR),
-    "CA$": _qualify("Canadian", _DOLLAR),
-    "NZ$": _qualify("New Zealand", _DOLLAR),
-    "HK$": _qualify("Hong Kong", _DOLLAR),
-    "S$": _qualify("Singapore", _DOLLAR),
-    "R$": Currency("real", "reais", "centavo", "centavos"),
-}
-_CURRENCY_CODES = {
-    "USD": _qualify("US", _DOLLAR),
-    "EUR": _EURO,
-    "GBP": _qualify("British", _POUND),
-    "JPY": _qualify("Japanese", _YEN),
-    "CAD": _qualify("Canadian", _DOLLAR),
-    "AUD": _qualify("Australian", _DOLLAR),
-    "CHF": Currency("Swiss franc", "Swiss francs", "centime", "centimes"),
-    "INR": _qualify("Indian", _RUPEE),
-    "CNY": Currency("Chinese yuan", "Chinese yuan", "fen", "fen"),
-    "BTC": Currency("bitcoin", "bitcoin"),
-    "Rs": _RUPEE,
-    "Rs.": _RUPEE,
-}
-_MAGNITUDES = {
-    "k": "thousand",
-    "m": "million",
-    "mn": "million",
-    "mm": "million",
-    "mil": "million",
-    "b": "billion",
-    "bn": "billion",
-    "bil": "billion",
-    "t": "trillion",
-    "tn": "trillion",
-}
-# What follows a slash, if it is not a word itself: $5/hr.
-_PERIODS = {"hr": "hour", "h": "hour", "wk": "week", "mo": "month", "yr": "year", "y": "year", "lb": "pound"}
-_PERIODS |= {
-    "kg": "kilogram",
-    "oz": "ounce",
-    "gal": "gallon",
-    "GB": "gigabyte",
-    "TB": "terabyte",
-    "kWh": "kilowatt hour",
-    "MWh": "megawatt hour",
-    "bbl": "barrel",
-    "t": "ton",
-    "sqft": "square foot",
-    "m²": "square meter",
-    "m": "meter",
-    "km": "kilometer",
-    "mi": "mile",
-    "min": "minute",
-    "ea": "each",
-}
+_TABLES = load_tables(__name__)
+_CURRENCY_SIGNS = {sign: Currency(*names) for sign, names in _TABLES["signs"].items()}
+_CURRENCY_CODES = {code: Currency(*names) for code, names in _TABLES["codes"].items()}
+_MAGNITUDES: dict[str, str] = _TABLES["magnitudes"]
+_PERIODS: dict[str, str] = _TABLES["periods"]
 
 # The groups that an action reads: sign, short or long (magnitude), gap, dash, to, per.
 _SIGN = r"(?P<sign>(?:US|AU?|CA?|NZ|HK|S|R)?\$|[£€¥₹₩₽₿])"

@@ -24,10 +24,10 @@ from kokoro_server.text.normalization.rules.context import (
     RuleResult,
     TextContext,
     compile_rule,
-    parse_words,
     replace_group,
 )
 from kokoro_server.text.normalization.rules.numerals import FRACTION_SIGNS, parse_fraction_sign
+from kokoro_server.text.tables import parse_words
 
 # Patterns named _X_BEFORE are searched in the text that ends at the match, within a fixed distance.
 _CONTEST_BEFORE = re.compile(

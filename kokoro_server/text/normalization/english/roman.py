@@ -7,8 +7,9 @@ only a valid numeral of three letters or more that is no word or acronym counts.
 import re
 
 from kokoro_server.text.normalization.english.number_words import spell_cardinal, spell_ordinal, spell_year
-from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, parse_words
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
 from kokoro_server.text.normalization.rules.numerals import ROMAN_NUMERAL, parse_roman
+from kokoro_server.text.tables import parse_words
 
 _VALID_NUMERAL = re.compile(ROMAN_NUMERAL)
 _RULER_NAMES = parse_words("""

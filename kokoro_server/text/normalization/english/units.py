@@ -17,145 +17,16 @@ from kokoro_server.text.normalization.english.number_words import (
     spell_numeric_label,
 )
 from kokoro_server.text.normalization.english.numbers import is_numeric_label
-from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, parse_words
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
+from kokoro_server.text.tables import load_tables, parse_words
 
-# Unit to its singular, or to singular|plural if the plural takes more than an s.
-_LENGTHS = {"km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "µm": "micrometer"}
-_LENGTHS |= {
-    "nm": "nanometer",
-    "mi": "mile",
-    "ft": "foot|feet",
-    "in": "inch|inches",
-    "yd": "yard",
-    "yds": "yard",
-}
-_WEIGHTS = {"kg": "kilogram", "g": "gram", "mg": "milligram", "µg": "microgram", "mcg": "microgram"}
-_WEIGHTS |= {"lb": "pound", "lbs": "pound", "oz": "ounce", "t": "ton", "kgs": "kilogram"}
-_VOLUMES = {
-    "L": "liter",
-    "l": "liter",
-    "mL": "milliliter",
-    "ml": "milliliter",
-    "cl": "centiliter",
-    "dl": "deciliter",
-}
-_VOLUMES |= {
-    "gal": "gallon",
-    "pt": "point",
-    "pts": "point",
-    "qt": "quart",
-    "tsp": "teaspoon",
-    "tbsp": "tablespoon",
-    "cc": "C C|C C",
-    "dL": "deciliter",
-    "uL": "microliter",
-    "µL": "microliter",
-}
-_SPEEDS = {"mph": "mile per hour|miles per hour", "kph": "kilometer per hour|kilometers per hour"}
-_SPEEDS |= {"kmh": "kilometer per hour|kilometers per hour", "rpm": "R P M|R P M", "fps": "frame per second"}
-_SPEEDS |= {"fps": "frame per second|frames per second", "bpm": "beat per minute|beats per minute"}
-_SPEEDS |= {"kn": "knot", "mpg": "mile per gallon|miles per gallon"}
-_BYTES = {
-    "KB": "kilobyte",
-    "kB": "kilobyte",
-    "MB": "megabyte",
-    "GB": "gigabyte",
-    "TB": "terabyte",
-    "PB": "petabyte",
-}
-_BYTES |= {"KiB": "kibibyte", "MiB": "mebibyte", "GiB": "gibibyte", "TiB": "tebibyte"}
-_BITS = {
-    "kbps": "kilobit",
-    "Kbps": "kilobit",
-    "Mbps": "megabit",
-    "Gbps": "gigabit",
-    "bps": "bit",
-    "MBps": "megabyte",
-}
-_RATES = {unit: f"{name} per second|{name}s per second" for unit, name in _BITS.items()}
-_BITS_ALONE = {"Mbit": "megabit", "Gbit": "gigabit", "kbit": "kilobit", "Mb": "megabit", "Gb": "gigabit"}
-_ELECTRIC = {"Hz": "hertz|hertz", "kHz": "kilohertz|kilohertz", "MHz": "megahertz|megahertz", "V": "volt"}
-_ELECTRIC |= {"GHz": "gigahertz|gigahertz", "W": "watt", "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt"}
-_ELECTRIC |= {
-    "kWh": "kilowatt hour",
-    "Wh": "watt hour",
-    "MWh": "megawatt hour",
-    "mV": "millivolt",
-    "kV": "kilovolt",
-}
-_ELECTRIC |= {
-    "mA": "milliamp",
-    "A": "amp",
-    "mAh": "milliamp hour",
-    "Ah": "amp hour",
-    "Ω": "ohm",
-    "kΩ": "kilohm",
-}
-_ELECTRIC |= {"TWh": "terawatt hour", "mW": "milliwatt", "F": "farad", "µF": "microfarad", "pF": "picofarad"}
-_PHYSICAL = {
-    "J": "joule",
-    "kJ": "kilojoule",
-    "cal": "calorie",
-    "kcal": "kilocalorie",
-    "Pa": "pascal",
-    "N": "newton",
-}
-_PHYSICAL |= {
-    "kPa": "kilopascal",
-    "hPa": "hectopascal",
-    "MPa": "megapascal",
-    "psi": "P S I|P S I",
-    "mol": "mole",
-    "mmol": "millimole",
-    "mEq": "milliequivalent",
-    "IU": "international unit",
-    "ng": "nanogram",
-}
-_PHYSICAL |= {
-    "hp": "horsepower|horsepower",
-    "dB": "decibel",
-    "K": "kelvin|kelvin",
-    "kN": "kilonewton",
-    "Nm": "newton meter",
-}
-_PHYSICAL |= {"ppm": "part per million|parts per million", "ha": "hectare", "lm": "lumen", "lx": "lux|lux"}
-_PHYSICAL |= {"sq ft": "square foot|square feet", "sq km": "square kilometer", "sq mi": "square mile"}
-_PHYSICAL |= {
-    "sq m": "square meter",
-    "fl oz": "fluid ounce",
-    "sqft": "square foot|square feet",
-    "MP": "megapixel",
-    "ly": "light year",
-    "cu ft": "cubic foot|cubic feet",
-    "sq in": "square inch|square inches",
-    "mmHg": "millimeter of mercury|millimeters of mercury",
-    "Mpc": "megaparsec",
-    "kpc": "kiloparsec",
-}
-_PHYSICAL |= {name.replace(" ", ". "): said for name, said in _PHYSICAL.items() if name[:3] in ("sq ", "cu ", "fl ")}
-_TIMES = {
-    "s": "second",
-    "sec": "second",
-    "secs": "second",
-    "ms": "millisecond",
-    "µs": "microsecond",
-    "ns": "nanosecond",
-}
-_TIMES |= {
-    "min": "minute",
-    "mins": "minute",
-    "h": "hour",
-    "hr": "hour",
-    "hrs": "hour",
-    "yr": "year",
-    "yrs": "year",
-}
-_TIMES |= {"wk": "week", "wks": "week", "mo": "month", "mos": "month"}
-_SCREEN = {"px": "pixel", "dpi": "D P I|D P I", "ppi": "P P I|P P I"}
-_UNITS: dict[str, str] = _LENGTHS | _WEIGHTS | _VOLUMES | _SPEEDS | _BYTES | _RATES | _BITS_ALONE | _ELECTRIC
-_UNITS |= _PHYSICAL | _TIMES | _SCREEN
+_TABLES = load_tables(__name__)
+_TIMES: dict[str, str] = _TABLES["times"]
+_UNITS: dict[str, str | list[str]] = {unit: names for group in _TABLES.values() for unit, names in group.items()}
+# sq. ft, fl. oz
+_UNITS |= {unit.replace(" ", ". "): names for unit, names in _UNITS.items() if unit[:3] in ("sq ", "cu ", "fl ")}
 # The micro sign U+00B5 and the Greek letter U+03BC look alike, and texts have either.
-_UNITS |= {unit.replace("µ", "μ"): name for unit, name in _UNITS.items() if "µ" in unit}  # the sign and the letter
+_UNITS |= {unit.replace("µ", "μ"): names for unit, names in _UNITS.items() if "µ" in unit}
 
 # Units only without a space before them, else words or labels: question 5 A, 5 in every 10.
 _ATTACHED_ONLY = frozenset({"A", "N", "J", "F", "in", "pt", "t", "l", "ha", "mo", "cc", "MP"})
@@ -218,8 +89,9 @@ _DIRECTIONS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 
 def _name_unit(unit: str, many: bool, british: bool) -> str:
     """Return a unit's name, singular or plural, in American or British spelling."""
-    one, _, others = _UNITS[unit].partition("|")
-    name = (others or one + "s") if many else one
+    names = _UNITS[unit]
+    one, others = (names, names + "s") if isinstance(names, str) else names
+    name = others if many else one
     if british:
         # Kilometre, litre.
         name = re.sub(r"(met|lit)er", r"\1re", name)

@@ -7,7 +7,8 @@ by letter, marks by their names.
 import re
 
 from kokoro_server.text.normalization.english.number_words import spell_digits, spell_number, spell_numeric_label
-from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule, parse_words
+from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
+from kokoro_server.text.tables import parse_words
 
 _TOP_DOMAINS = (
     "com|org|net|edu|gov|mil|int|info|biz|io|ai|dev|app|co|uk|us|ca|de|fr|es|it|nl|eu|ch|au|nz|jp|cn|in|br|ru|ly"

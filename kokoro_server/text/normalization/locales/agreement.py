@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from num2words import num2words
 
-from kokoro_server.text.normalization.locales.tables import Locale
+from kokoro_server.text.normalization.locales.locale import Locale
 
 LARGEST_COUNTED = 999_999
 """Largest number that is inflected; from a million on, the word for million is the noun."""

@@ -21,8 +21,8 @@ from kokoro_server.text.normalization.locales.agreement import (
     spell_inflected,
     to_singular,
 )
+from kokoro_server.text.normalization.locales.locale import Locale
 from kokoro_server.text.normalization.locales.numerals import NUMBER_END, NUMBER_START
-from kokoro_server.text.normalization.locales.tables import Locale
 from kokoro_server.text.normalization.rules.rewriting import RewriteRule
 
 _NUMBER = r"\d{1,15}(?:[.,]\d{1,15}){0,6}"

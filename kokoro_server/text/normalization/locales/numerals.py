@@ -10,8 +10,7 @@ from functools import lru_cache
 from num2words import num2words  # ships no types
 
 from kokoro_server.text.normalization.locales.agreement import is_feminine
-from kokoro_server.text.normalization.locales.tables import Locale
-from kokoro_server.text.normalization.rules.context import parse_words
+from kokoro_server.text.normalization.locales.locale import Locale
 from kokoro_server.text.normalization.rules.numerals import (
     FRACTION_SIGNS,
     ROMAN_NUMERAL,
@@ -19,6 +18,7 @@ from kokoro_server.text.normalization.rules.numerals import (
     parse_roman,
 )
 from kokoro_server.text.normalization.rules.rewriting import RewriteRule
+from kokoro_server.text.tables import parse_words
 
 NUMBER_START, NUMBER_END = r"(?<![\w.,/:-])", r"(?![\w/:]|[.,-]\d)"
 """Patterns of the start and end of a number that is not part of a longer number, word, date or time."""

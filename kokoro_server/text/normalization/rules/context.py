@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from kokoro_server.text.aligned import Replacement
 from kokoro_server.text.segmentation import Strength, find_boundaries
+from kokoro_server.text.tables import parse_words
 
 # The word, and up to three blanks, opening marks or signs between it and the offset.
 _WORD_BEFORE = re.compile(r"([^\W_]+(?:['’.-][^\W_]+)*)[ \u00a0\"'“‘(~≈#/-]{0,3}$")
@@ -25,11 +26,6 @@ _WORD_AFTER = re.compile(r"[ \u00a0]{1,2}([^\W\d_]+)")
 _SENTENCE_GAP = re.compile(r"[\"'”’»)\]*_]{0,4}(?P<space>\s*)")
 # Characters that the search for the word before an offset looks back at most.
 _MAX_LOOKBEHIND = 40
-
-
-def parse_words(text: str) -> frozenset[str]:
-    """Return the set of words in a string, which white space separates."""
-    return frozenset(text.split())
 
 
 # Words before a quantity, and words after it that are no nouns: see is_attributive.
@@ -185,8 +181,3 @@ def replace_group(match: re.Match[str], group: str | int, spoken: str) -> Replac
 def replace_groups(match: re.Match[str], *parts: tuple[str, str]) -> list[Replacement]:
     """Return the replacements of several groups of a match, without the groups that did not take part."""
     return [replace_group(match, group, spoken) for group, spoken in parts if match[group] is not None]
-
-
-def parse_table(text: str) -> dict[str, str]:
-    """Parse lines of a key, white space and the spoken form into a dictionary."""
-    return dict(line.split(maxsplit=1) for line in text.strip().splitlines())
