@@ -28,10 +28,7 @@ MAY_IMPORT = {
         *("text.normalization", "text.segmentation", "text.scripts", "text.tables", "text.aligned", "core"),
     ),
     "kokoro_server/text/normalization/rules/": (
-        "text.normalization.rules",
-        "text.segmentation",
-        "text.aligned",
-        "core",
+        *("text.normalization.rules", "text.segmentation", "text.tables", "text.aligned", "core"),
     ),
     "kokoro_server/text/normalization/english/": (
         *("text.normalization.english", "text.normalization.rules", "text.tables", "text.aligned", "core"),
