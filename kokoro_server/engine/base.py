@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,7 +63,7 @@ class Engine(Protocol):
     def start(self) -> None:
         """Start the workers. Raises WorkerUnavailable, with a message of one line, when none can start."""
 
-    def plan(self, request: SpeechRequest) -> list[Utterance]:
+    def plan(self, request: SpeechRequest) -> Sequence[Utterance]:
         """Split the request into the utterances that synthesize() will produce, in order."""
 
     def synthesize(self, request: SpeechRequest, context: RequestContext) -> Generator[Chunk, None, None]:

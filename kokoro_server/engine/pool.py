@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from kokoro_server.audio.samples import Chunk
@@ -29,6 +29,8 @@ from kokoro_server.text.chunking import Utterance, UtteranceSizes, plan_utteranc
 
 log = logging.getLogger(__name__)
 
+PLANS_KEPT = 8
+"""Plans of requests that are kept: a route asks how many utterances a request has before it is synthesized."""
 IDLE_CHECK_INTERVAL = 1.0
 """Seconds between two checks of an idle worker: whether its process is alive, and whether it should be unloaded."""
 
@@ -55,7 +57,7 @@ class Pool:
         idle_interval: float = IDLE_CHECK_INTERVAL,
     ) -> None:
         self.name = name
-        self._sizes = sizes
+        self._plan = lru_cache(PLANS_KEPT)(partial(plan_utterances, sizes=sizes))
         # threads == 0 is the cluster: each worker has the cores of its own machine.
         self._scheduler = Scheduler(len(workers), max_waiting, dedicated_cores=threads == 0)
         self._worker_threads = [
@@ -79,9 +81,9 @@ class Pool:
         self.close()
         raise errors[0]
 
-    def plan(self, request: SpeechRequest) -> list[Utterance]:
+    def plan(self, request: SpeechRequest) -> Sequence[Utterance]:
         """Split the request into the utterances that synthesize() will produce, in order."""
-        return plan_utterances(request, self._sizes)
+        return self._plan(request)
 
     def synthesize(self, request: SpeechRequest, context: RequestContext) -> Generator[Chunk, None, None]:
         """Yield the audio of the request, in order; closing the iterator cancels the rest. See Engine."""
