@@ -48,7 +48,7 @@ from kokoro_server.engine.cluster.messages import (
 from kokoro_server.engine.cluster.remote import ClusterTimeouts, RemoteTask, RemoteWorker, WorkerMachine
 from kokoro_server.engine.pool import Pool
 from kokoro_server.engine.prefetch import PrefetchPolicy
-from kokoro_server.engine.scheduler import phonemize_utterance, synthesize_utterance
+from kokoro_server.engine.task import phonemize_utterance, synthesize_utterance
 from kokoro_server.text.chunking import Utterance, UtteranceSizes
 
 log = logging.getLogger(__name__)
