@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kokoro_server.engine.cluster.messages import BuildId
@@ -17,7 +17,7 @@ from kokoro_server.engine.cluster.messages import BuildId
 log = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(frozen=True)
 class WorkerMachine:
     """Record the last heartbeat reply of a machine: its workers, those that are ready, and when it came.
 
@@ -26,7 +26,7 @@ class WorkerMachine:
 
     workers: int
     ready_workers: int
-    last_seen: float = field(default_factory=time.monotonic)
+    last_seen: float
 
 
 class MachineRegistry:
@@ -69,7 +69,7 @@ class MachineRegistry:
         with self._lock:
             for name, found in replies.items():
                 if found["edition"] == ours:
-                    self._record_machine(name, WorkerMachine(found["workers"], found["ready"]))
+                    self._record_machine(name, WorkerMachine(found["workers"], found["ready"], now))
                 else:
                     self._record_incompatible(name, BuildId(**found["edition"]), now)
             self._drop_silent(now)
