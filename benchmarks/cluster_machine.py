@@ -10,7 +10,7 @@ import logging
 import sys
 
 from kokoro_server.core.errors import WorkerUnavailable
-from kokoro_server.engine.cluster import engine as cluster
+from kokoro_server.engine.cluster import task_server as cluster
 from kokoro_server.engine.cluster.messages import BuildId, ClusterSettings
 from kokoro_server.engine.pool import Pool
 from kokoro_server.engine.worker_process import WorkerProcess

@@ -20,11 +20,9 @@ from concurrent.futures import Executor, Future
 from contextlib import closing
 
 from kokoro_server.audio.samples import Chunk, join_chunks
+from kokoro_server.audiobooks.data_folder import DataFolder
 from kokoro_server.audiobooks.formats.book import Chapter
-from kokoro_server.audiobooks.job_storage import JobStorage
-from kokoro_server.audiobooks.job_store import JobDatabase
 from kokoro_server.audiobooks.jobs import Job, JobStatus, Segment, SegmentPlan, WordTiming
-from kokoro_server.audiobooks.renditions import RenditionCache
 from kokoro_server.audiobooks.sound_file import SegmentFile
 from kokoro_server.core.errors import ClientGone, SynthesisFailed, TimedOut, WorkerUnavailable
 from kokoro_server.engine.base import Engine, RequestContext
@@ -42,13 +40,9 @@ CHAPTER_PAUSE = 1.2
 class JobRun:
     """Plan, synthesize, store and mux one job. Use an instance for one run only; `cancel` may come from any thread."""
 
-    def __init__(
-        self, job: Job, database: JobDatabase, storage: JobStorage, renditions: RenditionCache, engine: Engine
-    ) -> None:
+    def __init__(self, job: Job, data: DataFolder, engine: Engine) -> None:
         self.job = job
-        self._database = database
-        self._storage = storage
-        self._renditions = renditions
+        self._data = data
         self._engine = engine
         self._cancel_event = threading.Event()
         self._context = RequestContext(is_cancelled=self._cancel_event.is_set)
@@ -75,17 +69,17 @@ class JobRun:
             self._cancel_event.set()  # segments still in synthesis are not needed any more
 
     def _run_steps(self, executor: Executor, max_in_flight: int) -> None:
-        chapters = self._database.load_chapters(self.job.id)
-        if not self._database.is_planned(self.job.id):
-            self._database.save_plan(self.job.id, self._plan_segments(chapters))
+        chapters = self._data.database.load_chapters(self.job.id)
+        if not self._data.database.is_planned(self.job.id):
+            self._data.database.save_plan(self.job.id, self._plan_segments(chapters))
         with closing(self._open_segment_file()) as sound:
             began = time.monotonic()
             for portion, chunk in self._synthesize_missing(chapters, executor, max_in_flight):
                 ended = time.monotonic()
                 self._save_segment(sound, portion, chunk, ended - began)
                 began = ended
-        self._renditions.build_permanent(self._database.find_job(self.job.id), self._context)
-        self._database.end_job(self.job.id, JobStatus.DONE)
+        self._data.renditions.build_permanent(self._data.database.find_job(self.job.id), self._context)
+        self._data.database.end_job(self.job.id, JobStatus.DONE)
 
     def _plan_segments(self, chapters: Sequence[Chapter]) -> list[SegmentPlan]:
         """Return the segments of the whole book: the utterances that the engine plans for each chapter."""
@@ -101,18 +95,18 @@ class JobRun:
 
     def _open_segment_file(self) -> SegmentFile:
         """Open the segment file at the end of the last saved segment."""
-        path = self._storage.get_segments_path(self.job.id)
+        path = self._data.storage.get_segments_path(self.job.id)
         size = path.stat().st_size if path.exists() else 0
-        if size < self._database.get_segments_size(self.job.id):
+        if size < self._data.database.get_segments_size(self.job.id):
             log.warning("The audio file of job %s is too short; synthesizing the lost segments again", self.job.id)
-            self._database.forget_segments(self.job.id, size)
-        return SegmentFile(path, self._database.get_segments_size(self.job.id))
+            self._data.database.forget_segments(self.job.id, size)
+        return SegmentFile(path, self._data.database.get_segments_size(self.job.id))
 
     def _save_segment(self, file: SegmentFile, plan: SegmentPlan, chunk: Chunk, work_seconds: float) -> None:
         words = tuple(WordTiming(word.start, word.end, word.start_time, word.end_time) for word in chunk.words)
         offset, size = file.append(chunk)
         segment = Segment(plan, offset, size, len(chunk.samples), words)
-        if not self._database.save_segment(self.job.id, segment, work_seconds):
+        if not self._data.database.save_segment(self.job.id, segment, work_seconds):
             raise ClientGone("The job was ended.")
 
     def _synthesize_missing(
@@ -120,7 +114,7 @@ class JobRun:
     ) -> Iterator[tuple[SegmentPlan, Chunk]]:
         """Yield the missing segments in order, while up to `max_in_flight` later ones are in synthesis."""
         in_flight: deque[tuple[SegmentPlan, Future[Chunk]]] = deque()
-        for portion in self._database.list_missing_segments(self.job.id):
+        for portion in self._data.database.list_missing_segments(self.job.id):
             in_flight.append((portion, executor.submit(self._synthesize_segment, portion, chapters[portion.chapter])))
             if len(in_flight) > max_in_flight:
                 first, future = in_flight.popleft()
@@ -144,7 +138,7 @@ class JobRun:
             except ClientGone:
                 continue  # preempted by an interactive request, or cancelled: check() tells
             except WorkerUnavailable as exc:
-                self._database.set_error(self.job.id, exc.message)
+                self._data.database.set_error(self.job.id, exc.message)
                 self._cancel_event.wait(RETRY_DELAY)  # a cancel ends the wait
             except (SynthesisFailed, TimedOut) as exc:
                 tries += 1

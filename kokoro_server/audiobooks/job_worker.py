@@ -16,11 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+from kokoro_server.audiobooks.data_folder import DataFolder
 from kokoro_server.audiobooks.job_run import JobRun
-from kokoro_server.audiobooks.job_storage import JobStorage
-from kokoro_server.audiobooks.job_store import JobDatabase
 from kokoro_server.audiobooks.jobs import Job, JobStatus
-from kokoro_server.audiobooks.renditions import RenditionCache, list_permanent_renditions
+from kokoro_server.audiobooks.renditions import list_permanent_renditions
 from kokoro_server.core.errors import ClientGone, SpeechError, StorageFull, StorageUnavailable
 from kokoro_server.engine.base import Engine
 
@@ -39,20 +38,11 @@ class JobWorker(threading.Thread):
     be called from any thread.
     """
 
-    def __init__(  # everything a job touches; the service makes it once
-        self,
-        database: JobDatabase,
-        storage: JobStorage,
-        renditions: RenditionCache,
-        engine: Engine,
-        max_in_flight: int,
-        lock_path: Path,
-        retention_seconds: float | None,
-    ) -> None:
+    def __init__(self, data: DataFolder, engine: Engine, max_in_flight: int, retention_seconds: float | None) -> None:
         super().__init__(name="books", daemon=True)
-        self._database, self._storage, self._renditions, self._engine = database, storage, renditions, engine
+        self._data = data
+        self._engine = engine
         self._max_in_flight = max_in_flight
-        self._lock_path = lock_path
         self._retention_seconds = retention_seconds
         self._last_sweep = -SWEEP_INTERVAL
         self._last_warning = ""
@@ -88,7 +78,7 @@ class JobWorker(threading.Thread):
         """Run jobs until `stop` is called; the body of the thread."""
         with (
             ThreadPoolExecutor(self._max_in_flight, "books") as speakers,
-            closing(ProcessLock(self._lock_path)) as claim,
+            closing(ProcessLock(self._data.lock_path)) as claim,
         ):
             while not self._stop_event.is_set():
                 self._wake_event.clear()  # before the check for work, so that a wake() during it is not lost
@@ -101,7 +91,7 @@ class JobWorker(threading.Thread):
             if not lock.acquire():
                 return False
             self._sweep_expired()
-            job = self._database.start_next_job()
+            job = self._data.database.start_next_job()
             if job is not None:
                 self._run_job(job, executor)
             return job is not None
@@ -116,7 +106,7 @@ class JobWorker(threading.Thread):
         self._last_warning = warning
 
     def _run_job(self, job: Job, executor: ThreadPoolExecutor) -> None:
-        run = JobRun(job, self._database, self._storage, self._renditions, self._engine)
+        run = JobRun(job, self._data, self._engine)
         with self._lock:
             self._current_run = run
             if self._stop_event.is_set():  # stop() may have come before there was a run to cancel
@@ -128,14 +118,14 @@ class JobWorker(threading.Thread):
         except ClientGone:
             log.info("Job %s was cancelled or interrupted", job.id)
         except (StorageUnavailable, StorageFull, sqlite3.Error, OSError) as exc:
-            self._database.set_error(job.id, f"Waiting: {exc}")
+            self._data.database.set_error(job.id, f"Waiting: {exc}")
             raise
         except SpeechError as exc:
             log.warning("Job %s failed: %s", job.id, exc)
-            self._database.end_job(job.id, JobStatus.FAILED, exc.message)
+            self._data.database.end_job(job.id, JobStatus.FAILED, exc.message)
         except Exception:  # boundary of one job: a bug in it must not stop the thread
             log.exception("Job %s failed unexpectedly", job.id)
-            self._database.end_job(job.id, JobStatus.FAILED, "The server failed; its log says how.")
+            self._data.database.end_job(job.id, JobStatus.FAILED, "The server failed; its log says how.")
         finally:
             with self._lock:
                 self._current_run = None
@@ -143,8 +133,8 @@ class JobWorker(threading.Thread):
 
     def _discard_if_cancelled(self, job_id: str) -> None:
         """Delete the files of a job that was cancelled during its run: the run may have written some since."""
-        if job_id not in list_permanent_renditions(self._database.list_jobs()):
-            self._storage.delete_files(job_id)
+        if job_id not in list_permanent_renditions(self._data.database.list_jobs()):
+            self._data.storage.delete_files(job_id)
 
     def _sweep_expired(self) -> None:
         """Delete expired jobs and the files that belong to no job, every SWEEP_INTERVAL seconds."""
@@ -152,9 +142,9 @@ class JobWorker(threading.Thread):
             return
         self._last_sweep = time.monotonic()
         if self._retention_seconds is not None:
-            for job in self._database.list_ended_before(time.time() - self._retention_seconds):
-                self._database.remove_job(job)
-        self._storage.delete_orphans(list_permanent_renditions(self._database.list_jobs()))
+            for job in self._data.database.list_ended_before(time.time() - self._retention_seconds):
+                self._data.database.remove_job(job)
+        self._data.storage.delete_orphans(list_permanent_renditions(self._data.database.list_jobs()))
 
 
 class ProcessLock:

@@ -10,12 +10,11 @@ import logging
 import subprocess
 import sys
 import threading
-from base64 import b64decode
 from dataclasses import asdict
 from pathlib import Path, PurePath
-from typing import Any
 
-from kokoro_server.audiobooks.formats.book import Book, BookLimits, Chapter
+from kokoro_server.audiobooks.formats.book import Book, BookLimits
+from kokoro_server.audiobooks.formats.messages import ReaderAnswer, unpack_book
 from kokoro_server.core.errors import BadRequest, Busy, TooLarge, UnsupportedMedia
 from kokoro_server.core.extras import require_extra
 from kokoro_server.engine.base import IMPORT_ROOT
@@ -72,12 +71,10 @@ def read_book_file(path: Path, limits: BookLimits, field: str = "file") -> Book:
         answer = _run_reader(path.resolve(), limits, field)
     finally:
         _slots.release()
-    if "error" in answer:
-        raise _error_from_dict(answer["error"])
-    return _book_from_dict(answer["book"])
+    return unpack_book(answer)
 
 
-def _run_reader(path: Path, limits: BookLimits, field: str) -> dict[str, Any]:
+def _run_reader(path: Path, limits: BookLimits, field: str) -> ReaderAnswer:
     """Run the reader process and return what it printed. Raises TooLarge on timeout, BadRequest when it crashed."""
     command = [
         sys.executable,
@@ -96,16 +93,5 @@ def _run_reader(path: Path, limits: BookLimits, field: str) -> dict[str, Any]:
     except subprocess.CalledProcessError as exc:
         log.warning("The reader process for a %s file failed with exit code %d", path.suffix, exc.returncode)
         raise BadRequest(f"{field} can't be read as {path.suffix}; the server's log says why.", field) from exc
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: ReaderAnswer = json.loads(done.stdout)
     return answer
-
-
-def _error_from_dict(fields: dict[str, Any]) -> BadRequest:
-    kind = TooLarge if fields["status"] == TooLarge.status else BadRequest
-    return kind(fields["message"], fields["field"], None, fields["allowed"])
-
-
-def _book_from_dict(fields: dict[str, Any]) -> Book:
-    chapters = tuple(Chapter(**chapter) for chapter in fields["chapters"])
-    cover = b64decode(fields["cover"]) if fields["cover"] else None
-    return Book(fields["title"], fields["author"], fields["language"], chapters, cover)

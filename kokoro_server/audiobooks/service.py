@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kokoro_server.audiobooks.book_captions import render_book_captions
+from kokoro_server.audiobooks.data_folder import DataFolder
 from kokoro_server.audiobooks.formats.book import Book, BookLimits
-from kokoro_server.audiobooks.job_storage import JobStorage
-from kokoro_server.audiobooks.job_store import JobDatabase, make_storage_error
+from kokoro_server.audiobooks.job_store import make_storage_error
 from kokoro_server.audiobooks.job_worker import JobWorker
 from kokoro_server.audiobooks.jobs import Job, JobStatus, Narration, is_job_id
 from kokoro_server.audiobooks.renditions import (
     BYTES_PER_SECOND,
     STORED_BYTES_PER_SECOND,
-    RenditionCache,
     check_disk_space,
 )
 from kokoro_server.core.errors import Conflict, NotFound
@@ -59,18 +58,8 @@ class AudiobookService:
 
     def __init__(self, settings: AudiobookSettings, engine: Engine, max_in_flight: int) -> None:
         self.settings = settings
-        self._database = JobDatabase(settings.folder / "jobs.sqlite3")
-        self._storage = JobStorage(settings.folder / "books")
-        self._renditions = RenditionCache(self._database, self._storage, settings.max_bytes)
-        self._worker = JobWorker(
-            self._database,
-            self._storage,
-            self._renditions,
-            engine,
-            max_in_flight,
-            settings.folder / "speaking.lock",
-            settings.retention_seconds,
-        )
+        self._data = DataFolder.open(settings.folder, settings.max_bytes)
+        self._worker = JobWorker(self._data, engine, max_in_flight, settings.retention_seconds)
 
     def start(self) -> None:
         """Start the worker thread; it resumes an interrupted job at its first missing segment."""
@@ -85,7 +74,7 @@ class AudiobookService:
         self._worker.stop()
         if self._worker.is_alive():
             self._worker.join()
-        self._database.close()
+        self._data.database.close()
 
     @property
     def is_stopped(self) -> bool:
@@ -94,7 +83,7 @@ class AudiobookService:
 
     def create_upload_path(self, suffix: str) -> AbstractContextManager[Path]:
         """Return a context manager that yields a temporary path for an uploaded file and deletes it afterwards."""
-        return self._storage.create_upload_path(suffix)
+        return self._data.storage.create_upload_path(suffix)
 
     def submit(self, book: Book, narration: Narration, format: str) -> Job:
         """Queue a book and return its job.
@@ -103,37 +92,37 @@ class AudiobookService:
             Busy: `max_unfinished` jobs are queued or running.
             StorageFull: The estimated size of this book and of the unfinished ones exceeds `max_bytes`.
         """
-        left = [job for job in self._database.list_jobs() if not job.state.is_terminal]
+        left = [job for job in self._data.database.list_jobs() if not job.state.is_terminal]
         coming = sum(_estimate_bytes(job.characters - job.characters_done, job.narration, job.format) for job in left)
         check_disk_space(
-            self._storage.measure_bytes() + coming + _estimate_bytes(book.characters, narration, format),
+            self._data.storage.measure_bytes() + coming + _estimate_bytes(book.characters, narration, format),
             self.settings.max_bytes,
         )
-        job = self._database.add_job(book, narration, format, self.settings.max_unfinished)
+        job = self._data.database.add_job(book, narration, format, self.settings.max_unfinished)
         self._worker.wake()
         return job
 
     def list_jobs(self) -> list[Job]:
         """Return all jobs, newest first."""
-        return self._database.list_jobs()
+        return self._data.database.list_jobs()
 
     def find_job(self, job_id: str) -> Job:
         """Return the job with this id. Raises NotFound, also for a string that is no id."""
         if not is_job_id(job_id):
             raise NotFound("There is no such job: an id has 32 of the digits 0-9a-f.")
-        return self._database.find_job(job_id)
+        return self._data.database.find_job(job_id)
 
     def list_chapter_starts(self, job_id: str) -> list[tuple[str, int, int | None]]:
         """Return (title, characters, first sample) of every chapter.
 
         The sample is None until all chapters before are synthesized.
         """
-        return self._database.list_chapter_starts(job_id)
+        return self._data.database.list_chapter_starts(job_id)
 
     def get_audio_file(self, job: Job, format: str, context: RequestContext, partial: bool) -> Path:
         """Return the path of the audiobook in `format`; arguments and errors as in `RenditionCache.get_or_build`."""
         try:
-            return self._renditions.get_or_build(job, format, context, partial)
+            return self._data.renditions.get_or_build(job, format, context, partial)
         except OSError as exc:
             raise make_storage_error(self.settings.folder, exc) from exc
 
@@ -144,18 +133,20 @@ class AudiobookService:
         """
         if job.state is JobStatus.CANCELLED or (job.state is not JobStatus.DONE and not partial):
             raise Conflict(f"The job is {job.state}; its captions are there when it is done.")
-        return render_book_captions(self._database.load_chapters(job.id), self._database.list_segments(job.id), kind)
+        return render_book_captions(
+            self._data.database.load_chapters(job.id), self._data.database.list_segments(job.id), kind
+        )
 
     def remove_job(self, job_id: str) -> None:
         """Cancel an unfinished job, or delete an ended one; either way, delete its files.
 
         A cancelled job stays listed as such until it is removed once more or expires.
         """
-        if self._database.end_job(self.find_job(job_id).id, JobStatus.CANCELLED):
+        if self._data.database.end_job(self.find_job(job_id).id, JobStatus.CANCELLED):
             self._worker.cancel_job(job_id)
         else:
-            self._database.remove_job(job_id)
-        self._storage.delete_files(job_id)
+            self._data.database.remove_job(job_id)
+        self._data.storage.delete_files(job_id)
 
 
 def _estimate_bytes(characters: int, narration: Narration, format: str) -> int:

@@ -24,7 +24,8 @@ from kokoro_server.core.request import Phonemization, SpeechRequest, TextSpan
 from kokoro_server.core.voices import find_voice
 from kokoro_server.engine.base import RequestContext, Worker
 from kokoro_server.engine.prefetch import PrefetchPolicy
-from kokoro_server.engine.scheduler import Scheduler, Task, UtteranceOperation, phonemize_utterance
+from kokoro_server.engine.scheduler import Scheduler
+from kokoro_server.engine.task import Task, UtteranceOperation, phonemize_utterance
 from kokoro_server.text.chunking import Utterance, UtteranceSizes, plan_utterances
 
 log = logging.getLogger(__name__)

@@ -1,159 +1,31 @@
-"""Schedule the utterances of all requests over the workers, in turns.
+"""Decide which task a worker runs next: the state machine of all requests' tickets and tasks.
 
-A request is admitted with a Ticket and submits a Task for each utterance. Tickets with queued tasks form a round-robin
-queue: a worker takes one task of the first ticket, which then moves to the end, so that a long text does not starve a
-short one. A request that has no task taken yet counts as waiting; above `max_waiting` of these, admit() raises Busy.
+Ticket: waiting (admit(); too many of these raise Busy) -> running (its first task is taken) -> withdrawn. It is in the
+foreground or the background queue exactly while it has queued tasks. Background tickets never count as waiting.
 
-Background requests have a queue of their own. With shared cores it is served only while no foreground task is queued or
-running; with dedicated cores by workers that are free and that no foreground task needs. A new foreground task preempts
-background tasks in its way: they are cancelled, their requests get ClientGone and may submit them again.
+Task: queued (add_task()) -> running (next_task(), prefetch_task()) -> complete (complete_task()). A worker takes a task
+of the first ticket, which then moves to the end, so that a long text starves no short one. Once all audio is made, with
+the last of it still to be delivered, prefetch_task() gives the worker its next task and completes this one; without
+a next one a foreground task runs on as "work done", which uses no cores. withdraw() drops queued tasks, close() fails
+them.
 
-A worker reports the end of its work on a task (all audio is made, the last of it not yet delivered) before the task
-itself is complete. prefetch_task() then hands it the next task, so that its cores are not idle during the delivery.
+Background tasks run while no foreground task is queued or running (shared cores) or on free workers (dedicated cores).
+A new foreground task cancels those in its way; their requests get ClientGone and may submit them again.
 
-Locks: Scheduler._changed guards all state of the scheduler, the tickets' queued tasks included. Task._lock guards a
-task's worker. No code takes one of them while it holds the other.
+Lock: _changed guards all state here, the tickets' queued tasks included. No code takes a task's lock while it holds it.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
 
-import numpy as np
-
-from kokoro_server.audio.samples import SAMPLE_RATE, Chunk
-from kokoro_server.core.errors import Busy, ClientGone, SpeechError, WorkerUnavailable
-from kokoro_server.core.request import Phonemization
-from kokoro_server.engine.base import RequestContext, WorkDone, Worker, WorkerEvent
-from kokoro_server.text.chunking import Utterance
-
-CANCEL_POLL_INTERVAL = 0.05
-"""Seconds between two checks for cancellation: a quarter of the 200 ms in which a departed client must free its
-worker."""
+from kokoro_server.core.errors import Busy, WorkerUnavailable
+from kokoro_server.engine.task import Task, Ticket
 
 INITIAL_PACE = 15.0
 """Characters a second and worker, as the initial estimate: the rate of English speech. Measured from then on."""
-
-
-UtteranceOperation = Callable[[Utterance, Worker, int], Iterator[Any]]
-"""What to do with an utterance on a worker with that many threads; yields the results."""
-
-
-def synthesize_utterance(utterance: Utterance, worker: Worker, threads: int) -> Iterator[WorkerEvent]:
-    """Return the utterance's chunks with its gain applied, and the worker's WorkDone.
-
-    A pause without text is synthesized here, as silence, without the worker.
-    """
-    if not utterance.text.strip():
-        return iter([Chunk(np.zeros(round(utterance.pause * SAMPLE_RATE), np.float32))])
-    chunks = worker.synthesize(utterance, threads)
-    if utterance.gain == 1.0:
-        return chunks
-    gain = np.float32(utterance.gain)
-    return (event if isinstance(event, WorkDone) else replace(event, samples=event.samples * gain) for event in chunks)
-
-
-def phonemize_utterance(utterance: Utterance, worker: Worker, threads: int) -> Iterator[Phonemization]:
-    """Yield the phonemes of the utterance, once."""
-    yield worker.phonemize(utterance)
-
-
-class Task:
-    """Carry one utterance from its request through a worker and the results back.
-
-    The request's thread submits it, reads iter_results() and may cancel() it. A worker thread calls start(), run() and
-    finish(). The thread of another request may cancel() it to preempt it.
-    """
-
-    def __init__(self, utterance: Utterance, operation: UtteranceOperation) -> None:
-        self.utterance = utterance
-        self._operation = operation
-        self.is_cancelled = False
-        self.has_output = False
-        """Whether the request may have received part of the result, so that the task cannot be run again."""
-        self.audio_seconds = 0.0
-        """Seconds of audio produced so far."""
-        self._worker: Worker | None = None
-        self._output: Iterator[Any] | None = None
-        self._lock = threading.Lock()
-        self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def start(self, worker: Worker, threads: int) -> None:
-        """Hand the utterance to `worker` unless the task is cancelled; run() reads the results later.
-
-        Calling this before run() lets a worker prefetch the utterance while the one before is still delivered.
-        """
-        with self._lock:  # a concurrent cancel() either prevents the start or reaches the worker
-            if not self.is_cancelled:
-                self._worker = worker
-                self._output = self._operation(self.utterance, worker, threads)
-
-    def release_worker(self) -> None:
-        """Forget the worker: cancel() no longer reaches it, and run() starts the utterance again."""
-        with self._lock:
-            self._worker = self._output = None
-
-    def run(self, worker: Worker, threads: int, on_work_done: Callable[[], None] = lambda: None) -> None:
-        """Read the results from `worker` until they end, starting the utterance unless start() has.
-
-        Args:
-            worker: The worker that start() was called with, if it was.
-            threads: Number of cores to use.
-            on_work_done: Called once the worker can accept its next utterance; not called when the task is cancelled.
-
-        Raises:
-            ClientGone: The task was cancelled.
-            SpeechError: What the worker raises.
-        """
-        try:
-            if self._output is None:
-                self.start(worker, threads)
-            if self._output is None:
-                raise ClientGone("Nobody waits for this utterance any more.")
-            for answer in self._output:
-                if isinstance(answer, WorkDone):
-                    with self._lock:  # from now on a cancel would hit the worker's next utterance
-                        self._worker = None
-                        wanted = not self.is_cancelled
-                    if wanted:
-                        on_work_done()
-                    continue
-                self.has_output = True
-                self.audio_seconds += answer.seconds if isinstance(answer, Chunk) else 0.0
-                self._results.put(answer)
-        finally:
-            self.release_worker()
-
-    def cancel(self) -> None:
-        """Mark the task as cancelled and stop the worker that runs it, if any. Thread-safe."""
-        with self._lock:
-            self.is_cancelled = True
-            if self._worker is not None:
-                self._worker.cancel()
-
-    def finish(self, error: SpeechError | None = None) -> None:
-        """End iter_results(), with `error` when there is one."""
-        self._results.put(error)
-
-    def iter_results(self, context: RequestContext) -> Iterator[Any]:
-        """Yield the results as they arrive. Raises the task's error, ClientGone or TimedOut."""
-        while True:
-            context.ensure_active()
-            try:
-                answer = self._results.get(timeout=CANCEL_POLL_INTERVAL)
-            except queue.Empty:
-                continue
-            if answer is None:
-                return
-            if isinstance(answer, SpeechError):
-                raise answer
-            yield answer
 
 
 class Scheduler:
@@ -383,29 +255,3 @@ class Scheduler:
     def _estimate_wait(self) -> float:
         """Estimate the seconds until all waiting requests are synthesized, at least 1."""
         return max(1.0, sum(ticket.characters for ticket in self._waiting_tickets) / max(1.0, self._pace))
-
-
-class Ticket:
-    """Hold one request's place in the scheduler: its queued tasks and its start time."""
-
-    def __init__(self, scheduler: Scheduler, characters: int, is_background: bool = False) -> None:
-        self._scheduler = scheduler
-        self._submitted: list[Task] = []
-        self.characters = characters
-        self.is_background = is_background
-        self.created_at = time.monotonic()
-        self.queued_tasks: deque[Task] = deque()
-
-    def submit(self, utterance: Utterance, operation: UtteranceOperation = synthesize_utterance) -> Task:
-        """Queue the utterance behind the request's other tasks; return its task."""
-        task = Task(utterance, operation)
-        self._submitted.append(task)
-        self._scheduler.add_task(self, task)
-        return task
-
-    def withdraw(self) -> None:
-        """Drop the queued tasks and cancel the running ones."""
-        # Dequeue first, or a worker could take a task between the two steps and start it for nothing.
-        self._scheduler.withdraw(self)
-        for task in self._submitted:
-            task.cancel()

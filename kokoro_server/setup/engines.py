@@ -72,7 +72,7 @@ def make_cluster_link(config: Config) -> ClusterSettings:
 def run_cluster_worker(config: Config) -> int:
     """Run a cluster worker until a stop signal arrives; return the exit code. Raises StartupError."""
     require_extra_at_start("cluster", "Clusters")
-    from kokoro_server.engine.cluster import engine as cluster
+    from kokoro_server.engine.cluster import task_server as cluster
 
     # Requests queue at the broker. This short queue only lets a new task wait while a cancelled one frees its worker.
     pool = make_worker_pool(config, build_worker_command(config), config.WORKERS)

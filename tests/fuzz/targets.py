@@ -27,6 +27,7 @@ from werkzeug.test import TestResponse
 from kokoro_server.api.downloads import find_download
 from kokoro_server.audiobooks.formats import reader
 from kokoro_server.audiobooks.formats.book import BookLimits
+from kokoro_server.audiobooks.formats.messages import pack_book
 from kokoro_server.core.errors import BadRequest, NotFound, SpeechError, SynthesisFailed
 from kokoro_server.core.pronunciations import PronunciationFileError, check_pronunciations, read_pronunciation_file
 from kokoro_server.core.request import Prosody, SpeechSegment, check_text
@@ -323,7 +324,7 @@ def _read_book(suffix: str, content: bytes) -> None:
         assert exc.message
         return
     assert book.chapters and 0 < book.characters <= LIMITS.characters
-    json.dumps(reader._book_to_dict(book))
+    json.dumps(pack_book(book))
 
 
 def book_text(text: str) -> None:

@@ -95,15 +95,15 @@ def test_a_book_is_spoken_whole_and_in_order(library: AudiobookService, engine: 
 
 
 def job_passages(library: AudiobookService, job: Job) -> list[str]:
-    chapters = library._database.load_chapters(job.id)
-    segments = library._database.list_segments(job.id)
+    chapters = library._data.database.load_chapters(job.id)
+    segments = library._data.database.list_segments(job.id)
     return [chapters[s.plan.chapter].text[s.plan.start : s.plan.end] for s in segments]
 
 
 def test_chapters_have_their_places(library: AudiobookService) -> None:
     job = finished(library, library.submit(BOOK, NARRATION, "wav"))
     (one, two) = library.list_chapter_starts(job.id)
-    segments = library._database.list_segments(job.id)
+    segments = library._data.database.list_segments(job.id)
     first = sum(segment.samples for segment in segments if segment.plan.chapter == 0)
     assert one == ("One", len(BOOK.chapters[0].text), 0)
     assert two == ("Two", len(BOOK.chapters[1].text), first)
@@ -119,8 +119,8 @@ def test_a_killed_job_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) 
         library.start()
         whole = finished(library, library.submit(BOOK, NARRATION, "wav"))
         uninterrupted = sound(library, whole)
-        pieces = library._storage.get_segments_path(whole.id).read_bytes()
-        portions = len(library._database.list_segments(whole.id))
+        pieces = library._data.storage.get_segments_path(whole.id).read_bytes()
+        portions = len(library._data.database.list_segments(whole.id))
 
     with closing(AudiobookService(AudiobookSettings(tmp_path / "killed"), BookEngine(), max_in_flight=2)) as library:
         job = library.submit(BOOK, NARRATION, "wav")
@@ -131,10 +131,10 @@ def test_a_killed_job_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) 
                 until(lambda share=share: library.find_job(job.id).characters_done > share * BOOK.characters)  # type: ignore[misc]
                 process.send_signal(how)
                 process.wait(DEADLINE)
-            before, kept = kept, {s.plan.number for s in library._database.list_segments(job.id)}
+            before, kept = kept, {s.plan.number for s in library._data.database.list_segments(job.id)}
             assert before < kept and len(kept) < portions
             assert library.find_job(job.id).state is JobStatus.RUNNING
-        with library._storage.get_segments_path(job.id).open("ab") as file:
+        with library._data.storage.get_segments_path(job.id).open("ab") as file:
             file.write(b"what was being written when the power failed")
         again = tmp_path / "again"
         with speaker(tmp_path / "killed", again) as process:
@@ -142,7 +142,7 @@ def test_a_killed_job_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) 
         assert library.find_job(job.id).state is JobStatus.DONE
         assert len(again.read_text().splitlines()) == portions - len(kept)
         assert sound(library, job) == uninterrupted
-        assert library._storage.get_segments_path(job.id).read_bytes() == pieces
+        assert library._data.storage.get_segments_path(job.id).read_bytes() == pieces
         assert library.find_job(job.id).samples == whole.samples
 
 
@@ -153,13 +153,13 @@ def test_lost_sound_is_spoken_again(folder: Path) -> None:
         job = library.submit(BOOK, NARRATION, "wav")
         until(lambda: library.find_job(job.id).characters_done > 100)
     with closing(AudiobookService(AudiobookSettings(folder), slow, max_in_flight=1)) as library:
-        path = library._storage.get_segments_path(job.id)
+        path = library._data.storage.get_segments_path(job.id)
         os.truncate(path, path.stat().st_size - 1)
-        spoken = len(library._database.list_segments(job.id))
+        spoken = len(library._data.database.list_segments(job.id))
         slow.texts.clear()
         library.start()
         assert finished(library, job).characters_done == BOOK.characters
-        assert len(slow.texts) == len(library._database.list_segments(job.id)) - (spoken - 1)
+        assert len(slow.texts) == len(library._data.database.list_segments(job.id)) - (spoken - 1)
         wanted = build_wav_header(data_size=2 * library.find_job(job.id).samples)
         assert sound(library, job) == wanted + to_pcm(expected_sound(slow, BOOK).samples).tobytes()
 
@@ -228,7 +228,7 @@ def test_cancelling_stops_and_cleans(library: AudiobookService, engine: BookEngi
     assert finished(library, other).state is JobStatus.DONE
     until(lambda: not (folder / "books" / cancelled.id).exists())
     assert library.find_job(cancelled.id).state is JobStatus.CANCELLED
-    assert library._database.load_chapters(cancelled.id) == []
+    assert library._data.database.load_chapters(cancelled.id) == []
     library.remove_job(cancelled.id)
     with pytest.raises(NotFound):
         library.find_job(cancelled.id)
@@ -289,11 +289,11 @@ def test_editions_that_can_be_bound_again_make_room(folder: Path, engine: BookEn
         library.start()
         job = finished(library, library.submit(BOOK, NARRATION, "mp3"))
         wav = library.get_audio_file(job, "wav", RequestContext(), partial=False)
-        used = library._storage.measure_bytes()
-        library._renditions._max_bytes = used
+        used = library._data.storage.measure_bytes()
+        library._data.renditions._max_bytes = used
         flac = library.get_audio_file(job, "flac", RequestContext(), partial=False)
         assert flac.exists() and not wav.exists()
-        library._renditions._max_bytes = 1000
+        library._data.renditions._max_bytes = 1000
         with pytest.raises(StorageFull):
             library.get_audio_file(job, "opus", RequestContext(), partial=False)
 
@@ -384,8 +384,8 @@ def test_ids_are_no_paths(library: AudiobookService) -> None:
         with pytest.raises(NotFound):
             library.remove_job(trick)
         with pytest.raises(ValueError):
-            library._storage.get_rendition_path(trick, "x")
-        library._storage.delete_files(trick)
+            library._data.storage.get_rendition_path(trick, "x")
+        library._data.storage.delete_files(trick)
     assert library.find_job(job.id).id == job.id and (library.settings.folder / "jobs.sqlite3").exists()
 
 

@@ -161,7 +161,7 @@ def test_only_the_cluster_imports_celery() -> None:
         for path in (IMPORT_ROOT / "kokoro_server").rglob("*.py")
         if re.search(r"^\s*(import|from) celery", path.read_text("utf-8"), re.M)
     ]
-    assert importers == [IMPORT_ROOT / "kokoro_server/engine/cluster/engine.py"]
+    assert {path.parent for path in importers} == {IMPORT_ROOT / "kokoro_server/engine/cluster"}
     assert subprocess.run([sys.executable, "-c", NO_CELERY], cwd=IMPORT_ROOT).returncode == 0
 
 

@@ -23,7 +23,8 @@ from kokoro_server.core.errors import (
 )
 from kokoro_server.engine.base import RequestContext
 from kokoro_server.engine.pool import Pool, WorkerThread
-from kokoro_server.engine.scheduler import Scheduler, phonemize_utterance
+from kokoro_server.engine.scheduler import Scheduler
+from kokoro_server.engine.task import phonemize_utterance
 from kokoro_server.text.chunking import UtteranceSizes
 from tests.fakes.requests import LONG, asking, utterance
 from tests.fakes.worker import FakeWorker

@@ -98,7 +98,14 @@ ONLY = [
         {"lxml", "pypdf", "docx", "markdown_it", "charset_normalizer"},
         ("kokoro_server/audiobooks/formats/",),
     ),
-    ({"celery", "kombu"}, ("kokoro_server/engine/cluster/engine",)),
+    (
+        {"celery", "kombu"},
+        (
+            "kokoro_server/engine/cluster/broker",
+            "kokoro_server/engine/cluster/celery_app",
+            "kokoro_server/engine/cluster/task_server",
+        ),
+    ),
     (
         {"subprocess"},
         (

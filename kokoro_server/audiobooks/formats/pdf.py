@@ -109,15 +109,10 @@ def _mask_numbers(line: str) -> str:
 
 
 def _join_lines(lines: list[str], typical_length: int) -> str:
-    """Join lines into paragraphs, and words that are hyphenated at a line's end ("exam-" + "ple" -> "example")."""
+    """Join lines into paragraphs: a short line that ends a sentence is the last of its paragraph."""
     text = ""
     for line in lines:
-        if re.search(r"[^\W\d_]-$", text) and line[:1].islower():
-            text = text[:-1] + line
-        elif text.endswith("\n") or not text:
-            text += line
-        else:
-            text += " " + line
+        text = _append(text, line, " ")
         if len(line) < SHORT_LINE_SHARE * typical_length and line.endswith(_SENTENCE_ENDS):
             text += "\n\n"
     return text
@@ -139,13 +134,16 @@ def _join_pages(pages: list[str]) -> str:
     """Join pages into one text, continuing sentences and hyphenated words across page ends."""
     text = ""
     for page in filter(None, pages):
-        if re.search(r"[^\W\d_]-$", text) and page[:1].islower():
-            text = text[:-1] + page
-        elif text and not text.endswith("\n"):
-            text += ("\n\n" if text.endswith(_SENTENCE_ENDS) else " ") + page
-        else:
-            text += page
+        text = _append(text, page, "\n\n" if text.endswith(_SENTENCE_ENDS) else " ")
     return text
+
+
+def _append(text: str, part: str, separator: str) -> str:
+    """Append a line or a page: to a word hyphenated before it ("exam-" + "ple" -> "example"), or after `separator`."""
+    # Before a capital or a digit the hyphen is part of the word and stays: "Anglo-" + "Saxon", "Covid-" + "19".
+    if re.search(r"[^\W\d_]-$", text) and part[:1].islower():
+        return text[:-1] + part
+    return text + part if not text or text.endswith("\n") else text + separator + part
 
 
 def _read_outline(reader: PdfReader) -> list[tuple[int, str]]:

@@ -1,7 +1,7 @@
 """Parse one book file in a process of its own: `python -m kokoro_server.audiobooks.formats.reader PATH LIMITS FIELD`.
 
-LIMITS is BookLimits as JSON, FIELD the request field that error messages name. Standard output is one JSON object:
-{"book": {...}} with the cover in base64, or {"error": {...}} with the status and message to answer.
+LIMITS is BookLimits as JSON, FIELD the request field that error messages name. The reader finds the parser by the
+suffix of PATH, cleans the book that it returns, and prints one JSON object: the book or the error, see `messages`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from kokoro_server.audiobooks.formats.book import Book, BookLimits, clean_book
 from kokoro_server.audiobooks.formats.cover import as_jpeg
@@ -21,6 +19,7 @@ from kokoro_server.audiobooks.formats.docx import read_docx
 from kokoro_server.audiobooks.formats.epub import read_epub
 from kokoro_server.audiobooks.formats.html import read_html
 from kokoro_server.audiobooks.formats.markdown import read_markdown
+from kokoro_server.audiobooks.formats.messages import pack_book, pack_error
 from kokoro_server.audiobooks.formats.pdf import read_pdf
 from kokoro_server.audiobooks.formats.plain_text import decode_text, read_plain_text, read_subtitles
 from kokoro_server.core.errors import BadRequest, TooLarge
@@ -65,22 +64,12 @@ def main(arguments: list[str]) -> None:
     logging.basicConfig(level="ERROR", format="%(asctime)s %(levelname)s reader: %(message)s")
     _limit_memory()
     try:
-        answer = {"book": _book_to_dict(read_book(Path(path), BookLimits(**json.loads(limits)), field))}
+        answer = pack_book(read_book(Path(path), BookLimits(**json.loads(limits)), field))
     except BadRequest as exc:
-        answer = _error_to_dict(exc)
+        answer = pack_error(exc)
     except MemoryError:
-        answer = _error_to_dict(TooLarge(f"{field} takes more memory to read than {MAX_READER_MEMORY} bytes.", field))
+        answer = pack_error(TooLarge(f"{field} takes more memory to read than {MAX_READER_MEMORY} bytes.", field))
     json.dump(answer, sys.stdout)
-
-
-def _error_to_dict(exc: BadRequest) -> dict[str, Any]:
-    return {
-        "error": {"status": exc.status, "message": exc.message[:500], "field": exc.field, "allowed": exc.allowed},
-    }
-
-
-def _book_to_dict(book: Book) -> dict[str, Any]:
-    return {**asdict(book), "cover": b64encode(book.cover).decode() if book.cover else None}
 
 
 def _limit_memory() -> None:

@@ -9,7 +9,7 @@ import queue
 import time
 import uuid
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from kokoro_server.audio.samples import Chunk
@@ -94,18 +94,6 @@ class RemoteTask:
         return now - self.sent_at > timeouts.start_timeout * 2.0 ** (self.send_count - 1)
 
 
-@dataclass
-class WorkerMachine:
-    """Record the last heartbeat reply of a machine: its workers, those that are ready, and when it came.
-
-    `last_seen` is in seconds of time.monotonic().
-    """
-
-    workers: int
-    ready_workers: int
-    last_seen: float = field(default_factory=time.monotonic)
-
-
 class Transport(Protocol):
     """Send tasks to worker machines. Thread-safe."""
 
@@ -124,6 +112,7 @@ class RemoteWorker:
         timeout: Seconds for one utterance, the wait for a machine included.
     """
 
+    # Always ready: the machines' own workers start, die and unload, which their heartbeat replies tell.
     is_ready = True
     is_unloaded = False
     restarts = 0
