@@ -22,12 +22,12 @@ _KANA = r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff6
 _JAPANESE = _KANA + _SCRIPT_LETTERS["z"] + "\u3005\u3006"
 _LATIN = r"A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 
-# Units after a number ("5 km") are read in Japanese or Mandarin; other Latin runs ("iPhone") as English.
+# Units after a number ("5 km"), which the rules of Japanese and Mandarin expand.
 _UNIT = (
     r"(?:(?<=\d)|(?<=\d\s))(?:km/h|km|kg|cm|mm|ml|GB|MB|m|g|L|USD|EUR|GBP|JPY|CNY|RMB)(?![A-Za-z])"
     r"|(?<=°)[CF](?![A-Za-z])|(?<=km/)h(?![A-Za-z])|No\.? ?(?=\d)"
 )
-_LATIN_RUN = rf"(?<![A-Za-z])(?!{_UNIT})[{_LATIN}][{_LATIN}0-9]*(?:[ '’&.+@/_-][{_LATIN}0-9]+)*(?:\+\+|\#)?"
+_LATIN_RUN = rf"[{_LATIN}][{_LATIN}0-9]*(?:[ '’&.+@/_-][{_LATIN}0-9]+)*(?:\+\+|\#)?"
 
 _OWN_SCRIPTS = {"h": ("h",), "j": ("j", "z"), "z": ("z",)}
 # Numeral signs and squared units (①, ㎡), which Japanese and Mandarin read after NFKC.
@@ -35,7 +35,7 @@ _NUMERAL_SIGNS = r"\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209f\u2150-\u218b\u24
 
 
 @cache
-def _compile_foreign_pattern(language: str) -> re.Pattern[str]:
+def _compile_foreign_pattern(language: str, with_units: bool) -> re.Pattern[str]:
     """Compile a pattern for runs of letters that `language` cannot read; each group is named by the run's language."""
     own = _OWN_SCRIPTS.get(language, ())
     runs = [] if language == "j" else [rf"(?P<j>[{_SCRIPT_LETTERS['z']}]*[{_KANA}][{_JAPANESE}]*)"]
@@ -45,16 +45,18 @@ def _compile_foreign_pattern(language: str) -> re.Pattern[str]:
     if language in "jz":
         # Their libraries drop letters that they cannot read; the English backend spells them.
         others = rf"(?:(?![{_JAPANESE}{_LATIN}{_NUMERAL_SIGNS}])[^\W\d_])+"
-        runs.append(rf"(?P<a>{_LATIN_RUN}|{others})")
+        latin = _LATIN_RUN if with_units else rf"(?!{_UNIT}){_LATIN_RUN}"
+        runs.append(rf"(?P<a>(?<![A-Za-z]){latin}|{others})")
     return re.compile("|".join(runs))
 
 
-def find_foreign_runs(text: str, language: str) -> Iterator[tuple[str, int, int]]:
+def find_foreign_runs(text: str, language: str, *, with_units: bool = True) -> Iterator[tuple[str, int, int]]:
     """Yield (language, start, end) of each run in a script that is not `language`'s own, in order.
 
-    The yielded language is a Kokoro code or the name of an espeak voice.
+    The yielded language is a Kokoro code or the name of an espeak voice. In Japanese and Mandarin, a unit after a
+    number (5 km) is such a run too, unless `with_units` is False.
     """
-    for found in _compile_foreign_pattern(language).finditer(text):
+    for found in _compile_foreign_pattern(language, with_units).finditer(text):
         yield str(found.lastgroup), found.start(), found.end()
 
 

@@ -54,7 +54,8 @@ def _rewrite_own_script(
     readable = AlignedText(replace_unreadable(text.text), text.spans)
     parts: list[AlignedText] = []
     at = 0
-    for _, start, end in [*find_foreign_runs(readable.text, language), ("", len(text.text), len(text.text))]:
+    runs = find_foreign_runs(readable.text, language, with_units=False)
+    for _, start, end in [*runs, ("", len(text.text), len(text.text))]:
         written = readable.cut(at, start)
         rewritten = rewrite_run(written)
         if rewritten.text != written.text:
