@@ -1,7 +1,6 @@
 """Keep what is costly to make between runs of benchmarks and tests, in the user's cache folder."""
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -38,7 +37,7 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
             partial = emptied(folder.with_name(folder.name + ".part"))
             try:
                 make(partial)
-                os.replace(partial, folder)
+                partial.replace(folder)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     return folder

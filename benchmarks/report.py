@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +33,7 @@ def save_json(results: Results, path: Path) -> None:
     found = {**asdict(results), "rows": [asdict(row) for row in compute_rows(results)], "errors": count_errors(results)}
     partial = path.with_name(path.name + ".part")
     partial.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def save_plot(results: Results, path: Path) -> None:

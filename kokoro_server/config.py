@@ -422,7 +422,7 @@ def _describe_choice(name: str, value: str, choices: Collection[str]) -> str:
 
 def _check_bounds(each: Setting, value: Any) -> None:
     low, high = each.low, each.high
-    if low is not None and not value >= low or high is not None and not value <= high:
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
         span = f"from {low:g} to {high:g}" if high is not None else f"of at least {low:g}"
         raise ConfigError(f"{each.variable} is {value}: expected a number {span}.")
 

@@ -202,7 +202,7 @@ def _docstring_lines(source: str) -> set[int]:
 def _is_broad(handler: ast.ExceptHandler) -> bool:
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     return any(
-        kind is None or isinstance(kind, ast.Name) and kind.id in ("Exception", "BaseException") for kind in kinds
+        kind is None or (isinstance(kind, ast.Name) and kind.id in ("Exception", "BaseException")) for kind in kinds
     )
 
 

@@ -8,7 +8,6 @@ files are removed whenever a copy is begun or asked for.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import secrets
 import time
@@ -85,7 +84,7 @@ class DownloadFile:
             self._file.seek(0)
             self._file.write(build_wav_header(self._rate, self._size - WAV_HEADER_SIZE))
         self._file.close()
-        os.replace(self._partial_path, self.path)
+        self._partial_path.replace(self.path)
 
 
 def find_download(folder: Path, name: str) -> Path:

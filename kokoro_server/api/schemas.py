@@ -367,7 +367,7 @@ def _is_union_tag(part: int | str) -> bool:
 def _get_purpose(model: type[BaseModel], field: str) -> str:
     """Return the field's schema description as the end of a sentence: "What to say." -> "what to say"."""
     known = model.model_fields.get(field)
-    purpose = (known and known.description or "a value").rstrip(".")
+    purpose = ((known and known.description) or "a value").rstrip(".")
     return purpose[:1].lower() + purpose[1:]
 
 

@@ -8,7 +8,6 @@ not depend on the length of the book.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,7 +87,7 @@ def mux_audiobook(
             write_wav(part, chunks)
         else:
             _encode_and_mux(part, CONTAINERS[format], chunks, chapters, tags)
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

@@ -44,7 +44,7 @@ class AudiobookSettings:
     """
 
     folder: Path
-    book_limits: BookLimits = BookLimits()
+    book_limits: BookLimits = BookLimits()  # noqa: RUF009 - frozen
     max_unfinished: int = 100
     max_bytes: int = 20_000_000_000
     retention_seconds: float | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def save_audio(path: Path, format: str, blocks: Iterable[bytes]) -> int:
             if format == "wav":  # streamed with an unknown length; the length is known now
                 file.seek(0)
                 file.write(build_wav_header(SAMPLE_RATE, size - WAV_HEADER_SIZE))
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return size

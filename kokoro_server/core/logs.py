@@ -36,7 +36,7 @@ class TextFormatter(logging.Formatter):
     def __init__(self, process_name: str = "") -> None:
         super().__init__(f"%(asctime)s %(levelname)s {process_name + ': ' if process_name else ''}%(message)s")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging calls it
         """Format the record with control characters escaped."""
         return _CONTROL_CHARACTERS.sub(
             lambda found: found[0].encode("unicode_escape").decode(), super().formatMessage(record)

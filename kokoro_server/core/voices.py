@@ -227,7 +227,7 @@ def suggest_names(name: str, allowed: Collection[str]) -> list[str]:
     """Return up to three allowed names that are similar to `name`, with or without the prefix such as `af_`."""
     wanted = name.lower()[:64]
     # Names without their prefix: "heart" -> "af_heart". Reversed, so that the first voice of a name wins.
-    tails = {voice.split("_", 1)[1]: voice for voice in reversed(sorted(allowed))}
+    tails = {voice.split("_", 1)[1]: voice for voice in sorted(allowed, reverse=True)}
     near = difflib.get_close_matches(wanted, sorted(allowed), 3, 0.6)
     near += [tails[tail] for tail in difflib.get_close_matches(wanted, sorted(tails), 2, 0.7)]
     return list(dict.fromkeys(near))[:3]

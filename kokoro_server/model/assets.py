@@ -12,7 +12,6 @@ import http.client
 import importlib.resources
 import io
 import logging
-import os
 import shutil
 import subprocess
 import tarfile
@@ -249,14 +248,14 @@ def _store_voice(folder: Path, name: str, floats: bytes, sha256: str) -> None:
 @contextmanager
 def _replace_atomically(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file that replaces `path` when the block ends, and is deleted if the block raises."""
-    # In the same folder, so that os.replace is atomic; closing must not delete the file, which is renamed then.
+    # In the same folder, so that replacing is atomic; closing must not delete the file, which is renamed then.
     file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115
     try:
         with file:
             yield file
-        os.replace(file.name, path)
+        Path(file.name).replace(path)
     except BaseException:  # KeyboardInterrupt too: leave no partial file
-        os.unlink(file.name)
+        Path(file.name).unlink()
         raise
 
 

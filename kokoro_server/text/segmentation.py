@@ -176,7 +176,7 @@ def _classify_punctuation(behind: str, ahead: str) -> Strength | None:
 def _starts_with_trailing_mark(ahead: str) -> bool:
     """Return whether a mark after the gap belongs to the words before it: French ! ? : ; » after a space, or a dash."""
     first, _, _ = ahead.partition(" ")
-    return first.rstrip() in _DASHES or first[:1] in ("!", "?", ":", ";", "»", "›") and not first[1:2].isalnum()
+    return first.rstrip() in _DASHES or (first[:1] in ("!", "?", ":", ";", "»", "›") and not first[1:2].isalnum())
 
 
 def _ends_with_opener(behind: str) -> bool:

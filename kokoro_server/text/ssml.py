@@ -117,7 +117,7 @@ class _SsmlHandler(ContentHandler):
         self._field = field
         self._ignore_unknown = ignore_unknown
 
-    def startElement(self, name: str, attrs: AttributesImpl) -> None:
+    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802 - as xml.sax calls it
         """Open a tag; end the segment if the tag changes the prosody or starts a paragraph or sentence."""
         tag = name.rpartition(":")[2]
         attributes = dict(attrs.items())
@@ -133,7 +133,7 @@ class _SsmlHandler(ContentHandler):
             self._end_segment()
         self._prosodies.append(manner)
 
-    def endElement(self, name: str) -> None:
+    def endElement(self, name: str) -> None:  # noqa: N802 - as xml.sax calls it
         """Close a tag: replace the text inside, or end the segment with the tag's pause."""
         tag, attributes, start = self._open_tags.pop()
         self._tag_position = start
@@ -158,7 +158,7 @@ class _SsmlHandler(ContentHandler):
         end = self._text.index(";", start) + 1 if entity else start + len(content)
         self._spans.append(TextSpan(content, start, end))
 
-    def endDocument(self) -> None:
+    def endDocument(self) -> None:  # noqa: N802 - as xml.sax calls it
         """End the last segment."""
         self._end_segment()
 

@@ -26,7 +26,7 @@ def main() -> None:
     options = parse()
     text = Path(options.input_file).read_text("utf-8") if options.input_file else options.text or sys.stdin.read()
     if options.log:
-        with open(options.log, "a", encoding="utf-8") as log:
+        with Path(options.log).open("a", encoding="utf-8") as log:
             log.write(
                 json.dumps({"arguments": sys.argv[1:], "text": text, "emoji": os.environ.get("KOKORO_EMOJI")}) + "\n"
             )

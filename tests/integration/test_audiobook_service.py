@@ -166,7 +166,7 @@ def test_lost_sound_is_spoken_again(folder: Path) -> None:
 
 def test_jobs_run_in_order_the_interrupted_first(folder: Path) -> None:
     with closing(JobDatabase(folder / "jobs.sqlite3")) as store:
-        first, second, third = (store.add_job(SHORT, NARRATION, "wav", 10) for _ in range(3))
+        first, second, _third = (store.add_job(SHORT, NARRATION, "wav", 10) for _ in range(3))
         assert (store.start_next_job() or first).id == first.id
         assert (store.start_next_job() or second).id == first.id
         store.end_job(first.id, JobStatus.DONE)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import av
 import click
@@ -121,7 +121,7 @@ def test_a_book_that_fails_says_why(tmp_path: Path, book: Path) -> None:
         run_embedded_server(
             Config(TEMP_DIR=tmp_path), tmp_path / "data", FakeEngine(fail_at=0, error=Unsupported("No."))
         ) as desk,
-        pytest.raises(SpeechError, match="The book is failed: No."),
+        pytest.raises(SpeechError, match=r"The book is failed: No\."),
     ):
         _wait_for_job(desk, _find_or_create_job(desk, book, {}))
 
@@ -170,15 +170,18 @@ def test_an_interruption_says_what_becomes_of_it(book: Path) -> None:
         def request_json(self, *arguments: Any) -> dict[str, Any]:
             raise KeyboardInterrupt
 
-    with pytest.raises(click.ClickException, match="The server goes on: http://nas:9880/jobs/1."):
+    with pytest.raises(click.ClickException, match=r"The server goes on: http://nas:9880/jobs/1\."):
         _wait_for_job(Interrupted("http://nas:9880"), "/jobs/1")
-    with pytest.raises(click.ClickException, match="The same command goes on where it was."):
+    with pytest.raises(click.ClickException, match=r"The same command goes on where it was\."):
         _wait_for_job(Interrupted("http://127.0.0.1:1", is_embedded=True), "/jobs/1")
 
 
 def test_a_server_that_is_away_for_a_while_is_waited_for() -> None:
     class Away(HttpClient):
-        answers = [WorkerUnavailable("away"), {"state": "running"}, WorkerUnavailable("away"), {"state": "done"}]
+        answers: ClassVar[list[Any]] = [
+            *(WorkerUnavailable("away"), {"state": "running"}),
+            *(WorkerUnavailable("away"), {"state": "done"}),
+        ]
 
         def request_json(self, *arguments: Any) -> dict[str, Any]:
             answer = self.answers.pop(0)

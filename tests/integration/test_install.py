@@ -229,4 +229,4 @@ def test_the_checks_run_on_every_system_and_python() -> None:
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
     lines = "\n".join(step.get("run", "") for job in jobs.values() for step in job["steps"])
     assert all((ROOT / name).exists() for name in re.findall(r"tests/\S+|\.ci/run|run\.py", lines))
-    assert {name for name in re.findall(r"kokoro-tts-api (\w+)$", lines, re.MULTILINE)} <= set(COMMANDS)
+    assert set(re.findall(r"kokoro-tts-api (\w+)$", lines, re.MULTILINE)) <= set(COMMANDS)

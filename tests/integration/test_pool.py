@@ -402,7 +402,7 @@ def test_close_ends_what_is_spoken_and_what_waits() -> None:
 
 
 def fails(pool: Pool) -> Exception:
-    with pytest.raises(Exception) as caught:  # noqa: B017, the caller looks at it
+    with pytest.raises(Exception) as caught:
         list(pool.synthesize(asking(), RequestContext()))
     return caught.value
 

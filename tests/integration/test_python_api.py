@@ -130,7 +130,7 @@ def test_a_network_that_cannot_be_loaded() -> None:
 def test_closing_a_stream_stops_the_network() -> None:
     network = FakeNetwork(go=threading.Event())
     with Synthesizer(engine=pool(network)) as synthesizer:
-        reader = threading.Thread(target=lambda: pytest.raises(SpeechError, synthesizer.synthesize, "Hi."))
+        reader = threading.Thread(target=_synthesize_until_closed, args=(synthesizer,))
         reader.start()
         assert network.begun.wait(10)
         synthesizer.close()
@@ -138,6 +138,11 @@ def test_closing_a_stream_stops_the_network() -> None:
         assert not reader.is_alive()
         with pytest.raises(WorkerUnavailable):
             synthesizer.synthesize("Hi.")
+
+
+def _synthesize_until_closed(synthesizer: Synthesizer) -> None:
+    with pytest.raises(SpeechError):
+        synthesizer.synthesize("Hi.")
 
 
 @pytest.mark.real

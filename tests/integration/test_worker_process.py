@@ -121,7 +121,7 @@ def test_a_start_that_failed_is_not_tried_again_at_once() -> None:
         worker.start()
     for _ in range(3):
         before = time.process_time()
-        with pytest.raises(WorkerUnavailable, match="the next try is in [12] seconds"):
+        with pytest.raises(WorkerUnavailable, match=r"the next try is in [12] seconds"):
             speak(worker)
         assert time.process_time() - before < 0.05
     assert children() == []

@@ -350,7 +350,7 @@ def many(server: Running, count: int, sent: bytes = b"") -> Iterator[list[socket
 
 def crowd() -> int:
     """Ten thousand, or what the test's own descriptors allow: at least two thousand are wanted."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return min(10_000, hard - 500 if hard > 0 else 10_000)
 

@@ -86,7 +86,7 @@ def _publish(fresh: Path, folder: Path) -> Path:
         log.warning("Rebuilding the prepared model in %s: a file is missing or damaged", folder)
         shutil.rmtree(folder, ignore_errors=True)
     try:
-        os.rename(fresh, folder)
+        fresh.rename(folder)
     except OSError:
         if not _is_intact(folder):
             raise

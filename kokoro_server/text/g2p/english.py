@@ -364,7 +364,7 @@ def _is_letter_name(tokens: Sequence[_Token], at: int) -> bool:
         return True
     named = at + 2 < len(tokens) and tokens[at + 2].text.islower() and tokens[at + 1].text not in ("M", "I")
     if tokens[at].text == "A" and (
-        _is_single_capital(tokens, at + 1) and not named or _is_single_capital(tokens, at - 1)
+        (_is_single_capital(tokens, at + 1) and not named) or _is_single_capital(tokens, at - 1)
     ):
         return True
     if tokens[at].text == "a" or not at or tokens[at - 1].kind == "mark":

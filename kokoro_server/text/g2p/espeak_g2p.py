@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from kokoro_server.text.g2p.espeak import to_ipa
 from kokoro_server.text.g2p.phoneme_words import PhonemeWord
@@ -85,7 +85,7 @@ class EspeakG2P:
         if sum(counts) != len(parts):
             return _align_words(alone, said)
         edges = [0, *accumulate(counts)]
-        return ["".join(parts[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+        return ["".join(parts[a:b]) for a, b in pairwise(edges)]
 
 
 def _is_pronounceable(written: str) -> bool:
@@ -114,7 +114,7 @@ def _align_words(alone: Sequence[str], said: str) -> list[str]:
         place = min(near, key=lambda n: abs(n - place)) if near else place
         cuts.append(min(max(place, cuts[-1]), len(said)))
     cuts.append(len(said))
-    return [said[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [said[a:b] for a, b in pairwise(cuts)]
 
 
 def _convert_mark(mark: str, before: str) -> str:

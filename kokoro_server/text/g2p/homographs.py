@@ -104,7 +104,7 @@ def respell(words: Sequence[str], at: int, tag: str) -> str:
         return "Led" if word[0].isupper() else "led"
     if folded == "number" and _NUMBER_COMPARATIVE.search(near):
         return "nummer"
-    if "é" in folded or folded == "resume" and _RESUME_CONTEXT.search(near):
+    if "é" in folded or (folded == "resume" and _RESUME_CONTEXT.search(near)):
         return "rezzamay"
     return word
 

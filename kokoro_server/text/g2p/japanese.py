@@ -11,6 +11,7 @@
 """
 
 import importlib.resources
+import itertools
 import logging
 import re
 import threading
@@ -223,7 +224,7 @@ def _add_spaces(nodes: Sequence[_Morpheme]) -> list[PhonemeWord]:
     """
     sounds = [_kana_to_phonemes(node.kana) or _convert_marks(node.surface) for node in nodes]
     audible = [n for n, sound in enumerate(sounds) if sound]
-    for this, following in zip(audible, audible[1:], strict=False):
+    for this, following in itertools.pairwise(audible):
         first, last = sounds[following][0], sounds[this][-1]
         if first not in CLOSING_MARKS and first not in "ʔː" and last not in OPENING_MARKS and last not in "ʔ ":
             sounds[this] += " "

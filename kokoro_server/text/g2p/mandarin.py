@@ -9,6 +9,7 @@
 4. Add spaces between words and map the spans back.
 """
 
+import itertools
 import logging
 import re
 import warnings
@@ -172,7 +173,7 @@ def _convert_pinyin(pinyin: str) -> str:
 def _add_spaces(spoken: list[PhonemeWord]) -> list[PhonemeWord]:
     """Add spaces between words, in place; none before a closing mark nor after an opening one."""
     audible = [n for n, word in enumerate(spoken) if word.phonemes]
-    for this, following in zip(audible, audible[1:], strict=False):
+    for this, following in itertools.pairwise(audible):
         word = spoken[this]
         if spoken[following].phonemes[0] not in CLOSING_MARKS and word.phonemes[-1] not in OPENING_MARKS:
             spoken[this] = PhonemeWord(word.phonemes + " ", word.start, word.end)

@@ -5,6 +5,7 @@ are left, it aims at an equal share, left / ceil(left / limit), and chooses the 
 distance from the share as a fraction of `limit`, plus 0 (after a sentence) to 0.9 (inside a word).
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -78,8 +79,7 @@ def _split_word(word: PhonemeWord, limit: int) -> Iterable[PhonemeWord]:
     edges = [*range(0, size, step), size]
     places = [word.start + (word.end - word.start) * edge // size for edge in edges]
     return [
-        PhonemeWord(word.phonemes[a:b], places[n], places[n + 1])
-        for n, (a, b) in enumerate(zip(edges, edges[1:], strict=False))
+        PhonemeWord(word.phonemes[a:b], places[n], places[n + 1]) for n, (a, b) in enumerate(itertools.pairwise(edges))
     ]
 
 

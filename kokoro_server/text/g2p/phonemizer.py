@@ -12,6 +12,7 @@
 Backends are imported with the first text of their language, and kept.
 """
 
+import itertools
 import logging
 import threading
 import unicodedata
@@ -204,7 +205,7 @@ class FixedWordsG2P:
         and opening marks.
         """
         audible = [n for n, word in enumerate(spoken) if word.phonemes]
-        for this, following in zip(audible, audible[1:], strict=False):
+        for this, following in itertools.pairwise(audible):
             word, after = spoken[this], spoken[following]
             if word.start not in fixed and after.start not in fixed:
                 continue
@@ -271,7 +272,7 @@ def _find_unspoken(spoken: Sequence[PhonemeWord], text: str, g2p: G2P) -> Iterat
 def _needs_sound(character: str) -> bool:
     """Return True for letters, numerals, pictographs and signs; False for layout marks such as `|`, `~`, `†`."""
     category = unicodedata.category(character)
-    return category[0] in "LN" or category in ("So", "Sm", "Sc") and character not in "|~¦" or character == "‰"
+    return category[0] in "LN" or (category in ("So", "Sm", "Sc") and character not in "|~¦") or character == "‰"
 
 
 def _describe_character(character: str) -> str:

@@ -40,8 +40,8 @@ _CLUSTER = re.compile("[\\s\\S][\u0300-\u036f]{0,7}")
 # soft hyphen to a zero-width space.
 _ONE_TO_ONE = (
     {0xFF01 + n: 0x21 + n for n in range(94) if chr(0x21 + n) != ","}  # a full-width comma never separates thousands
-    | {surrogate: 0xFFFD for surrogate in range(0xD800, 0xE000)}
-    | {control: 0x20 for control in (*range(0x20), *range(0x7F, 0xA0), 0x3000, 0xFEFF)}
+    | dict.fromkeys(range(55296, 57344), 65533)
+    | dict.fromkeys((*range(32), *range(127, 160), 12288, 65279), 32)
     | {0x00AD: 0x200B}
 )
 
@@ -55,7 +55,7 @@ def clean_text(text: AlignedText, keep_wide: bool = False, keep_thousands: bool 
         keep_thousands: Whether to keep no-break spaces that separate thousands, which a plain space could not tell.
     """
     # Nearly every text takes this way: nothing to replace.
-    if text.text.isascii() and text.text.isprintable() or not _TYPOGRAPHIC.search(text.text):
+    if (text.text.isascii() and text.text.isprintable()) or not _TYPOGRAPHIC.search(text.text):
         return text
 
     def simplify(found: re.Match[str]) -> str:
@@ -80,7 +80,7 @@ def _simplify_cluster(cluster: str, keep_wide: bool) -> str:
         return "" if unicodedata.category(cluster) == "Cc" and cluster not in "\n\t\r\f" else cluster
     if _SPACES.fullmatch(cluster):
         return "\u3000" if keep_wide and cluster == "\u3000" else " "
-    if keep_wide and "\uff01" <= cluster <= "\uff0f" or not _TYPOGRAPHIC.search(cluster):
+    if (keep_wide and "\uff01" <= cluster <= "\uff0f") or not _TYPOGRAPHIC.search(cluster):
         return cluster
     composed = unicodedata.normalize("NFKC", cluster)
     # Accents that do not compose with their letter are dropped, as in stacked ("zalgo") text.

@@ -48,7 +48,7 @@ def _drop_note(match: re.Match[str], context: TextContext) -> RuleResult:
     attached = not context.get_char_before(match.start()).isspace()
     numbers = match[0].strip("[]^")
     cited = attached or (numbers.isdecimal() and context.find_word_before(match.start()))
-    return "" if cited and numbers != "0" or not numbers[0].isdecimal() else None
+    return "" if (cited and numbers != "0") or not numbers[0].isdecimal() else None
 
 
 def _replace_bracket(match: re.Match[str], context: TextContext) -> RuleResult:

@@ -109,7 +109,7 @@ def _expand_comparison(match: re.Match[str], context: TextContext) -> RuleResult
     if sides == "  " and match[0] == ">" and _is_menu_path(context, match):
         return ","
     compares = all(side == " " or side.isdigit() for side in sides) or (before in " (" and after.isdigit())
-    if compares and context.find_word_before(match.start()) or after.isdigit():
+    if (compares and context.find_word_before(match.start())) or after.isdigit():
         return _pad(match, context, name)
     return " " if before.isalnum() and after.isalnum() else ""
 
@@ -153,7 +153,7 @@ def _is_meaningful(match: re.Match[str], context: TextContext) -> bool:
         return before[-1:] == ":"  # of a link
     if match[0] in "~～" and context.language == "j" and before[-1:] in _JAPANESE_DAYS and after[:1] in _JAPANESE_DAYS:
         return True  # 月～金
-    return match[0] in "$~" and any(beside) or match[0] in "<>*" and all(beside)
+    return (match[0] in "$~" and any(beside)) or (match[0] in "<>*" and all(beside))
 
 
 def _expand_bar(match: re.Match[str], context: TextContext) -> RuleResult:

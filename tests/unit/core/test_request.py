@@ -61,5 +61,5 @@ def test_speeds(speed: float) -> None:
 
 @pytest.mark.parametrize("speed", [0.0, 0.2499, 4.0001, -1.0, math.nan, math.inf, -math.inf])
 def test_no_speeds(speed: float) -> None:
-    with pytest.raises(BadRequest, match="expected a number from 0.25 to 4.0"):
+    with pytest.raises(BadRequest, match=r"expected a number from 0\.25 to 4\.0"):
         check_speed(speed)

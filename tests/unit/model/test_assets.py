@@ -275,7 +275,7 @@ def test_packages_that_lack_weights_are_told_and_nothing_is_left(
 def test_another_export_is_taken_as_it_is_or_missed(tmp_path: Path, bare_path: Path) -> None:
     voices = tmp_path / "voices"
     voices.mkdir()
-    with pytest.raises(AssetsMissing, match="KOKORO_MODEL is .*gone.onnx, which is not a file"):
+    with pytest.raises(AssetsMissing, match=r"KOKORO_MODEL is .*gone\.onnx, which is not a file"):
         assets.resolve_model(tmp_path, tmp_path / "gone.onnx")
     other = tmp_path / "other.onnx"
     other.write_bytes(b"x")

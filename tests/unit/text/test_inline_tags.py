@@ -104,7 +104,7 @@ def test_a_wrong_mark_is_named_with_its_place(text: str, place: int) -> None:
 
 
 def test_an_unknown_voice_is_named() -> None:
-    with pytest.raises(BadRequest, match="am_adm.*Did you mean am_adam"):
+    with pytest.raises(BadRequest, match=r"am_adm.*Did you mean am_adam"):
         parsed("[voice:am_adm]x[/voice]")
 
 

@@ -1,5 +1,6 @@
 """What is written short in the languages other than English, and what a reader of each says for it."""
 
+import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -86,7 +87,7 @@ def test_the_table_is_long_and_nearly_all_right(language: str) -> None:
 def test_every_written_word_is_there_once_and_in_order(language: str, written: str) -> None:
     text = written
     words = words_of(written, language)
-    assert all(before.end <= after.start for before, after in zip(words, words[1:], strict=False))
+    assert all(before.end <= after.start for before, after in itertools.pairwise(words))
     covered = {place for word in words for place in range(word.start, word.end)}
     assert [letter for place, letter in enumerate(text) if letter.isalnum() and place not in covered] == []
     silent = [text[word.start : word.end] for word in words if not word.phonemes]

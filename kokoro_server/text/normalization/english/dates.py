@@ -333,7 +333,7 @@ def _expand_short_day(match: re.Match[str], context: TextContext) -> RuleResult:
     """
     before, following = context.find_word_before(match.start()).lower(), context.find_word_after(match.end())
     sure = match[0] not in ("Mon", "Sat", "Sun", "Wed") and not following.istitle()  # Thu Nguyen
-    sure = sure or before != "the" and _DAY_GOES_ON.match(context.text, match.end()) is not None
+    sure = sure or (before != "the" and _DAY_GOES_ON.match(context.text, match.end()) is not None)
     return _DAY_NAMES[match[0][:3]] if sure or before in _BEFORE_DAY else None
 
 

@@ -29,7 +29,7 @@ _MIXED_PART = re.compile(r"[A-Za-z]+|\d+")
 
 
 def _expand_sharp_or_flat(match: re.Match[str], context: TextContext) -> RuleResult:
-    return f"{match[0][0]} {'sharp' if match[0][1] in '#♯' else 'flat'}{match['minor'] and ' minor' or ''}"
+    return f"{match[0][0]} {'sharp' if match[0][1] in '#♯' else 'flat'}{(match['minor'] and ' minor') or ''}"
 
 
 def _expand_plus_plus(match: re.Match[str], context: TextContext) -> RuleResult:

@@ -73,7 +73,7 @@ def spell_numeric_label(written: str, british: bool) -> str:
     # 305: three oh five; 12345 or 042: digit by digit; 42, 300: as a number.
     return (
         spell_cardinal(number, british)
-        if number <= 100 or number % 100 == 0 and number < 1000
+        if number <= 100 or (number % 100 == 0 and number < 1000)
         else spell_digit_pairs(number)
     )
 

@@ -57,7 +57,7 @@ def _expand_numeral(match: re.Match[str], context: TextContext) -> RuleResult:
     if not _VALID_NUMERAL.fullmatch(numeral):
         return None
     number, before = parse_roman(numeral), context.find_word_before(match.start())
-    if numeral == "I" or numeral in "CDLM" and context.get_char_at(match.end()) != ".":
+    if numeral == "I" or (numeral in "CDLM" and context.get_char_at(match.end()) != "."):
         return None  # a pronoun or a letter
     if _ABBREVIATION_BEFORE.search(context.text, max(0, match.start() - 6), match.start()):
         return spell_cardinal(number, context.is_british)
@@ -120,7 +120,7 @@ def _expand_lone_i(match: re.Match[str], context: TextContext) -> RuleResult:
             is_verb = after[-1:] == "s" and after.islower() and after not in _NOT_VERBS and len(after) > 2
             # A Type I error, an Act I scene.
             article = re.search(r"\b[Aa]n? \w+ $", context.text[max(0, match.start() - 20) : match.start()])
-            if ends or is_verb or after == "of" or kind and article:
+            if ends or is_verb or after == "of" or (kind and article):
                 return "one"
         if before.islower():
             return "one" if kind and after in _AFTER_KIND else None

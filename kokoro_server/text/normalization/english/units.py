@@ -198,7 +198,7 @@ def _is_plural(match: re.Match[str], context: TextContext) -> bool:
 def _expand_bare_temperature(match: re.Match[str], context: TextContext) -> RuleResult:
     """Expand a temperature without a degree sign: 350F, 25C outside; 14F is a person, 24C a seat, 47C a part."""
     before = context.find_word_before(match.start())
-    if before[:1].isupper() and before not in _CAPITALIZED_BEFORE_TEMPERATURE or before.lower() in _LABELED_NOUNS:
+    if (before[:1].isupper() and before not in _CAPITALIZED_BEFORE_TEMPERATURE) or before.lower() in _LABELED_NOUNS:
         return None
     if context.get_char_before(match.start()) in "-−–" and context.get_char_before(match.start() - 1).isalnum():
         return None  # 767-300F, seats 10-12F

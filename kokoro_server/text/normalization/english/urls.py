@@ -144,7 +144,7 @@ def _spell_color(match: re.Match[str], context: TextContext) -> RuleResult:
 
 def _is_color(written: str) -> bool:
     """Return whether letters alone are a color: fff is one, cafe and decade are words."""
-    return len(set(written.lower())) <= 2 and not re.search("[aeAE][a-fA-F]*[aeAE]", written) or written.isupper()
+    return (len(set(written.lower())) <= 2 and not re.search("[aeAE][a-fA-F]*[aeAE]", written)) or written.isupper()
 
 
 def _expand_number_sign(match: re.Match[str], context: TextContext) -> RuleResult:
