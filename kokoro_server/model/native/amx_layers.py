@@ -17,7 +17,7 @@ from kokoro_server.model.kernels.amx_kernels import name_convolution, name_gemm
 from kokoro_server.model.kernels.library import KernelLibrary
 from kokoro_server.model.kernels.thread_pool import Scratch, ThreadPool
 from kokoro_server.model.native.layers import (
-    NUMPY_DTYPES,
+    LLVM_TYPES,
     Activations,
     Array,
     Norm,
@@ -154,7 +154,7 @@ class AmxDense:
         longest = x_pitch * (min(most, -(-rows // TILE_SIDE) * TILE_SIDE) - 1) + depth
         plane = -(-longest // CACHE_LINE_BF16) * CACHE_LINE_BF16 + CACHE_LINE_BF16
         size = precision.signal_parts * plane // 2
-        function = library[name_gemm(precision, NUMPY_DTYPES[x.dtype], NUMPY_DTYPES[y.dtype])]
+        function = library[name_gemm(precision, LLVM_TYPES[x.dtype], LLVM_TYPES[y.dtype])]
 
         def work(block: Block, scratch: Scratch) -> None:
             converted, c = scratch.address("halves", size), scratch.address("sums", TILE_SIDE * TILE_SIDE)

@@ -1,7 +1,7 @@
 """Pack parameters for the kernels, and run the blocks that encoder and decoder share.
 
 The `prepare_*` functions run once, when the cache is built: they turn the model's parameters into packed arrays, whose
-names are the module's name and a suffix (`decode.0.conv1.points`). ForwardPass runs blocks over these arrays for one
+names are the module's name and a suffix (`decode.0.conv1.points`). NetworkPart runs blocks over these arrays for one
 utterance: convolutions, dense layers, and AdaIN blocks, whose normalization depends on the style:
 
     y = (conv2(leaky(norm2(conv1(leaky(norm1(x)))))) + shortcut(x)) / √2
@@ -22,7 +22,7 @@ from kokoro_server.model.native.layers import (
     BufferArena,
     Convolution,
     Dense,
-    Matrix,
+    DenseLayer,
     Norm,
     Signal,
     leaky_relu,
@@ -64,11 +64,11 @@ def make_window_matrix(parameters: Weights, name: str) -> tuple[Array, Array]:
     return weight.transpose(2, 1, 0).reshape(-1, len(weight)), bias
 
 
-def prepare_dense(name: str, weight: Array, bias: Array, shape: Target, parts: int) -> PackedArrays:
-    """Pack a dense layer [in, out] for the target; `parts` is BF16X1 or BF16X2."""
-    if shape.has_tiles:
+def prepare_dense(name: str, weight: Array, bias: Array, target: Target, parts: int) -> PackedArrays:
+    """Pack a dense layer [in, out] for the target; `parts` is PLAIN or SPLIT."""
+    if target.has_tiles:
         return _pack_amx(name, weight[None], bias, parts)
-    panels, scales, padded_bias = Dense.pack(weight, bias, shape)
+    panels, scales, padded_bias = Dense.pack(weight, bias, target)
     return {f"{name}.panels": panels, f"{name}.scales": scales, f"{name}.bias": padded_bias}
 
 
@@ -84,11 +84,11 @@ def _pack_amx(name: str, weight: Array, bias: Array, parts: int) -> PackedArrays
 
 
 # Six facts decide how a filter is packed; each caller has other ones.
-def prepare_filter(name: str, weight: Array, bias: Array, activation: str, shape: Target, parts: int) -> PackedArrays:
-    """Pack a convolution [out, in, taps] that follows `activation`; `parts` is BF16X1 or BF16X2."""
-    if shape.has_tiles:
+def prepare_filter(name: str, weight: Array, bias: Array, activation: str, target: Target, parts: int) -> PackedArrays:
+    """Pack a convolution [out, in, taps] that follows `activation`; `parts` is PLAIN or SPLIT."""
+    if target.has_tiles:
         return _pack_amx(name, weight.transpose(2, 1, 0), bias, parts)
-    points, scales = Convolution.pack(weight, activation, shape)
+    points, scales = Convolution.pack(weight, activation, target)
     return {f"{name}.points": points, f"{name}.scales": scales, f"{name}.bias": bias}
 
 
@@ -109,17 +109,17 @@ def prepare_styles(parameters: Weights, name: str, norms: Iterable[str]) -> Pack
     return {**ready, f"{name}.weight": np.concatenate(weights, axis=1), f"{name}.shift": np.concatenate(shifts)}
 
 
-def prepare_adain(parameters: Weights, name: str, shape: Target, parts: int) -> PackedArrays:
+def prepare_adain(parameters: Weights, name: str, target: Target, parts: int) -> PackedArrays:
     """Pack an AdaIN block; the division by √2 goes into the weights of conv2 and of the shortcut."""
     ready: PackedArrays = {}
     for part, share in ((1, np.float32(1)), (2, ROOT_HALF)):
         weight = pad_channels(parameters[f"{name}.conv{part}.weight"], axis=1)
         bias = parameters[f"{name}.conv{part}.bias"] * share
-        ready.update(prepare_filter(f"{name}.conv{part}", weight * share, bias, "leaky", shape, parts))
+        ready.update(prepare_filter(f"{name}.conv{part}", weight * share, bias, "leaky", target, parts))
     if f"{name}.conv1x1.weight" in parameters:
         shortcut, bias = make_window_matrix(parameters, f"{name}.conv1x1")
         shortcut = pad_channels(shortcut, axis=0) * ROOT_HALF
-        ready.update(prepare_dense(f"{name}.conv1x1", shortcut, bias * ROOT_HALF, shape, parts))
+        ready.update(prepare_dense(f"{name}.conv1x1", shortcut, bias * ROOT_HALF, target, parts))
     # An upsampling block has a depthwise transposed convolution [channels, 1, 3]: kept as [3, channels].
     if f"{name}.pool.weight" in parameters:
         ready[f"{name}.pool.weight"] = pad_channels(parameters[f"{name}.pool.weight"][:, 0].T, axis=1)
@@ -218,7 +218,7 @@ class NetworkPart:
         """Apply a dense layer to `rows` leaky rows of x, which start `pitch` elements apart, into y."""
         self.get_dense(name)(self.library, self.pool, x, y, rows, pitch, slope)
 
-    def get_dense(self, name: str) -> Matrix:
+    def get_dense(self, name: str) -> DenseLayer:
         """Return the dense layer of that name for the library's target."""
         if self.library.target.has_tiles:
             return AmxDense(self._get_amx_weights(name))

@@ -45,37 +45,37 @@ NOISE_STRIDE = 6  # of the first stage's convolution over the source; the second
 SOURCE_CHANNELS = 22  # channels of a spectrum: 11 magnitudes and 11 phases
 
 
-def prepare_decoder(parameters: Weights, shape: Target) -> PackedArrays:
+def prepare_decoder(parameters: Weights, target: Target) -> PackedArrays:
     """Pack the decoder's parameters for the target, by the names that DecoderPass uses."""
     ready: PackedArrays = {}
     adains = ("encode", "decode.0", "decode.1", "decode.2", "decode.3")
     blocks = [f"generator.{kind}.{i}" for kind, count in (("resblocks", 6), ("noise_res", 2)) for i in range(count)]
     snakes = [(block, part, i) for block in blocks for i in range(len(DILATIONS)) for part in (1, 2)]
     for name in adains:
-        ready.update(prepare_adain(parameters, name, shape, PLAIN))
+        ready.update(prepare_adain(parameters, name, target, PLAIN))
     for block, part, i in snakes:
-        ready.update(_prepare_snake(parameters, block, part, i, shape))
+        ready.update(_prepare_snake(parameters, block, part, i, target))
     norms = [f"{name}.norm{part}" for name in adains for part in (1, 2)]
     norms += [f"{block}.adain{part}.{i}" for block, part, i in snakes]
     ready.update(prepare_styles(parameters, DecoderPass.STYLES, norms))
     for i, rate in enumerate(RATES):
-        ready.update(prepare_dense(f"generator.ups.{i}", *_make_upsample_matrix(parameters, i, rate), shape, PLAIN))
+        ready.update(prepare_dense(f"generator.ups.{i}", *_make_upsample_matrix(parameters, i, rate), target, PLAIN))
         noise = f"generator.noise_convs.{i}"
-        ready.update(prepare_dense(noise, *make_window_matrix(parameters, noise), shape, PLAIN))
+        ready.update(prepare_dense(noise, *make_window_matrix(parameters, noise), target, PLAIN))
     # conv_post reads the sum of three residual blocks in place of their mean: its weights take the third.
     weight, bias = make_window_matrix(parameters, "generator.conv_post")
-    ready.update(prepare_dense("generator.conv_post", (weight / len(TAPS)).astype(np.float32), bias, shape, PLAIN))
-    ready.update(prepare_dense("asr_res", *make_window_matrix(parameters, "asr_res.asr_res.0"), shape, PLAIN))
+    ready.update(prepare_dense("generator.conv_post", (weight / len(TAPS)).astype(np.float32), bias, target, PLAIN))
+    ready.update(prepare_dense("asr_res", *make_window_matrix(parameters, "asr_res.asr_res.0"), target, PLAIN))
     return ready
 
 
-def _prepare_snake(parameters: Weights, block: str, part: int, i: int, shape: Target) -> PackedArrays:
+def _prepare_snake(parameters: Weights, block: str, part: int, i: int, target: Target) -> PackedArrays:
     """Pack one convolution of a residual block and its Snake's alpha, as alpha / π and 1 / alpha."""
     conv = f"{block}.convs{part}.{i}"
     alpha = parameters[f"{block}.alpha{part}.{i}"]
     norm = f"{block}.adain{part}.{i}"
     return {
-        **prepare_filter(conv, parameters[f"{conv}.weight"], parameters[f"{conv}.bias"], "snake", shape, PLAIN),
+        **prepare_filter(conv, parameters[f"{conv}.weight"], parameters[f"{conv}.bias"], "snake", target, PLAIN),
         f"{norm}.alpha_over_pi": (alpha / np.pi).astype(np.float32),
         f"{norm}.inverse_alpha": (1.0 / alpha).astype(np.float32),
     }

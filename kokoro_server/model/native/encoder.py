@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.builder import Target
 from kokoro_server.model.kernels.lstm import interleave_gates
-from kokoro_server.model.kernels.norm import BERT_EPSILON
+from kokoro_server.model.kernels.norm import BERT_EPSILON, EPSILON
 from kokoro_server.model.native.blocks import (
     PLAIN,
     SPLIT,
@@ -39,8 +39,6 @@ LSTMS = ("predictor.text_encoder.lstms.0", "predictor.text_encoder.lstms.2", "pr
          "predictor.lstm", "shared", "text_encoder.lstm")  # fmt: skip
 CURVES = ("F0", "N")
 TEXT_TAPS = 5
-EPSILON = 1e-5
-"""Added to the variance by the layer norms of the predictors and the text encoder."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +54,16 @@ class EncoderOutput:
     pitch: Array
 
 
-def prepare_encoder(parameters: Weights, shape: Target) -> PackedArrays:
+def prepare_encoder(parameters: Weights, target: Target) -> PackedArrays:
     """Pack the encoder's parameters for the target, by the names that EncoderPass uses."""
-    ready = _prepare_bert(parameters, shape)
+    ready = _prepare_bert(parameters, target)
     for name in LSTMS:
-        ready.update(_prepare_lstm(parameters, name, shape))
+        ready.update(_prepare_lstm(parameters, name, target))
     name = "predictor.duration_proj.linear_layer"
-    ready.update(prepare_dense(name, parameters[f"{name}.weight"], parameters[f"{name}.bias"], shape, SPLIT))
+    ready.update(prepare_dense(name, parameters[f"{name}.weight"], parameters[f"{name}.bias"], target, SPLIT))
     adains = [f"{curve}.{i}" for curve in CURVES for i in range(3)]
     for name in adains:
-        ready.update(prepare_adain(parameters, name, shape, SPLIT))
+        ready.update(prepare_adain(parameters, name, target, SPLIT))
     norms = [f"predictor.text_encoder.lstms.{i}" for i in (1, 3, 5)]
     norms += [f"{name}.norm{part}" for name in adains for part in (1, 2)]
     ready.update(prepare_styles(parameters, EncoderPass.STYLES, norms))
@@ -75,13 +73,13 @@ def prepare_encoder(parameters: Weights, shape: Target) -> PackedArrays:
     ready["text_encoder.embedding.weight"] = parameters["text_encoder.embedding.weight"]
     for i in range(3):
         conv = f"text_encoder.cnn.{i}.cnn.{i}.0"
-        ready.update(prepare_dense(conv, *make_window_matrix(parameters, conv), shape, PLAIN))
+        ready.update(prepare_dense(conv, *make_window_matrix(parameters, conv), target, PLAIN))
         for part in ("gamma", "beta"):
             ready[f"text_encoder.cnn.{i}.{part}"] = parameters[f"text_encoder.cnn.{i}.1.{part}"]
     return ready
 
 
-def _prepare_bert(parameters: Weights, shape: Target) -> PackedArrays:
+def _prepare_bert(parameters: Weights, target: Target) -> PackedArrays:
     """Pack ALBERT's parameters, with query, key and value as one dense layer."""
     ready: PackedArrays = {}
     # Attention divides its scores by the root of a head's width (64): the query's weights take it.
@@ -90,7 +88,7 @@ def _prepare_bert(parameters: Weights, shape: Target) -> PackedArrays:
         part: np.concatenate([parameters[f"{LAYER}.attention.{k}.{part}"] * s for k, s in scale.items()], axis=-1)
         for part in ("weight", "bias")
     }
-    ready.update(prepare_dense("attention", joined["weight"], joined["bias"], shape, SPLIT))
+    ready.update(prepare_dense("attention", joined["weight"], joined["bias"], target, SPLIT))
     plain = {
         "attention.dense": f"{LAYER}.attention.dense",
         "ffn": f"{LAYER}.ffn",
@@ -100,7 +98,7 @@ def _prepare_bert(parameters: Weights, shape: Target) -> PackedArrays:
     }
     for name, source in plain.items():
         bias = parameters[f"{source}.bias"]
-        ready.update(prepare_dense(name, parameters[f"{source}.weight"], bias, shape, SPLIT))
+        ready.update(prepare_dense(name, parameters[f"{source}.weight"], bias, target, SPLIT))
     for kind in ("word", "position", "token_type"):
         ready[kind] = parameters[f"bert.embeddings.{kind}_embeddings.weight"]
     for name in (
@@ -115,14 +113,14 @@ def _prepare_bert(parameters: Weights, shape: Target) -> PackedArrays:
     return ready
 
 
-def _prepare_lstm(parameters: Weights, name: str, shape: Target) -> PackedArrays:
+def _prepare_lstm(parameters: Weights, name: str, target: Target) -> PackedArrays:
     """Pack an LSTM: the input weights of both directions as one dense layer, the state weights for the kernel."""
     weight = parameters[f"{name}.input"]
     # [2, 4 * units, in] to [in, 2 * 4 * units].
     matrix = weight.reshape(-1, weight.shape[2]).T
-    state = np.stack([interleave_gates(direction, shape.width) for direction in parameters[f"{name}.state"]])
+    state = np.stack([interleave_gates(direction, target.width) for direction in parameters[f"{name}.state"]])
     return {
-        **prepare_dense(name, matrix, parameters[f"{name}.bias"].reshape(-1), shape, SPLIT),
+        **prepare_dense(name, matrix, parameters[f"{name}.bias"].reshape(-1), target, SPLIT),
         f"{name}.state": state,
     }
 

@@ -28,12 +28,12 @@ Frames = NDArray[np.int64]
 # Rows that a kernel may write past the end. A group of tiles covers m * dilation rows, at most 6 * 5 = 30; a block of
 # the GEMM microkernel at most 12, of AMX 32.
 SPARE_ROWS = 64
-CACHE_BYTES = 96 * 1024  # floats of V (384 KiB) that stay in a second-level cache of 512 KiB beside the rest
+CACHE_FLOATS = 96 * 1024  # floats of V (384 KiB) that stay in a second-level cache of 512 KiB beside the rest
 WIDE_TILES = 64  # tiles in a block whose weights do not fit the cache: they are read once for so many tiles
 DENSE_ROWS = 96  # rows in a block of a dense layer, which share one reading of a panel of weights
 ROWS_MEASURED = 512  # rows in a block of statistics
 FLOAT32 = np.dtype(np.float32)
-NUMPY_DTYPES: dict[np.dtype[Any], Any] = {
+LLVM_TYPES: dict[np.dtype[Any], Any] = {
     FLOAT32: FLOAT,
     np.dtype(np.float16): F16,
     np.dtype(np.uint16): BF16,
@@ -41,9 +41,9 @@ NUMPY_DTYPES: dict[np.dtype[Any], Any] = {
 """LLVM type of an array's elements, by dtype; numpy has no bf16, so uint16 holds its bits."""
 
 
-def get_storage_dtype(shape: Target) -> np.dtype[Any]:
+def get_storage_dtype(target: Target) -> np.dtype[Any]:
     """Return the dtype of the generator's activations on this target."""
-    return next(array for array, kind in NUMPY_DTYPES.items() if kind is shape.storage_type)
+    return next(array for array, kind in LLVM_TYPES.items() if kind is target.storage_type)
 
 
 @dataclass
@@ -86,7 +86,7 @@ def with_stats(
     starts = range(0, length, ROWS_MEASURED)
     sums = np.zeros((len(starts), 2, channels), np.float32)
     x, y, measures = address_of(data), address_of(data if added is None else added), address_of(sums)
-    function = library[name_statistics(added is not None, NUMPY_DTYPES[data.dtype])]
+    function = library[name_statistics(added is not None, LLVM_TYPES[data.dtype])]
 
     def work(block: tuple[int, int], scratch: Scratch) -> None:
         number, start = block
@@ -173,10 +173,10 @@ class Convolution:
     activation: str
 
     @staticmethod
-    def pack(weight: Array, activation: str, shape: Target) -> tuple[Signal, Array]:
+    def pack(weight: Array, activation: str, target: Target) -> tuple[Signal, Array]:
         """Return the packed weights and scales for a filter [out, in, taps]."""
         kernel = ConvolutionKernel(SCHEMES[activation, weight.shape[2]], weight.shape[2], activation, False)
-        return winograd_weights(weight, kernel.scheme, kernel.weight_type is I16, shape)
+        return winograd_weights(weight, kernel.scheme, kernel.weight_type is I16, target)
 
     def __call__(  # the operands of y = residual + filter(activation(norm(x))), and where it runs
         self,
@@ -212,8 +212,8 @@ class Convolution:
         weights = [address_of(self.points), address_of(self.scales), address_of(self.bias)]
         # V takes points * inputs floats for each tile. Where the weights of one point exceed the cache, every panel
         # comes from memory anyway, and the number of tiles that share a panel matters instead.
-        wide = inputs * outputs > CACHE_BYTES
-        fitting = WIDE_TILES if wide else CACHE_BYTES // (kernel.scheme.point_count * inputs)
+        wide = inputs * outputs > CACHE_FLOATS
+        fitting = WIDE_TILES if wide else CACHE_FLOATS // (kernel.scheme.point_count * inputs)
         blocks = list(
             _iterate_blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.target.rows, crew.threads)
         )
@@ -225,7 +225,8 @@ class Convolution:
             number, first, groups = block
             # Tiles up to the next multiple of the microkernel's rows; the sums of the last ones are not read.
             tiles = -(-groups * dilation // library.target.rows) * library.target.rows
-            memory = _lay_out_scratch(scratch, kernel, groups, dilation, tiles, inputs, library.target)
+            sizes = kernel.count_scratch_floats(groups, dilation, tiles, inputs, library.target.panel)
+            memory = [scratch.address(name, size) for name, size in sizes.items()]
             function(
                 *addresses, *weights, *(measures + 4 * outputs * (2 * number + i) for i in (0, 1)), *memory,
                 first, groups, dilation, tiles, x.length, inputs, outputs, pitch,
@@ -270,21 +271,7 @@ def _choose_groups(fitting: int, dilation: int, rows: int) -> int:
     return max(range(max(near - 2, 1), near + 3), key=lambda groups: (round(fullness(groups), 2), groups))
 
 
-def _lay_out_scratch(  # the sizes that the kernel computes from, in its order
-    scratch: Scratch, kernel: ConvolutionKernel, groups: int, dilation: int, tiles: int, inputs: int, shape: Target
-) -> tuple[int, int, int]:
-    """Return the addresses of a block's activated rows, V and M. Sizes are those that the kernel computes."""
-    scheme = kernel.scheme
-    rows = dilation * (groups * scheme.outputs + kernel.taps - 1) * inputs
-    plane = tiles * inputs + 16
-    return (
-        scratch.address("rows", rows),
-        scratch.address("points", scheme.point_count * plane),
-        scratch.address("sums", scheme.point_count * tiles * shape.panel),
-    )
-
-
-class Matrix(Protocol):
+class DenseLayer(Protocol):
     """Multiply rows by weights and add a bias, after leaky ReLU."""
 
     @property
@@ -313,11 +300,11 @@ class Dense:
     bias: Array
 
     @staticmethod
-    def pack(weight: Array, bias: Array, shape: Target) -> tuple[NDArray[Any], Array, Array]:
+    def pack(weight: Array, bias: Array, target: Target) -> tuple[NDArray[Any], Array, Array]:
         """Return packed weights, scales and bias for a matrix [in, out], zeros after the last output."""
         integers, scales = quantize(weight[None])
-        panels = pack_panels(integers[0], shape)
-        missing = panels.shape[0] * shape.panel - len(bias)
+        panels = pack_panels(integers[0], target)
+        missing = panels.shape[0] * target.panel - len(bias)
         return panels, np.pad(scales[0], (0, missing)), np.pad(bias, (0, missing)).astype(np.float32)
 
     @property
@@ -356,7 +343,7 @@ class Dense:
         source, destination, weights, scales, bias = (
             address_of(a) for a in (x, y, self.panels, self.scales, self.bias)
         )
-        names = "gemm", f"widen_{NUMPY_DTYPES[x.dtype]}", f"narrow_{NUMPY_DTYPES[y.dtype]}"
+        names = "gemm", f"widen_{LLVM_TYPES[x.dtype]}", f"narrow_{LLVM_TYPES[y.dtype]}"
         function, widen, narrow = (library[name] for name in names)
         unit = library.target.rows
         step = -(-DENSE_ROWS // unit) * unit
@@ -402,7 +389,7 @@ class Lstm:
     The state weights are [2, units / width, units, 4, width].
     """
 
-    inputs: Matrix
+    inputs: DenseLayer
     state: Array
 
     def __call__(  # the operands of the LSTM, and where it runs

@@ -67,7 +67,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_a_scheme_gives_the_filter_s_outputs(outputs: int, taps: int) -> None:
     made = make_scheme(outputs, taps)
     signal, filter_ = RANDOM.normal(size=made.point_count), RANDOM.normal(size=taps)
-    got = made.output @ ((made.taps @ filter_) * (made.input @ signal))
+    got = made.output_matrix @ ((made.filter_matrix @ filter_) * (made.input_matrix @ signal))
     np.testing.assert_allclose(got, np.correlate(signal, filter_, "valid"), atol=1e-11)
 
 
@@ -135,7 +135,7 @@ def eight_bits(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return (np.rint(weight / step) * step).astype(np.float32)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("points", [None, SCHEMES["leaky", 3].taps])
+@pytest.mark.parametrize("points", [None, SCHEMES["leaky", 3].filter_matrix])
 def test_weights_of_eight_bits_are_kept_as_they_are(points: NDArray[np.float64] | None) -> None:
     weight = eight_bits(normal(1 if points is None else 3, 400, 32))
     whole, steps = quantize(weight, points)
