@@ -14,22 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.builder import Target
-from kokoro_server.model.kernels.library import KernelLibrary
-from kokoro_server.model.kernels.thread_pool import ThreadPool
+from kokoro_server.model.native.activations import Activations, Array, Signal
 from kokoro_server.model.native.amx_layers import AmxConvolution, AmxDense, AmxWeights
-from kokoro_server.model.native.layers import (
-    Activations,
-    BufferArena,
-    Convolution,
-    Dense,
-    DenseLayer,
-    Norm,
-    Signal,
-    leaky_relu,
-    with_stats,
-)
+from kokoro_server.model.native.kernel_context import KernelContext
+from kokoro_server.model.native.layers import Convolution, Dense, DenseLayer, Norm, leaky_relu
 
-Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 PackedArrays = dict[str, NDArray[Any]]
 
@@ -136,13 +125,9 @@ class NetworkPart:
     STYLES = ""
     """Name of the array that maps the style to every norm's gamma and beta."""
 
-    def __init__(
-        self, weights: Weights, library: KernelLibrary, workshop: BufferArena, crew: ThreadPool, style: Array
-    ) -> None:
+    def __init__(self, weights: Weights, context: KernelContext, style: Array) -> None:
         self.weights = weights
-        self.library = library
-        self.arena = workshop
-        self.pool = crew
+        self.context = context
         self._style = style
         self._styles = style @ weights[f"{self.STYLES}.weight"] + weights[f"{self.STYLES}.shift"]
 
@@ -154,29 +139,29 @@ class NetworkPart:
             self.multiply(f"{name}.conv1x1", x.data, y, x.length)
         else:
             np.multiply(x.values, ROOT_HALF, out=y[: x.length, :outputs])
-        hidden = self.arena.get_rows("hidden", x.length, outputs)
+        hidden = self.context.arena.get_rows("hidden", x.length, outputs)
         rows = self.convolve(f"{name}.conv1", "leaky", x, f"{name}.norm1", hidden)
         return self.convolve(f"{name}.conv2", "leaky", rows, f"{name}.norm2", y, residual=y)
 
     def run_adain_up(self, name: str, x: Activations, y: Array) -> Activations:
         """Run an AdaIN block that doubles the rows: a depthwise transposed convolution, and a repeated shortcut."""
         length, outputs = 2 * x.length, len(self.weights[f"{name}.conv2.bias"])
-        doubled = self.with_statistics(self._upsample_rows(name, x), length)
-        shortcut = self.arena.get_rows("shortcut", x.length, outputs)
+        doubled = self.context.with_stats(self._upsample_rows(name, x), length)
+        shortcut = self.context.arena.get_rows("shortcut", x.length, outputs)
         self.multiply(f"{name}.conv1x1", x.data, shortcut, x.length)
         y[:length] = np.repeat(shortcut[: x.length], 2, axis=0)
-        hidden = self.arena.get_rows("hidden", length, outputs)
+        hidden = self.context.arena.get_rows("hidden", length, outputs)
         rows = self.convolve(f"{name}.conv1", "plain", doubled, "", hidden)
         return self.convolve(f"{name}.conv2", "leaky", rows, f"{name}.norm2", y, residual=y)
 
     def _upsample_rows(self, name: str, x: Activations) -> Array:
         """Apply norm1, leaky ReLU, and the depthwise transposed convolution of 3 taps at stride 2."""
         # Output row 2t is x[t] * taps[1], row 2t + 1 is x[t] * taps[2] + x[t + 1] * taps[0]; x is zero past the end.
-        scale, shift = self.get_norm(f"{name}.norm1").compute_affine(self.library, x)
+        scale, shift = self.get_norm(f"{name}.norm1").compute_affine(self.context, x)
         active = leaky_relu(x.values * scale + shift, 0.2)
         taps, bias = self.weights[f"{name}.pool.weight"], self.weights[f"{name}.pool.bias"]
         following = np.concatenate([active[1:], np.zeros_like(active[:1])])
-        y = self.arena.get_rows("pooled", 2 * x.length, active.shape[1])
+        y = self.context.arena.get_rows("pooled", 2 * x.length, active.shape[1])
         y[: 2 * x.length : 2] = active * taps[1] + bias
         y[1 : 2 * x.length : 2] = active * taps[2] + following * taps[0] + bias
         return y
@@ -205,32 +190,29 @@ class NetworkPart:
             residual: Array with y's pitch and dtype.
         """
         style_norm = self.get_norm(norm) if norm else None
-        if self.library.target.has_tiles:
-            tiled = AmxConvolution(self._get_amx_weights(name), activation)
-            return tiled(self.library, self.pool, x, style_norm, y, dilation, residual)
+        if self.context.target.has_tiles:
+            tiled = AmxConvolution(self._get_amx_weights(name), activation, dilation)
+            return tiled(self.context, x, style_norm, y, residual)
         points, scales, bias = (self.weights[f"{name}.{what}"] for what in ("points", "scales", "bias"))
-        layer = Convolution(points, scales, bias, taps, activation)
-        return layer(self.library, self.pool, x, style_norm, y, dilation, residual)
+        layer = Convolution(points, scales, bias, taps, activation, dilation)
+        return layer(self.context, x, style_norm, y, residual)
 
     def multiply(  # the operands of y = leaky_relu(x) @ weights + bias
         self, name: str, x: Signal, y: Signal, rows: int, pitch: int | None = None, slope: float = 1.0
     ) -> None:
         """Apply a dense layer to `rows` leaky rows of x, which start `pitch` elements apart, into y."""
-        self.get_dense(name)(self.library, self.pool, x, y, rows, pitch, slope)
+        self.get_dense(name, slope)(self.context, x, y, rows, pitch)
 
-    def get_dense(self, name: str) -> DenseLayer:
-        """Return the dense layer of that name for the library's target."""
-        if self.library.target.has_tiles:
-            return AmxDense(self._get_amx_weights(name))
-        return Dense(*(self.weights[f"{name}.{what}"] for what in ("panels", "scales", "bias")))
+    def get_dense(self, name: str, slope: float = 1.0) -> DenseLayer:
+        """Return the dense layer of that name for the kernels' target, after a leaky ReLU of that slope."""
+        if self.context.target.has_tiles:
+            return AmxDense(self._get_amx_weights(name), slope)
+        panels, scales, bias = (self.weights[f"{name}.{what}"] for what in ("panels", "scales", "bias"))
+        return Dense(panels, scales, bias, slope)
 
     def _get_amx_weights(self, name: str) -> AmxWeights:
         tiles, scales, bias, parts = (self.weights[f"{name}.{what}"] for what in ("tiles", "scales", "bias", "parts"))
         return AmxWeights(tiles, scales, bias, int(parts))
-
-    def with_statistics(self, data: Signal, length: int, added: Signal | None = None) -> Activations:
-        """Return the first `length` rows with their statistics, after adding `added` in place."""
-        return with_stats(self.library, self.pool, data, length, added)
 
     def get_style(self, name: str) -> tuple[Array, Array]:
         """Return the gamma and beta that the style gives one norm, [channels] each."""

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from kokoro_server.model.kernels.builder import Target
 from kokoro_server.model.kernels.lstm import interleave_gates
 from kokoro_server.model.kernels.norm import BERT_EPSILON, EPSILON
+from kokoro_server.model.native.activations import SPARE_ROWS, Array
 from kokoro_server.model.native.blocks import (
     PLAIN,
     SPLIT,
-    Array,
     NetworkPart,
     PackedArrays,
     Weights,
@@ -28,7 +28,7 @@ from kokoro_server.model.native.blocks import (
     prepare_dense,
     prepare_styles,
 )
-from kokoro_server.model.native.layers import SPARE_ROWS, Lstm, address_of, leaky_relu
+from kokoro_server.model.native.layers import Lstm, leaky_relu
 
 Frames = NDArray[np.int64]
 
@@ -161,7 +161,7 @@ class EncoderPass(NetworkPart):
         for _ in range(PASSES):
             self._join(x, "attention.dense", _attend(self._multiply_rows("attention", x)), "attention.LayerNorm")
             inner = self._multiply_rows("ffn", x)
-            self.library["gelu"](inner.ctypes.data, inner.size)
+            self.context.call("gelu", inner, inner.size)
             self._join(x, "ffn_output", inner, "full_layer_layer_norm")
         return self._multiply_rows("bert_out", x)
 
@@ -169,7 +169,7 @@ class EncoderPass(NetworkPart):
         """Compute x = layer_norm(x + dense(inner)) in place."""
         outputs = self._multiply_rows(dense, inner)
         gamma, beta = (self.weights[f"{LAYER}.{norm}.{part}"] for part in ("weight", "bias"))
-        self.library["layer_norm"](*map(address_of, (x, outputs, gamma, beta)), *x.shape)
+        self.context.call("layer_norm", x, outputs, gamma, beta, *x.shape)
 
     def _run_duration_lstms(self, x: Array) -> Array:
         """Return [tokens, 640]: three LSTMs, each followed by an adaptive layer norm, the style as 128 channels."""
@@ -191,11 +191,11 @@ class EncoderPass(NetworkPart):
     def _predict_curve(self, name: str, shared: Array) -> Array:
         """Predict F0 or energy [2 * frames] from the shared rows [frames, 512]: three AdaIN blocks and a projection."""
         length = len(shared)
-        x = self.with_statistics(_append_spare_rows(shared), length)
-        rows = self.run_adain(f"{name}.0", x, self.arena.get_rows("curve.0", length, shared.shape[1]))
+        x = self.context.with_stats(_append_spare_rows(shared), length)
+        rows = self.run_adain(f"{name}.0", x, self.context.arena.get_rows("curve.0", length, shared.shape[1]))
         half = len(self.weights[f"{name}.1.conv2.bias"])
-        rows = self.run_adain_up(f"{name}.1", rows, self.arena.get_rows("curve.1", 2 * length, half))
-        rows = self.run_adain(f"{name}.2", rows, self.arena.get_rows("curve.2", 2 * length, half))
+        rows = self.run_adain_up(f"{name}.1", rows, self.context.arena.get_rows("curve.1", 2 * length, half))
+        rows = self.run_adain(f"{name}.2", rows, self.context.arena.get_rows("curve.2", 2 * length, half))
         curve: Array = rows.values @ self.weights[f"{name}_proj.weight"] + self.weights[f"{name}_proj.bias"]
         return curve
 
@@ -213,7 +213,7 @@ class EncoderPass(NetworkPart):
         for i in range(3):
             # Windows of 5 rows, 1 row apart, over the padded rows.
             padded = np.pad(x, ((reach, reach + SPARE_ROWS), (0, 0)))
-            y = self.arena.get_rows("text", len(x), TEXT)
+            y = self.context.arena.get_rows("text", len(x), TEXT)
             self.multiply(f"text_encoder.cnn.{i}.cnn.{i}.0", padded, y, len(x), pitch=TEXT)
             gamma, beta = (self.weights[f"text_encoder.cnn.{i}.{part}"] for part in ("gamma", "beta"))
             x = _normalize_rows(y[: len(x)], EPSILON) * gamma + beta
@@ -222,7 +222,7 @@ class EncoderPass(NetworkPart):
 
     def _run_lstm(self, name: str, x: Array, repeats: Frames | None = None) -> Array:
         layer = Lstm(self.get_dense(name), self.weights[f"{name}.state"])
-        return layer(self.library, self.pool, self.arena, _append_spare_rows(x), len(x), repeats)
+        return layer(self.context, _append_spare_rows(x), len(x), repeats)
 
     def _multiply_rows(self, name: str, x: Array) -> Array:
         """Return a dense layer's outputs [rows, padded outputs] as a new array."""
