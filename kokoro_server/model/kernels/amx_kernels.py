@@ -15,12 +15,12 @@ from kokoro_server.model.kernels.amx import DEPTH, TILE_SIDE, Precision, TileEmi
 from kokoro_server.model.kernels.builder import BF16, FLOAT, FunctionBuilder
 from kokoro_server.model.kernels.convolution import emit_activation
 
-CONVOLUTION = (
+CONVOLUTION_RECORD = (
     "*x *y *residual *scale *shift *alpha_over_pi *inverse_alpha *u *scales *bias "
     "taps dilation inputs pitch length block_rows"
 )
 """Fields of the record that all blocks of one convolution share, 8 bytes each."""
-MATRIX = "*x *y *u *scales *bias inputs x_pitch y_pitch slope"
+GEMM_RECORD = "*x *y *u *scales *bias inputs x_pitch y_pitch slope"
 """Fields of the record that all blocks of one GEMM share, 8 bytes each."""
 
 
@@ -38,9 +38,9 @@ def name_convolution(activation: str, residual: bool, precision: Precision) -> s
     return f"amx_conv_{activation}_{'add' if residual else 'set'}_{precision}"
 
 
-def name_gemm(precision: Precision, source: ir.Type = FLOAT, target: ir.Type = FLOAT) -> str:
-    """Return the symbol of a GEMM kernel that reads `source` and writes `target`."""
-    return f"amx_gemm_{precision}_{source}_{target}"
+def name_gemm(precision: Precision, source: ir.Type = FLOAT, destination: ir.Type = FLOAT) -> str:
+    """Return the symbol of a GEMM kernel that reads `source` and writes `destination`."""
+    return f"amx_gemm_{precision}_{source}_{destination}"
 
 
 def emit_amx_kernels(module: ir.Module, width: int) -> None:
@@ -65,9 +65,9 @@ def emit_amx_kernels(module: ir.Module, width: int) -> None:
                     epilogue,
                     STORAGE_TYPES[kind],
                 )
-        for source, target in product((FLOAT, BF16), repeat=2):
-            if precision == BF16X1 or source is target is FLOAT:
-                _emit_gemm(module, precision, source, target, width, multiply)
+        for source, destination in product((FLOAT, BF16), repeat=2):
+            if precision == BF16X1 or source is destination is FLOAT:
+                _emit_gemm(module, precision, source, destination, width, multiply)
 
 
 def _emit_convolution(  # one kernel of a table of them: what differs between two of its entries
@@ -87,7 +87,7 @@ def _emit_convolution(  # one kernel of a table of them: what differs between tw
     written; those past `length` do not enter `sums` and `squares`.
     """
     arguments = "*sums *squares *rows *c first count panel panels plane"
-    code = FunctionBuilder(module, name, arguments, finish.width, CONVOLUTION)
+    code = FunctionBuilder(module, name, arguments, finish.width, CONVOLUTION_RECORD)
     tiles = TileEmitter(code)
     tiles.configure()
     # A filter spans dilation * (taps - 1) rows more than its output, half of them on either side. Rows of tap t start
@@ -161,7 +161,12 @@ def _emit_epilogue(module: ir.Module, residual: bool, signal: ir.Type, width: in
 
 
 def _emit_gemm(  # One kernel of a table of them: what differs between two of its entries.
-    module: ir.Module, precision: Precision, source: ir.Type, target: ir.Type, width: int, multiply: FunctionBuilder
+    module: ir.Module,
+    precision: Precision,
+    source: ir.Type,
+    destination: ir.Type,
+    width: int,
+    multiply: FunctionBuilder,
 ) -> None:
     """Write y = leaky_relu(x) @ u * scales + bias for `rows` rows from `first`.
 
@@ -170,8 +175,8 @@ def _emit_gemm(  # One kernel of a table of them: what differs between two of it
     the inputs in bf16, part p at p * `plane`, and `c`, 32 x 32
     floats. Rows up to the next multiple of 32 are written.
     """
-    name = name_gemm(precision, source, target)
-    code = FunctionBuilder(module, name, "*converted *c first rows panel panels plane", width, MATRIX)
+    name = name_gemm(precision, source, destination)
+    code = FunctionBuilder(module, name, "*converted *c first rows panel panels plane", width, GEMM_RECORD)
     tiles = TileEmitter(code)
     tiles.configure()
     # Overlapping rows are converted once, as one run of numbers with the same pitch: (rows - 1) * x_pitch + inputs.
@@ -195,7 +200,7 @@ def _emit_gemm(  # One kernel of a table of them: what differs between two of it
                 offset = code.add(code.mul(code.add(code.first, row, down), code.y_pitch), channel)
                 for column, scale, addend in zip(columns, scales, bias, strict=True):
                     value = code.fma(code.load(code.c, code.add(code.mul(down, TILE_SIDE), column)), scale, addend)
-                    code.store(value, code.y, code.add(offset, column), target)
+                    code.store(value, code.y, code.add(offset, column), destination)
     tiles.release()
     code.finish()
 

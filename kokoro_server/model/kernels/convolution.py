@@ -54,16 +54,25 @@ class ConvolutionKernel:
         """Symbol of the kernel."""
         return f"conv_{self.taps}_{self.activation}_{'add' if self.residual else 'set'}"
 
+    def count_scratch_floats(self, groups: int, dilation: int, tiles: int, inputs: int, panel: int) -> dict[str, int]:
+        """Count the floats of a block's scratch: activated rows, V and M, in the order of the kernel's arguments."""
+        points = self.scheme.point_count
+        return {
+            "rows": dilation * (groups * self.scheme.outputs + self.taps - 1) * inputs,
+            "v": points * (tiles * inputs + CACHE_LINE_FLOATS),  # planes of _get_plane_size
+            "m": points * tiles * panel,
+        }
+
 
 ACTIVATIONS = ("snake", "leaky", "plain")
 
 
-def get_storage_type(activation: str, shape: Target) -> ir.Type:
+def get_storage_type(activation: str, target: Target) -> ir.Type:
     """Return the storage type of the activations that such a layer reads and writes.
 
     The generator's ("snake") are stored in 16 bits: they are the largest and pass through memory at every layer.
     """
-    return shape.storage_type if activation == "snake" else FLOAT
+    return target.storage_type if activation == "snake" else FLOAT
 
 
 def emit_activation(
@@ -159,8 +168,8 @@ def _evaluate_points(code: FunctionBuilder, scheme: Scheme, row: Callable[[int],
     """
     # Point 0 needs the even sum only, infinity the odd one only.
     pairs = range(1, scheme.point_count - 1, 2)
-    even = _multiply_matrix(code, scheme.input[[0, *pairs]], range(0, scheme.point_count, 2), row)
-    odd = _multiply_matrix(code, scheme.input[[*pairs, -1]], range(1, scheme.point_count, 2), row)
+    even = _multiply_matrix(code, scheme.input_matrix[[0, *pairs]], range(0, scheme.point_count, 2), row)
+    odd = _multiply_matrix(code, scheme.input_matrix[[*pairs, -1]], range(1, scheme.point_count, 2), row)
     values = [even[0]]
     for a, b in zip(even[1:], odd[:-1], strict=True):
         values += [code.builder.fadd(a, b), code.builder.fsub(a, b)]
@@ -185,43 +194,43 @@ def _get_plane_size(code: FunctionBuilder) -> ir.Value:
     return code.add(code.mul(code.tiles, code.channels), CACHE_LINE_FLOATS)
 
 
-def batched_gemm(module: ir.Module, shape: Target, micro: FunctionBuilder, kind: ir.Type) -> FunctionBuilder:
+def batched_gemm(module: ir.Module, target: Target, micro: FunctionBuilder, kind: ir.Type) -> FunctionBuilder:
     """Write M[point, tile, panel] = V[point, tile] @ U[point] for one panel of output channels.
 
     `target.rows` tiles at a time keep their sums in registers through all input channels. `tiles` is a multiple of it.
     M[point, tile, channel] is at (point * tiles + tile) * panel + channel; U[point] is [channels in, panel].
     """
     name = "batched_gemm_i16" if kind is I16 else "batched_gemm_f32"
-    code = FunctionBuilder(module, name, "*v *u *scales *m points tiles channels", shape.width)
+    code = FunctionBuilder(module, name, "*v *u *scales *m points tiles channels", target.width)
     with code.loop(code.points) as point:
-        weights = code.offset_address(code.u, code.mul(point, code.channels, shape.panel), kind)
+        weights = code.offset_address(code.u, code.mul(point, code.channels, target.panel), kind)
         inputs = code.offset_address(code.v, code.mul(point, _get_plane_size(code)))
-        sums = code.offset_address(code.m, code.mul(point, code.tiles, shape.panel))
-        scales = code.offset_address(code.scales, code.mul(point, shape.panel))
-        with code.loop(code.tiles, shape.rows) as tile:
+        sums = code.offset_address(code.m, code.mul(point, code.tiles, target.panel))
+        scales = code.offset_address(code.scales, code.mul(point, target.panel))
+        with code.loop(code.tiles, target.rows) as tile:
             left = code.offset_address(inputs, code.mul(tile, code.channels))
-            out = code.offset_address(sums, code.mul(tile, shape.panel))
+            out = code.offset_address(sums, code.mul(tile, target.panel))
             # No bias here: any address serves, and the untransform adds it once.
-            code.call(micro, left, weights, scales, scales, out, code.channels, code.channels, shape.panel)
+            code.call(micro, left, weights, scales, scales, out, code.channels, code.channels, target.panel)
     code.finish()
     return code
 
 
-def _emit_output_transform(module: ir.Module, kernel: ConvolutionKernel, shape: Target) -> FunctionBuilder:
+def _emit_output_transform(module: ir.Module, kernel: ConvolutionKernel, target: Target) -> FunctionBuilder:
     """Write y = output_matrix @ M + bias (+ residual) for one panel, and add up sums and squares below `length`.
 
     `first` is the output row of the block's first tile; rows of y and the residual start `pitch` elements apart.
     """
     scheme = kernel.scheme
     names = "*m *y *residual *bias *sums *squares first groups dilation tiles length pitch"
-    code = FunctionBuilder(module, f"untransform_{kernel.name}", names, shape.width)
-    plane = code.mul(code.tiles, shape.panel)
+    code = FunctionBuilder(module, f"untransform_{kernel.name}", names, target.width)
+    plane = code.mul(code.tiles, target.panel)
     with code.loop(code.groups) as group, code.loop(code.dilation) as phase:
-        tile = code.offset_address(code.m, code.mul(code.add(code.mul(group, code.dilation), phase), shape.panel))
+        tile = code.offset_address(code.m, code.mul(code.add(code.mul(group, code.dilation), phase), target.panel))
         first = code.add(code.first, code.mul(group, scheme.outputs, code.dilation), phase)
-        for column in range(0, shape.panel, shape.width):  # unrolled: a panel is 2 to 4 vectors
+        for column in range(0, target.panel, target.width):  # unrolled: a panel is 2 to 4 vectors
             load = partial(_load_row, code, tile, plane, code.index(column))
-            _store_tile(code, kernel, load, first, column, get_storage_type(kernel.activation, shape))
+            _store_tile(code, kernel, load, first, column, get_storage_type(kernel.activation, target))
     code.finish()
     return code
 
@@ -262,18 +271,18 @@ def _interpolate_rows(code: FunctionBuilder, scheme: Scheme, point: Callable[[in
     """
     # Point 0 reaches row 0 only (0**0 = 1), infinity the last row only; `plus` leaves out the zeros.
     first, last = point(0), point(scheme.point_count - 1)
-    totals: list[ir.Value | None] = [code.add_product(None, weights[0], first) for weights in scheme.output]
+    totals: list[ir.Value | None] = [code.add_product(None, weights[0], first) for weights in scheme.output_matrix]
     for p in range(1, scheme.point_count - 1, 2):
         a, b = point(p), point(p + 1)
         halves = code.builder.fadd(a, b), code.builder.fsub(a, b)
-        totals = [code.add_product(t, scheme.output[j, p], halves[j % 2]) for j, t in enumerate(totals)]
-    return [code.add_product(t, scheme.output[j, -1], last) for j, t in enumerate(totals)]
+        totals = [code.add_product(t, scheme.output_matrix[j, p], halves[j % 2]) for j, t in enumerate(totals)]
+    return [code.add_product(t, scheme.output_matrix[j, -1], last) for j, t in enumerate(totals)]
 
 
 def emit_convolution(  # the kernels that it calls are arguments, written once for all of its variants
     module: ir.Module,
     kernel: ConvolutionKernel,
-    shape: Target,
+    target: Target,
     product: FunctionBuilder,
     activate: FunctionBuilder,
     transform: FunctionBuilder,
@@ -289,9 +298,9 @@ def emit_convolution(  # the kernels that it calls are arguments, written once f
         "*x *y *residual *scale *shift *alpha_over_pi *inverse_alpha *u *scales *bias *sums *squares *rows *v *m "
         "first groups dilation tiles length inputs outputs pitch"
     )
-    scheme, kept = kernel.scheme, get_storage_type(kernel.activation, shape)
-    untransformed = _emit_output_transform(module, kernel, shape)
-    code = FunctionBuilder(module, kernel.name, names, shape.width)
+    scheme, kept = kernel.scheme, get_storage_type(kernel.activation, target)
+    untransformed = _emit_output_transform(module, kernel, target)
+    code = FunctionBuilder(module, kernel.name, names, target.width)
     # The block reads taps // 2 rows of x before its first output row and as many after its last, times the dilation.
     halo = code.mul(code.dilation, kernel.taps // 2)
     start = code.builder.sub(code.first, halo)
@@ -303,7 +312,7 @@ def emit_convolution(  # the kernels that it calls are arguments, written once f
     code.call(transform, code.rows, code.v, code.groups, code.dilation, code.inputs, code.tiles)
     # Panel by panel: V stays in the cache for all of them, and M holds one panel only. With channel = number * panel,
     # U[number] starts at channel * points * inputs, and its scales at channel * points.
-    with code.loop(code.outputs, shape.panel) as channel:
+    with code.loop(code.outputs, target.panel) as channel:
         weights = code.offset_address(code.u, code.mul(channel, scheme.point_count, code.inputs), kernel.weight_type)
         scales = code.offset_address(code.scales, code.mul(channel, scheme.point_count))
         code.call(product, code.v, weights, scales, code.m, scheme.point_count, code.tiles, code.inputs)
@@ -317,24 +326,24 @@ def emit_convolution(  # the kernels that it calls are arguments, written once f
     return code
 
 
-def winograd_weights(weight: np.ndarray, scheme: Scheme, whole: bool, shape: Target) -> tuple[np.ndarray, np.ndarray]:
+def winograd_weights(weight: np.ndarray, scheme: Scheme, whole: bool, target: Target) -> tuple[np.ndarray, np.ndarray]:
     """Transform a filter and pack it as the convolution kernel reads it.
 
     Args:
         weight: Filter [out, in, taps], float32; `out` is a multiple of the target's panel.
         scheme: The scheme whose filter_matrix is applied, in float64.
         whole: Quantize to int16 with a scale for each point and channel, else keep float32.
-        shape: The target, for its panel width.
+        target: The target, for its panel width.
 
     Returns:
         Weights [panels, points, in, panel] and scales [panels, points, panel], 1 for float32 weights.
     """
     outputs, inputs, _ = weight.shape
     if whole:
-        points, scales = quantize(weight.transpose(2, 1, 0), scheme.taps)
+        points, scales = quantize(weight.transpose(2, 1, 0), scheme.filter_matrix)
     else:
-        points = np.einsum("pk,oik->pio", scheme.taps, weight.astype(np.float64)).astype(np.float32)
+        points = np.einsum("pk,oik->pio", scheme.filter_matrix, weight.astype(np.float64)).astype(np.float32)
         scales = np.ones((scheme.point_count, outputs), np.float32)
-    panels = points.reshape(scheme.point_count, inputs, outputs // shape.panel, shape.panel)
-    scales = scales.reshape(scheme.point_count, -1, shape.panel).transpose(1, 0, 2)
+    panels = points.reshape(scheme.point_count, inputs, outputs // target.panel, target.panel)
+    scales = scales.reshape(scheme.point_count, -1, target.panel).transpose(1, 0, 2)
     return np.ascontiguousarray(panels.transpose(2, 0, 1, 3)), np.ascontiguousarray(scales)

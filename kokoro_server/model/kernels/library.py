@@ -91,19 +91,19 @@ class KernelLibrary:
     writes whole blocks. An unknown name raises KeyError.
     """
 
-    def __init__(self, cache: Path, shape: Target | None = None) -> None:
+    def __init__(self, cache: Path, target: Target | None = None) -> None:
         """Load the object file, after compiling it if `cache` has none for this CPU (about a second).
 
         Args:
             cache: Folder of the object files, shared by all workers.
-            shape: What to compile for; the best for this CPU by default.
+            target: What to compile for; the best for this CPU by default.
 
         Raises:
             OSError: If the folder cannot be written.
         """
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
-        self.target = shape or get_native_target()
+        self.target = target or get_native_target()
         machine = _make_target_machine()
         folder = prepare_artifact(
             cache, make_machine_key(repr(self.target)), lambda folder: _compile(folder, self.target, machine)
@@ -137,9 +137,9 @@ def make_machine_key(what: str) -> str:
     return make_cache_key(compute_source_digest(), llvmlite.__version__, binding.get_host_cpu_name(), features, what)
 
 
-def _compile(folder: Path, shape: Target, machine: binding.TargetMachine) -> None:
+def _compile(folder: Path, target: Target, machine: binding.TargetMachine) -> None:
     """Write kernels.o, and kernels.json with the signature of each function."""
-    module = _build_module(shape)
+    module = _build_module(target)
     compiled = binding.parse_assembly(str(module))
     compiled.verify()
     options = binding.create_pipeline_tuning_options(speed_level=2)
@@ -155,36 +155,38 @@ def _compile(folder: Path, shape: Target, machine: binding.TargetMachine) -> Non
     (folder / "kernels.json").write_text(json.dumps(signatures), encoding="utf-8")
 
 
-def _build_module(shape: Target) -> ir.Module:
+def _build_module(target: Target) -> ir.Module:
     """Write the IR of all kernels for one target."""
     module = ir.Module("kernels")
     module.triple = binding.get_default_triple()
-    emit_lstm(module, shape)
-    emit_gelu(module, shape.width)
-    emit_affine(module, shape.width)
-    emit_layer_norm(module, shape.width)
-    for adding, signal in product_of((False, True), shape.storage_types):
-        emit_statistics(module, shape.width, adding, signal)
-    if shape.has_tiles:
-        emit_amx_kernels(module, shape.width)
+    emit_lstm(module, target)
+    emit_gelu(module, target.width)
+    emit_affine(module, target.width)
+    emit_layer_norm(module, target.width)
+    for adding, signal in product_of((False, True), target.storage_types):
+        emit_statistics(module, target.width, adding, signal)
+    if target.has_tiles:
+        emit_amx_kernels(module, target.width)
     else:
-        _emit_vector_kernels(module, shape)
+        _emit_vector_kernels(module, target)
     return module
 
 
-def _emit_vector_kernels(module: ir.Module, shape: Target) -> None:
+def _emit_vector_kernels(module: ir.Module, target: Target) -> None:
     """Write convolutions and GEMM in vector registers, in float32; most weights are stored as int16."""
-    products = {kind: batched_gemm(module, shape, gemm_microkernel(module, shape, kind), kind) for kind in (FLOAT, I16)}
+    products = {
+        kind: batched_gemm(module, target, gemm_microkernel(module, target, kind), kind) for kind in (FLOAT, I16)
+    }
     activations = {
-        kind: emit_activation(module, kind, shape.width, signal=get_storage_type(kind, shape)) for kind in ACTIVATIONS
+        kind: emit_activation(module, kind, target.width, signal=get_storage_type(kind, target)) for kind in ACTIVATIONS
     }
     # Of the schemes in SCHEMES, those with the same number of points are equal ("leaky" and "plain"): one transform.
     by_points = {scheme.point_count: scheme for scheme in SCHEMES.values()}
-    transforms = {points: emit_input_transform(module, scheme, shape.width) for points, scheme in by_points.items()}
+    transforms = {points: emit_input_transform(module, scheme, target.width) for points, scheme in by_points.items()}
     for kernel in KERNELS:
         activated, transformed = activations[kernel.activation], transforms[kernel.scheme.point_count]
-        emit_convolution(module, kernel, shape, products[kernel.weight_type], activated, transformed)
-    emit_gemm(module, shape)
-    for signal in shape.storage_types:
-        emit_widening(module, shape.width, signal)
-        emit_narrowing(module, shape.width, signal)
+        emit_convolution(module, kernel, target, products[kernel.weight_type], activated, transformed)
+    emit_gemm(module, target)
+    for signal in target.storage_types:
+        emit_widening(module, target.width, signal)
+        emit_narrowing(module, target.width, signal)

@@ -48,7 +48,7 @@ def emit_tanh(code: FunctionBuilder, value: ir.Value) -> ir.Value:
     return code.fma(two, emit_sigmoid(code, code.builder.fmul(value, two)), code.broadcast(-1.0))
 
 
-def emit_lstm(module: ir.Module, shape: Target) -> FunctionBuilder:
+def emit_lstm(module: ir.Module, target: Target) -> FunctionBuilder:
     """Write the LSTM over `gates` [steps, 4 * units] (inputs times weights, plus bias), into out [steps, units].
 
     `state` are the weights [units / width, units, 4, width]; `hidden` and `cell` [units] hold the initial state and
@@ -56,17 +56,17 @@ def emit_lstm(module: ir.Module, shape: Target) -> FunctionBuilder:
     backwards. `units` is a multiple of the vector width.
     """
     code = FunctionBuilder(
-        module, "lstm", "*gates *state *out *hidden *cell *next steps units gate_pitch out_pitch", shape.width
+        module, "lstm", "*gates *state *out *hidden *cell *next steps units gate_pitch out_pitch", target.width
     )
     with code.loop(code.steps) as step:
         gates = code.offset_address(code.gates, code.mul(step, code.gate_pitch))
         out = code.offset_address(code.out, code.mul(step, code.out_pitch))
-        with code.loop(code.units, shape.width) as unit:
+        with code.loop(code.units, target.width) as unit:
             value = _emit_unit(code, gates, unit)
             code.store(value, code.next, unit)
             code.store(value, out, unit)
         # Every unit reads all of `hidden`, so the new values replace it only after the last unit.
-        with code.loop(code.units, shape.width) as unit:
+        with code.loop(code.units, target.width) as unit:
             code.store(code.load(code.next, unit), code.hidden, unit)
     code.finish()
     return code

@@ -12,7 +12,7 @@ from llvmlite import ir
 from kokoro_server.model.kernels.builder import DOUBLE, FLOAT, FunctionBuilder
 
 EPSILON = 1e-5
-"""Added to the variance by AdaIN's instance normalization."""
+"""Added to the variance by AdaIN's instance norm, and by the layer norms of the predictors and the text encoder."""
 BERT_EPSILON = 1e-12
 """Added to the variance by ALBERT's layer normalization."""
 

@@ -37,20 +37,20 @@ PAIRS = {
 
 @dataclass(frozen=True)
 class Scheme:
-    """Hold the matrices of F(m, r): output [m, n], filter [n, r], input [n, n]; `outputs` is m.
+    """Hold the matrices of F(m, r), m outputs of r taps: output [m, n], filter [n, r], input [n, n]; `outputs` is m.
 
     The points are ordered 0, p1, -p1, p2, -p2, ..., infinity, so n is even.
     """
 
     outputs: int
-    taps: Matrix
-    input: Matrix
-    output: Matrix
+    filter_matrix: Matrix
+    input_matrix: Matrix
+    output_matrix: Matrix
 
     @property
     def point_count(self) -> int:
         """Multiplications for one tile of m outputs: n."""
-        return len(self.input)
+        return len(self.input_matrix)
 
 
 def make_scheme(outputs: int, taps: int) -> Scheme:

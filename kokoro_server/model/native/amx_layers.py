@@ -14,17 +14,10 @@ from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.amx import DEPTH, TILE_SIDE, Precision, detect_scale, pack_tiles
 from kokoro_server.model.kernels.amx_kernels import name_convolution, name_gemm
-from kokoro_server.model.kernels.library import KernelLibrary
-from kokoro_server.model.kernels.thread_pool import Scratch, ThreadPool
-from kokoro_server.model.native.layers import (
-    NUMPY_DTYPES,
-    Activations,
-    Array,
-    Norm,
-    Signal,
-    address_of,
-    count_panels_per_block,
-)
+from kokoro_server.model.kernels.thread_pool import Scratch
+from kokoro_server.model.native.activations import LLVM_TYPES, Activations, Array, Signal, address_of
+from kokoro_server.model.native.kernel_context import KernelContext
+from kokoro_server.model.native.layers import Norm, count_panels_per_block
 
 Halves = NDArray[Any]  # uint16 that hold the bits of bf16
 Block = tuple[int, int, int, int]  # first row, rows, first panel, panels
@@ -77,66 +70,54 @@ class AmxConvolution:
 
     filter: AmxWeights
     activation: str
+    dilation: int = 1
 
-    def __call__(  # the operands of y = residual + filter(activation(norm(x))), and where it runs
-        self,
-        library: KernelLibrary,
-        crew: ThreadPool,
-        x: Activations,
-        norm: Norm | None,
-        y: Signal,
-        dilation: int,
-        residual: Signal | None = None,
+    def __call__(
+        self, context: KernelContext, x: Activations, norm: Norm | None, y: Signal, residual: Signal | None = None
     ) -> Activations:
         """Compute y = residual + filter(activation(norm(x))) and the statistics of y, as Convolution does."""
         inputs, outputs = x.data.shape[1], len(self.filter.bias)
-        panels, taps = self.filter.weights.shape[:2]
+        panels, taps, dilation = *self.filter.weights.shape[:2], self.dilation
         precision = self.filter.precision
         most = _choose_row_count(inputs * precision.signal_parts)
         before = y if residual is None else residual
-        arrays = (x.data, y, before, *Norm.get_arrays(norm, library, x), *self.filter.arrays)
+        arrays = (x.data, y, before, *Norm.get_arrays(norm, context, x), *self.filter.arrays)
         # In the order of CONVOLUTION_RECORD. `record` lives until parallel_for returns, and so does its address.
         record = _pack_record(*map(address_of, arrays), taps, dilation, inputs, y.shape[1], x.length, most)
-        blocks = list(_iterate_convolution_blocks(x.length, most, panels, crew.threads))
+        blocks = list(_iterate_convolution_blocks(x.length, most, panels, context.pool.threads))
         sums = np.zeros((len(blocks), 2, outputs), np.float32)
-        here, measures = address_of(record), address_of(sums)
+        record_address, measures = address_of(record), address_of(sums)
         # bf16 in one plane: the rows of a block and the filter's span; `size` is the floats that all planes take.
         plane = inputs * (min(most, -(-x.length // TILE_SIDE) * TILE_SIDE) + dilation * (taps - 1))
         size = precision.signal_parts * plane // 2
-        function = library[name_convolution(self.activation, residual is not None, precision)]
+        function = context.library[name_convolution(self.activation, residual is not None, precision)]
 
         def work(block: tuple[int, Block], scratch: Scratch) -> None:
             number, (first, count, panel, panel_count) = block
-            target = measures + 8 * outputs * number  # [2, outputs] floats: sums, then squares
+            block_sums = measures + 8 * outputs * number  # [2, outputs] floats: sums, then squares
             converted, c = scratch.address("halves", size), scratch.address("sums", TILE_SIDE * TILE_SIDE)
-            function(here, target, target + 4 * outputs, converted, c, first, count, panel, panel_count, plane)
+            function(
+                record_address, block_sums, block_sums + 4 * outputs, converted, c,
+                first, count, panel, panel_count, plane,
+            )  # fmt: skip
 
-        crew.parallel_for(enumerate(blocks), work)
-        total = sums.sum(0, dtype=np.float64)
-        return Activations(y, x.length, total[0], total[1])
+        context.pool.parallel_for(enumerate(blocks), work)
+        return Activations.from_block_sums(y, x.length, sums)
 
 
 @dataclass(frozen=True)
 class AmxDense:
-    """Apply a dense layer with AMX kernels: a filter of one tap."""
+    """Apply a dense layer with AMX kernels, a filter of one tap, after a leaky ReLU with that slope below zero."""
 
     filter: AmxWeights
+    slope: float = 1.0
 
     @property
     def outputs(self) -> int:
         """Output channels, padded to whole panels."""
         return len(self.filter.bias)
 
-    def __call__(  # the operands of y = leaky_relu(x) @ weights + bias, and where it runs
-        self,
-        library: KernelLibrary,
-        crew: ThreadPool,
-        x: Signal,
-        y: Signal,
-        rows: int,
-        pitch: int | None = None,
-        slope: float = 1.0,
-    ) -> None:
+    def __call__(self, context: KernelContext, x: Signal, y: Signal, rows: int, pitch: int | None = None) -> None:
         """Compute y[row] = leaky_relu(x[row]) @ weights + bias for `rows` rows, as Dense does.
 
         With a `pitch`, rows of x are read up to 31 elements past their ends: input channels go up to whole blocks.
@@ -146,21 +127,21 @@ class AmxDense:
         depth = blocks * DEPTH
         inputs, x_pitch = (min(depth, x.shape[1]), x.shape[1]) if pitch is None else (depth, pitch)
         most = _choose_row_count(depth * precision.signal_parts)
-        bits = int(np.float32(slope).view(np.uint32))
+        bits = int(np.float32(self.slope).view(np.uint32))
         # In the order of GEMM_RECORD.
         record = _pack_record(*map(address_of, (x, y, *self.filter.arrays)), inputs, x_pitch, y.shape[1], bits)
-        here = address_of(record)
+        record_address = address_of(record)
         # The kernel converts a block's rows as one run of numbers, plus a cache line of zeros past its end.
         longest = x_pitch * (min(most, -(-rows // TILE_SIDE) * TILE_SIDE) - 1) + depth
         plane = -(-longest // CACHE_LINE_BF16) * CACHE_LINE_BF16 + CACHE_LINE_BF16
         size = precision.signal_parts * plane // 2
-        function = library[name_gemm(precision, NUMPY_DTYPES[x.dtype], NUMPY_DTYPES[y.dtype])]
+        function = context.library[name_gemm(precision, LLVM_TYPES[x.dtype], LLVM_TYPES[y.dtype])]
 
         def work(block: Block, scratch: Scratch) -> None:
             converted, c = scratch.address("halves", size), scratch.address("sums", TILE_SIDE * TILE_SIDE)
-            function(here, converted, c, *block, plane)
+            function(record_address, converted, c, *block, plane)
 
-        crew.parallel_for(_iterate_dense_blocks(rows, most, panels, crew.threads), work)
+        context.pool.parallel_for(_iterate_dense_blocks(rows, most, panels, context.pool.threads), work)
 
 
 def _pack_record(*values: int) -> NDArray[np.int64]:

@@ -18,7 +18,9 @@ from kokoro_server.model.cache.artifacts import prepare_artifact
 from kokoro_server.model.kernels.builder import Target
 from kokoro_server.model.kernels.library import TARGETS, KernelLibrary, list_supported_targets, make_machine_key
 from kokoro_server.model.kernels.thread_pool import ThreadPool
-from kokoro_server.model.native.layers import SPARE_ROWS, Activations, Convolution, Norm, get_storage_dtype, with_stats
+from kokoro_server.model.native.activations import SPARE_ROWS, Activations, BufferArena, get_storage_dtype
+from kokoro_server.model.native.kernel_context import KernelContext
+from kokoro_server.model.native.layers import Convolution, Norm
 
 TIMINGS_FILE = "seconds.json"
 # The layer that is timed: one of the generator's second stage over a second of sound (80 rows, upsampled by 10 and 6).
@@ -83,10 +85,10 @@ def make_timed_layer(library: KernelLibrary) -> Callable[[], Activations]:
     rng = np.random.default_rng(0)
     signal = rng.normal(size=(ROWS + SPARE_ROWS, CHANNELS)).astype(get_storage_dtype(library.target))
     weight = rng.normal(size=(CHANNELS, CHANNELS, TAPS)).astype(np.float32)
-    ones, crew = np.ones(CHANNELS, np.float32), ThreadPool(1)
-    layer = Convolution(*Convolution.pack(weight, "snake", library.target), ones, TAPS, "snake")
-    rows, y = with_stats(library, crew, signal, ROWS), np.zeros_like(signal)
-    return partial(layer, library, crew, rows, Norm(ones, ones, ones, ones), y, DILATION)
+    ones, context = np.ones(CHANNELS, np.float32), KernelContext(library, ThreadPool(1), BufferArena())
+    layer = Convolution(*Convolution.pack(weight, "snake", library.target), ones, TAPS, "snake", DILATION)
+    rows, y = context.with_stats(signal, ROWS), np.zeros_like(signal)
+    return partial(layer, context, rows, Norm(ones, ones, ones, ones), y)
 
 
 def time_layer(layer: Callable[[], object]) -> float:

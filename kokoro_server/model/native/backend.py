@@ -9,10 +9,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kokoro_server.model.kernels.library import KernelLibrary
 from kokoro_server.model.kernels.thread_pool import ThreadPool
+from kokoro_server.model.native.activations import BufferArena
 from kokoro_server.model.native.decoder import DecoderPass
 from kokoro_server.model.native.encoder import EncoderPass
 from kokoro_server.model.native.harmonic_source import compute_source_spectrum, invert_spectrum
-from kokoro_server.model.native.layers import BufferArena
+from kokoro_server.model.native.kernel_context import KernelContext
 
 Samples = NDArray[np.float32]
 Frames = NDArray[np.int64]
@@ -43,21 +44,26 @@ class NativeBackend:
         self, tokens: NDArray[np.int64], style: Samples, speed: float, threads: int, ending: Callable[[], None]
     ) -> tuple[Samples, Frames | None]:
         """Run the network; see Backend.infer."""
-        crew = self._begin(threads)
+        context = KernelContext(self._library, self._begin(threads), self._arena)
         try:
-            return self._infer(crew, tokens, style, speed, ending)
+            return self._infer(context, tokens, style, speed, ending)
         finally:
             self._arena.trim(MAX_KEPT_BYTES)
             with self._guard:
                 self._running = None
 
     def _infer(
-        self, crew: ThreadPool, tokens: NDArray[np.int64], style: Samples, speed: float, ending: Callable[[], None]
+        self,
+        context: KernelContext,
+        tokens: NDArray[np.int64],
+        style: Samples,
+        speed: float,
+        ending: Callable[[], None],
     ) -> tuple[Samples, Frames]:
-        arrays, tools = self._arrays, (self._arrays, self._library, self._arena, crew)
-        spoken = EncoderPass(*tools, style[DECODER_STYLE:]).encode(tokens, speed)
+        arrays = self._arrays
+        spoken = EncoderPass(arrays, context, style[DECODER_STYLE:]).encode(tokens, speed)
         source = compute_source_spectrum(spoken.pitch, arrays["harmonics.weight"], arrays["harmonics.bias"])
-        spectrum = DecoderPass(*tools, style[:DECODER_STYLE]).compute_spectrum(spoken.mixed, source)
+        spectrum = DecoderPass(arrays, context, style[:DECODER_STYLE]).compute_spectrum(spoken.mixed, source)
         ending()
         return invert_spectrum(spectrum, arrays["istft.basis"], arrays["istft.window_sum"]), spoken.frames
 
@@ -69,16 +75,16 @@ class NativeBackend:
 
     def close(self) -> None:
         """End the threads of all pools."""
-        for crew in self._pools.values():
-            crew.close()
+        for pool in self._pools.values():
+            pool.close()
 
     def _begin(self, threads: int) -> ThreadPool:
         """Return the pool of that many threads as the running one, not cancelled."""
-        crew = self._pools.get(threads)
-        if crew is None:
-            crew = self._pools[threads] = ThreadPool(threads)
+        pool = self._pools.get(threads)
+        if pool is None:
+            pool = self._pools[threads] = ThreadPool(threads)
         # Clear before it is published: a cancellation that comes later must not be lost.
-        crew.cancel_event.clear()
+        pool.cancel_event.clear()
         with self._guard:
-            self._running = crew
-        return crew
+            self._running = pool
+        return pool

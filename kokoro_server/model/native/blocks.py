@@ -1,7 +1,7 @@
 """Pack parameters for the kernels, and run the blocks that encoder and decoder share.
 
 The `prepare_*` functions run once, when the cache is built: they turn the model's parameters into packed arrays, whose
-names are the module's name and a suffix (`decode.0.conv1.points`). ForwardPass runs blocks over these arrays for one
+names are the module's name and a suffix (`decode.0.conv1.points`). NetworkPart runs blocks over these arrays for one
 utterance: convolutions, dense layers, and AdaIN blocks, whose normalization depends on the style:
 
     y = (conv2(leaky(norm2(conv1(leaky(norm1(x)))))) + shortcut(x)) / √2
@@ -14,22 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.builder import Target
-from kokoro_server.model.kernels.library import KernelLibrary
-from kokoro_server.model.kernels.thread_pool import ThreadPool
+from kokoro_server.model.native.activations import Activations, Array, Signal
 from kokoro_server.model.native.amx_layers import AmxConvolution, AmxDense, AmxWeights
-from kokoro_server.model.native.layers import (
-    Activations,
-    BufferArena,
-    Convolution,
-    Dense,
-    Matrix,
-    Norm,
-    Signal,
-    leaky_relu,
-    with_stats,
-)
+from kokoro_server.model.native.kernel_context import KernelContext
+from kokoro_server.model.native.layers import Convolution, Dense, DenseLayer, Norm, leaky_relu
 
-Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 PackedArrays = dict[str, NDArray[Any]]
 
@@ -64,11 +53,11 @@ def make_window_matrix(parameters: Weights, name: str) -> tuple[Array, Array]:
     return weight.transpose(2, 1, 0).reshape(-1, len(weight)), bias
 
 
-def prepare_dense(name: str, weight: Array, bias: Array, shape: Target, parts: int) -> PackedArrays:
-    """Pack a dense layer [in, out] for the target; `parts` is BF16X1 or BF16X2."""
-    if shape.has_tiles:
+def prepare_dense(name: str, weight: Array, bias: Array, target: Target, parts: int) -> PackedArrays:
+    """Pack a dense layer [in, out] for the target; `parts` is PLAIN or SPLIT."""
+    if target.has_tiles:
         return _pack_amx(name, weight[None], bias, parts)
-    panels, scales, padded_bias = Dense.pack(weight, bias, shape)
+    panels, scales, padded_bias = Dense.pack(weight, bias, target)
     return {f"{name}.panels": panels, f"{name}.scales": scales, f"{name}.bias": padded_bias}
 
 
@@ -84,11 +73,11 @@ def _pack_amx(name: str, weight: Array, bias: Array, parts: int) -> PackedArrays
 
 
 # Six facts decide how a filter is packed; each caller has other ones.
-def prepare_filter(name: str, weight: Array, bias: Array, activation: str, shape: Target, parts: int) -> PackedArrays:
-    """Pack a convolution [out, in, taps] that follows `activation`; `parts` is BF16X1 or BF16X2."""
-    if shape.has_tiles:
+def prepare_filter(name: str, weight: Array, bias: Array, activation: str, target: Target, parts: int) -> PackedArrays:
+    """Pack a convolution [out, in, taps] that follows `activation`; `parts` is PLAIN or SPLIT."""
+    if target.has_tiles:
         return _pack_amx(name, weight.transpose(2, 1, 0), bias, parts)
-    points, scales = Convolution.pack(weight, activation, shape)
+    points, scales = Convolution.pack(weight, activation, target)
     return {f"{name}.points": points, f"{name}.scales": scales, f"{name}.bias": bias}
 
 
@@ -109,17 +98,17 @@ def prepare_styles(parameters: Weights, name: str, norms: Iterable[str]) -> Pack
     return {**ready, f"{name}.weight": np.concatenate(weights, axis=1), f"{name}.shift": np.concatenate(shifts)}
 
 
-def prepare_adain(parameters: Weights, name: str, shape: Target, parts: int) -> PackedArrays:
+def prepare_adain(parameters: Weights, name: str, target: Target, parts: int) -> PackedArrays:
     """Pack an AdaIN block; the division by √2 goes into the weights of conv2 and of the shortcut."""
     ready: PackedArrays = {}
     for part, share in ((1, np.float32(1)), (2, ROOT_HALF)):
         weight = pad_channels(parameters[f"{name}.conv{part}.weight"], axis=1)
         bias = parameters[f"{name}.conv{part}.bias"] * share
-        ready.update(prepare_filter(f"{name}.conv{part}", weight * share, bias, "leaky", shape, parts))
+        ready.update(prepare_filter(f"{name}.conv{part}", weight * share, bias, "leaky", target, parts))
     if f"{name}.conv1x1.weight" in parameters:
         shortcut, bias = make_window_matrix(parameters, f"{name}.conv1x1")
         shortcut = pad_channels(shortcut, axis=0) * ROOT_HALF
-        ready.update(prepare_dense(f"{name}.conv1x1", shortcut, bias * ROOT_HALF, shape, parts))
+        ready.update(prepare_dense(f"{name}.conv1x1", shortcut, bias * ROOT_HALF, target, parts))
     # An upsampling block has a depthwise transposed convolution [channels, 1, 3]: kept as [3, channels].
     if f"{name}.pool.weight" in parameters:
         ready[f"{name}.pool.weight"] = pad_channels(parameters[f"{name}.pool.weight"][:, 0].T, axis=1)
@@ -136,13 +125,9 @@ class NetworkPart:
     STYLES = ""
     """Name of the array that maps the style to every norm's gamma and beta."""
 
-    def __init__(
-        self, weights: Weights, library: KernelLibrary, workshop: BufferArena, crew: ThreadPool, style: Array
-    ) -> None:
+    def __init__(self, weights: Weights, context: KernelContext, style: Array) -> None:
         self.weights = weights
-        self.library = library
-        self.arena = workshop
-        self.pool = crew
+        self.context = context
         self._style = style
         self._styles = style @ weights[f"{self.STYLES}.weight"] + weights[f"{self.STYLES}.shift"]
 
@@ -154,29 +139,29 @@ class NetworkPart:
             self.multiply(f"{name}.conv1x1", x.data, y, x.length)
         else:
             np.multiply(x.values, ROOT_HALF, out=y[: x.length, :outputs])
-        hidden = self.arena.get_rows("hidden", x.length, outputs)
+        hidden = self.context.arena.get_rows("hidden", x.length, outputs)
         rows = self.convolve(f"{name}.conv1", "leaky", x, f"{name}.norm1", hidden)
         return self.convolve(f"{name}.conv2", "leaky", rows, f"{name}.norm2", y, residual=y)
 
     def run_adain_up(self, name: str, x: Activations, y: Array) -> Activations:
         """Run an AdaIN block that doubles the rows: a depthwise transposed convolution, and a repeated shortcut."""
         length, outputs = 2 * x.length, len(self.weights[f"{name}.conv2.bias"])
-        doubled = self.with_statistics(self._upsample_rows(name, x), length)
-        shortcut = self.arena.get_rows("shortcut", x.length, outputs)
+        doubled = self.context.with_stats(self._upsample_rows(name, x), length)
+        shortcut = self.context.arena.get_rows("shortcut", x.length, outputs)
         self.multiply(f"{name}.conv1x1", x.data, shortcut, x.length)
         y[:length] = np.repeat(shortcut[: x.length], 2, axis=0)
-        hidden = self.arena.get_rows("hidden", length, outputs)
+        hidden = self.context.arena.get_rows("hidden", length, outputs)
         rows = self.convolve(f"{name}.conv1", "plain", doubled, "", hidden)
         return self.convolve(f"{name}.conv2", "leaky", rows, f"{name}.norm2", y, residual=y)
 
     def _upsample_rows(self, name: str, x: Activations) -> Array:
         """Apply norm1, leaky ReLU, and the depthwise transposed convolution of 3 taps at stride 2."""
         # Output row 2t is x[t] * taps[1], row 2t + 1 is x[t] * taps[2] + x[t + 1] * taps[0]; x is zero past the end.
-        scale, shift = self.get_norm(f"{name}.norm1").compute_affine(self.library, x)
+        scale, shift = self.get_norm(f"{name}.norm1").compute_affine(self.context, x)
         active = leaky_relu(x.values * scale + shift, 0.2)
         taps, bias = self.weights[f"{name}.pool.weight"], self.weights[f"{name}.pool.bias"]
         following = np.concatenate([active[1:], np.zeros_like(active[:1])])
-        y = self.arena.get_rows("pooled", 2 * x.length, active.shape[1])
+        y = self.context.arena.get_rows("pooled", 2 * x.length, active.shape[1])
         y[: 2 * x.length : 2] = active * taps[1] + bias
         y[1 : 2 * x.length : 2] = active * taps[2] + following * taps[0] + bias
         return y
@@ -205,32 +190,29 @@ class NetworkPart:
             residual: Array with y's pitch and dtype.
         """
         style_norm = self.get_norm(norm) if norm else None
-        if self.library.target.has_tiles:
-            tiled = AmxConvolution(self._get_amx_weights(name), activation)
-            return tiled(self.library, self.pool, x, style_norm, y, dilation, residual)
+        if self.context.target.has_tiles:
+            tiled = AmxConvolution(self._get_amx_weights(name), activation, dilation)
+            return tiled(self.context, x, style_norm, y, residual)
         points, scales, bias = (self.weights[f"{name}.{what}"] for what in ("points", "scales", "bias"))
-        layer = Convolution(points, scales, bias, taps, activation)
-        return layer(self.library, self.pool, x, style_norm, y, dilation, residual)
+        layer = Convolution(points, scales, bias, taps, activation, dilation)
+        return layer(self.context, x, style_norm, y, residual)
 
     def multiply(  # the operands of y = leaky_relu(x) @ weights + bias
         self, name: str, x: Signal, y: Signal, rows: int, pitch: int | None = None, slope: float = 1.0
     ) -> None:
         """Apply a dense layer to `rows` leaky rows of x, which start `pitch` elements apart, into y."""
-        self.get_dense(name)(self.library, self.pool, x, y, rows, pitch, slope)
+        self.get_dense(name, slope)(self.context, x, y, rows, pitch)
 
-    def get_dense(self, name: str) -> Matrix:
-        """Return the dense layer of that name for the library's target."""
-        if self.library.target.has_tiles:
-            return AmxDense(self._get_amx_weights(name))
-        return Dense(*(self.weights[f"{name}.{what}"] for what in ("panels", "scales", "bias")))
+    def get_dense(self, name: str, slope: float = 1.0) -> DenseLayer:
+        """Return the dense layer of that name for the kernels' target, after a leaky ReLU of that slope."""
+        if self.context.target.has_tiles:
+            return AmxDense(self._get_amx_weights(name), slope)
+        panels, scales, bias = (self.weights[f"{name}.{what}"] for what in ("panels", "scales", "bias"))
+        return Dense(panels, scales, bias, slope)
 
     def _get_amx_weights(self, name: str) -> AmxWeights:
         tiles, scales, bias, parts = (self.weights[f"{name}.{what}"] for what in ("tiles", "scales", "bias", "parts"))
         return AmxWeights(tiles, scales, bias, int(parts))
-
-    def with_statistics(self, data: Signal, length: int, added: Signal | None = None) -> Activations:
-        """Return the first `length` rows with their statistics, after adding `added` in place."""
-        return with_stats(self.library, self.pool, data, length, added)
 
     def get_style(self, name: str) -> tuple[Array, Array]:
         """Return the gamma and beta that the style gives one norm, [channels] each."""

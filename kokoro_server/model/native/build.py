@@ -17,7 +17,7 @@ from kokoro_server.model.onnx.dequantize import dequantize
 log = logging.getLogger(__name__)
 
 
-def build_kernels(model: Path, folder: Path, shape: Target) -> None:
+def build_kernels(model: Path, folder: Path, target: Target) -> None:
     """Write all parameters of the model, packed for the target, to `folder`.
 
     Writes no array, and logs the reason, if the graph is not laid out as Kokoro's published export.
@@ -25,17 +25,17 @@ def build_kernels(model: Path, folder: Path, shape: Target) -> None:
     log.info("Preparing %s for this machine", model.name)
     parameters = read_parameters(dequantize(onnx.load(model)))
     try:
-        arrays = _pack_parameters(parameters, shape)
+        arrays = _pack_parameters(parameters, target)
     except UnknownGraphError as exc:
         log.warning("%s runs in onnxruntime, which is slower: %s", model.name, exc)
         arrays = {}
     save_arrays(folder, arrays)
 
 
-def _pack_parameters(parameters: Parameters, shape: Target) -> PackedArrays:
+def _pack_parameters(parameters: Parameters, target: Target) -> PackedArrays:
     """Pack all parameters. Raises UnknownGraphError if one is missing."""
     return {
-        **prepare_encoder(parameters, shape),
-        **prepare_decoder(parameters, shape),
+        **prepare_encoder(parameters, target),
+        **prepare_decoder(parameters, target),
         **prepare_source(parameters),
     }

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.builder import Target
+from kokoro_server.model.native.activations import SPARE_ROWS, Activations, Array, Signal, get_storage_dtype
 from kokoro_server.model.native.blocks import (
     PLAIN,
-    Array,
     NetworkPart,
     PackedArrays,
     Weights,
@@ -29,7 +29,6 @@ from kokoro_server.model.native.blocks import (
     prepare_filter,
     prepare_styles,
 )
-from kokoro_server.model.native.layers import SPARE_ROWS, Activations, Signal, get_storage_dtype
 
 TEXT = 512  # channels of the aligned text; F0 and energy follow them
 BLOCK_CHANNELS = 1024  # output channels of the decoder's blocks
@@ -45,37 +44,37 @@ NOISE_STRIDE = 6  # of the first stage's convolution over the source; the second
 SOURCE_CHANNELS = 22  # channels of a spectrum: 11 magnitudes and 11 phases
 
 
-def prepare_decoder(parameters: Weights, shape: Target) -> PackedArrays:
+def prepare_decoder(parameters: Weights, target: Target) -> PackedArrays:
     """Pack the decoder's parameters for the target, by the names that DecoderPass uses."""
     ready: PackedArrays = {}
     adains = ("encode", "decode.0", "decode.1", "decode.2", "decode.3")
     blocks = [f"generator.{kind}.{i}" for kind, count in (("resblocks", 6), ("noise_res", 2)) for i in range(count)]
     snakes = [(block, part, i) for block in blocks for i in range(len(DILATIONS)) for part in (1, 2)]
     for name in adains:
-        ready.update(prepare_adain(parameters, name, shape, PLAIN))
+        ready.update(prepare_adain(parameters, name, target, PLAIN))
     for block, part, i in snakes:
-        ready.update(_prepare_snake(parameters, block, part, i, shape))
+        ready.update(_prepare_snake(parameters, block, part, i, target))
     norms = [f"{name}.norm{part}" for name in adains for part in (1, 2)]
     norms += [f"{block}.adain{part}.{i}" for block, part, i in snakes]
     ready.update(prepare_styles(parameters, DecoderPass.STYLES, norms))
     for i, rate in enumerate(RATES):
-        ready.update(prepare_dense(f"generator.ups.{i}", *_make_upsample_matrix(parameters, i, rate), shape, PLAIN))
+        ready.update(prepare_dense(f"generator.ups.{i}", *_make_upsample_matrix(parameters, i, rate), target, PLAIN))
         noise = f"generator.noise_convs.{i}"
-        ready.update(prepare_dense(noise, *make_window_matrix(parameters, noise), shape, PLAIN))
+        ready.update(prepare_dense(noise, *make_window_matrix(parameters, noise), target, PLAIN))
     # conv_post reads the sum of three residual blocks in place of their mean: its weights take the third.
     weight, bias = make_window_matrix(parameters, "generator.conv_post")
-    ready.update(prepare_dense("generator.conv_post", (weight / len(TAPS)).astype(np.float32), bias, shape, PLAIN))
-    ready.update(prepare_dense("asr_res", *make_window_matrix(parameters, "asr_res.asr_res.0"), shape, PLAIN))
+    ready.update(prepare_dense("generator.conv_post", (weight / len(TAPS)).astype(np.float32), bias, target, PLAIN))
+    ready.update(prepare_dense("asr_res", *make_window_matrix(parameters, "asr_res.asr_res.0"), target, PLAIN))
     return ready
 
 
-def _prepare_snake(parameters: Weights, block: str, part: int, i: int, shape: Target) -> PackedArrays:
+def _prepare_snake(parameters: Weights, block: str, part: int, i: int, target: Target) -> PackedArrays:
     """Pack one convolution of a residual block and its Snake's alpha, as alpha / π and 1 / alpha."""
     conv = f"{block}.convs{part}.{i}"
     alpha = parameters[f"{block}.alpha{part}.{i}"]
     norm = f"{block}.adain{part}.{i}"
     return {
-        **prepare_filter(conv, parameters[f"{conv}.weight"], parameters[f"{conv}.bias"], "snake", shape, PLAIN),
+        **prepare_filter(conv, parameters[f"{conv}.weight"], parameters[f"{conv}.bias"], "snake", target, PLAIN),
         f"{norm}.alpha_over_pi": (alpha / np.pi).astype(np.float32),
         f"{norm}.inverse_alpha": (1.0 / alpha).astype(np.float32),
     }
@@ -118,32 +117,34 @@ class DecoderPass(NetworkPart):
     def run_blocks(self, mixed: Array) -> Array:
         """Run the five AdaIN blocks: [frames, 514] to [2 * frames, 512] between rows of zeros."""
         frames = len(mixed)
-        x = self.arena.get_rows("mixed", frames, count_padded_channels(TEXT + 2))
+        x = self.context.arena.get_rows("mixed", frames, count_padded_channels(TEXT + 2))
         x[:frames, : TEXT + 2] = mixed
         x[:, TEXT + 2 :] = 0.0
         names = ("decode.0", "decode.1", "decode.2")
         # Two buffers that take turns as input and output. Their columns: 1024 of the block's output, 64 of asr_res,
         # F0 and energy, then zeros up to the padded width. All but the first 1024 are the same for every block.
         both = [
-            self.arena.get_rows(f"wide.{i}", frames, count_padded_channels(BLOCK_CHANNELS + ASR_RES_CHANNELS + 2))
+            self.context.arena.get_rows(
+                f"wide.{i}", frames, count_padded_channels(BLOCK_CHANNELS + ASR_RES_CHANNELS + 2)
+            )
             for i in (0, 1)
         ]
-        aside = self.arena.get_rows("aside", frames, ASR_RES_CHANNELS)
+        aside = self.context.arena.get_rows("aside", frames, ASR_RES_CHANNELS)
         self.multiply("asr_res", x, aside, frames)
         for wide in both:
             wide[:frames, BLOCK_CHANNELS : BLOCK_CHANNELS + ASR_RES_CHANNELS] = aside[:frames]
             wide[:frames, BLOCK_CHANNELS + ASR_RES_CHANNELS : BLOCK_CHANNELS + ASR_RES_CHANNELS + 2] = mixed[:, TEXT:]
             wide[:, BLOCK_CHANNELS + ASR_RES_CHANNELS + 2 :] = 0.0
-        rows = self.run_adain("encode", self.with_statistics(x, frames), both[0])
+        rows = self.run_adain("encode", self.context.with_stats(x, frames), both[0])
         for i, name in enumerate(names):
             rows = self.run_adain(name, self._with_asr_res(rows), both[(i + 1) % 2])
-        doubled = self.arena.get_rows("doubled", 2 * frames + EDGE_ROWS, TEXT)
+        doubled = self.context.arena.get_rows("doubled", 2 * frames + EDGE_ROWS, TEXT)
         self.run_adain_up("decode.3", self._with_asr_res(rows), doubled[EDGE_ROWS:])
         return _zero_edges(doubled, 2 * frames)
 
     def _with_asr_res(self, rows: Activations) -> Activations:
         """Return all columns of a block's buffer: adds the statistics of those that its convolution did not write."""
-        others = self.with_statistics(rows.data[:, BLOCK_CHANNELS:], rows.length)
+        others = self.context.with_stats(rows.data[:, BLOCK_CHANNELS:], rows.length)
         return Activations(
             rows.data,
             rows.length,
@@ -164,11 +165,11 @@ class DecoderPass(NetworkPart):
         """Upsample, add the source, and run the residual blocks; return the rows between zeros and their number."""
         up = self._upsample(stage, RATES[stage], signal, length)
         noise = self._run_noise(stage, harmonics, up.length)
-        return self._run_residual_blocks(stage, self.with_statistics(up.data, up.length, noise.data)), up.length
+        return self._run_residual_blocks(stage, self.context.with_stats(up.data, up.length, noise.data)), up.length
 
     def get_rows(self, name: str, length: int, channels: int) -> Signal:
         """Return a buffer in the target's storage type. The second stage takes over the buffers of the first."""
-        return self.arena.get_rows(name, length, channels, get_storage_dtype(self.library.target))
+        return self.context.arena.get_rows(name, length, channels, get_storage_dtype(self.context.target))
 
     def _upsample(self, stage: int, rate: int, signal: Signal, length: int) -> Activations:
         """Apply leaky ReLU and the transposed convolution as one product, and trim its ends."""
@@ -193,7 +194,7 @@ class DecoderPass(NetworkPart):
         y = self.get_rows("noise", length, len(self.weights[f"{name}.bias"]))
         self.multiply(name, harmonics[SPARE_ROWS - before :], y, length, pitch=stride * SOURCE_CHANNELS)
         taps = NOISE_TAPS[stage]
-        return self._run_residual_block(f"generator.noise_res.{stage}", taps, self.with_statistics(y, length), y)
+        return self._run_residual_block(f"generator.noise_res.{stage}", taps, self.context.with_stats(y, length), y)
 
     def _run_residual_blocks(self, stage: int, x: Activations) -> Signal:
         """Return the sum of the three residual blocks between zeros; the weights after it take the third."""
@@ -205,7 +206,7 @@ class DecoderPass(NetworkPart):
             block = f"generator.resblocks.{stage * len(TAPS) + i}"
             rows = self._run_residual_block(block, taps, x, other if i else total)
             if i:
-                self.with_statistics(total, x.length, rows.data)
+                self.context.with_stats(total, x.length, rows.data)
         return _zero_edges(edged, x.length)
 
     def _run_residual_block(self, block: str, taps: int, x: Activations, y: Signal) -> Activations:
@@ -225,7 +226,7 @@ class DecoderPass(NetworkPart):
 
     def _compute_spectrum(self, signal: Signal, length: int) -> Array:
         """Apply the last convolution, 7 taps to 22 channels, as a product over windows of 7 rows."""
-        y = self.arena.get_rows("spectrum", length, len(self.weights["generator.conv_post.bias"]))
+        y = self.context.arena.get_rows("spectrum", length, len(self.weights["generator.conv_post.bias"]))
         self.multiply("generator.conv_post", signal, y, length, pitch=signal.shape[1], slope=SLOPES[-1])
         return y[:length, :SOURCE_CHANNELS]
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from kokoro_server.model.kernels.builder import Target
 from kokoro_server.model.kernels.lstm import interleave_gates
-from kokoro_server.model.kernels.norm import BERT_EPSILON
+from kokoro_server.model.kernels.norm import BERT_EPSILON, EPSILON
+from kokoro_server.model.native.activations import SPARE_ROWS, Array
 from kokoro_server.model.native.blocks import (
     PLAIN,
     SPLIT,
-    Array,
     NetworkPart,
     PackedArrays,
     Weights,
@@ -28,7 +28,7 @@ from kokoro_server.model.native.blocks import (
     prepare_dense,
     prepare_styles,
 )
-from kokoro_server.model.native.layers import SPARE_ROWS, Lstm, address_of, leaky_relu
+from kokoro_server.model.native.layers import Lstm, leaky_relu
 
 Frames = NDArray[np.int64]
 
@@ -39,8 +39,6 @@ LSTMS = ("predictor.text_encoder.lstms.0", "predictor.text_encoder.lstms.2", "pr
          "predictor.lstm", "shared", "text_encoder.lstm")  # fmt: skip
 CURVES = ("F0", "N")
 TEXT_TAPS = 5
-EPSILON = 1e-5
-"""Added to the variance by the layer norms of the predictors and the text encoder."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +54,16 @@ class EncoderOutput:
     pitch: Array
 
 
-def prepare_encoder(parameters: Weights, shape: Target) -> PackedArrays:
+def prepare_encoder(parameters: Weights, target: Target) -> PackedArrays:
     """Pack the encoder's parameters for the target, by the names that EncoderPass uses."""
-    ready = _prepare_bert(parameters, shape)
+    ready = _prepare_bert(parameters, target)
     for name in LSTMS:
-        ready.update(_prepare_lstm(parameters, name, shape))
+        ready.update(_prepare_lstm(parameters, name, target))
     name = "predictor.duration_proj.linear_layer"
-    ready.update(prepare_dense(name, parameters[f"{name}.weight"], parameters[f"{name}.bias"], shape, SPLIT))
+    ready.update(prepare_dense(name, parameters[f"{name}.weight"], parameters[f"{name}.bias"], target, SPLIT))
     adains = [f"{curve}.{i}" for curve in CURVES for i in range(3)]
     for name in adains:
-        ready.update(prepare_adain(parameters, name, shape, SPLIT))
+        ready.update(prepare_adain(parameters, name, target, SPLIT))
     norms = [f"predictor.text_encoder.lstms.{i}" for i in (1, 3, 5)]
     norms += [f"{name}.norm{part}" for name in adains for part in (1, 2)]
     ready.update(prepare_styles(parameters, EncoderPass.STYLES, norms))
@@ -75,13 +73,13 @@ def prepare_encoder(parameters: Weights, shape: Target) -> PackedArrays:
     ready["text_encoder.embedding.weight"] = parameters["text_encoder.embedding.weight"]
     for i in range(3):
         conv = f"text_encoder.cnn.{i}.cnn.{i}.0"
-        ready.update(prepare_dense(conv, *make_window_matrix(parameters, conv), shape, PLAIN))
+        ready.update(prepare_dense(conv, *make_window_matrix(parameters, conv), target, PLAIN))
         for part in ("gamma", "beta"):
             ready[f"text_encoder.cnn.{i}.{part}"] = parameters[f"text_encoder.cnn.{i}.1.{part}"]
     return ready
 
 
-def _prepare_bert(parameters: Weights, shape: Target) -> PackedArrays:
+def _prepare_bert(parameters: Weights, target: Target) -> PackedArrays:
     """Pack ALBERT's parameters, with query, key and value as one dense layer."""
     ready: PackedArrays = {}
     # Attention divides its scores by the root of a head's width (64): the query's weights take it.
@@ -90,7 +88,7 @@ def _prepare_bert(parameters: Weights, shape: Target) -> PackedArrays:
         part: np.concatenate([parameters[f"{LAYER}.attention.{k}.{part}"] * s for k, s in scale.items()], axis=-1)
         for part in ("weight", "bias")
     }
-    ready.update(prepare_dense("attention", joined["weight"], joined["bias"], shape, SPLIT))
+    ready.update(prepare_dense("attention", joined["weight"], joined["bias"], target, SPLIT))
     plain = {
         "attention.dense": f"{LAYER}.attention.dense",
         "ffn": f"{LAYER}.ffn",
@@ -100,7 +98,7 @@ def _prepare_bert(parameters: Weights, shape: Target) -> PackedArrays:
     }
     for name, source in plain.items():
         bias = parameters[f"{source}.bias"]
-        ready.update(prepare_dense(name, parameters[f"{source}.weight"], bias, shape, SPLIT))
+        ready.update(prepare_dense(name, parameters[f"{source}.weight"], bias, target, SPLIT))
     for kind in ("word", "position", "token_type"):
         ready[kind] = parameters[f"bert.embeddings.{kind}_embeddings.weight"]
     for name in (
@@ -115,14 +113,14 @@ def _prepare_bert(parameters: Weights, shape: Target) -> PackedArrays:
     return ready
 
 
-def _prepare_lstm(parameters: Weights, name: str, shape: Target) -> PackedArrays:
+def _prepare_lstm(parameters: Weights, name: str, target: Target) -> PackedArrays:
     """Pack an LSTM: the input weights of both directions as one dense layer, the state weights for the kernel."""
     weight = parameters[f"{name}.input"]
     # [2, 4 * units, in] to [in, 2 * 4 * units].
     matrix = weight.reshape(-1, weight.shape[2]).T
-    state = np.stack([interleave_gates(direction, shape.width) for direction in parameters[f"{name}.state"]])
+    state = np.stack([interleave_gates(direction, target.width) for direction in parameters[f"{name}.state"]])
     return {
-        **prepare_dense(name, matrix, parameters[f"{name}.bias"].reshape(-1), shape, SPLIT),
+        **prepare_dense(name, matrix, parameters[f"{name}.bias"].reshape(-1), target, SPLIT),
         f"{name}.state": state,
     }
 
@@ -163,7 +161,7 @@ class EncoderPass(NetworkPart):
         for _ in range(PASSES):
             self._join(x, "attention.dense", _attend(self._multiply_rows("attention", x)), "attention.LayerNorm")
             inner = self._multiply_rows("ffn", x)
-            self.library["gelu"](inner.ctypes.data, inner.size)
+            self.context.call("gelu", inner, inner.size)
             self._join(x, "ffn_output", inner, "full_layer_layer_norm")
         return self._multiply_rows("bert_out", x)
 
@@ -171,7 +169,7 @@ class EncoderPass(NetworkPart):
         """Compute x = layer_norm(x + dense(inner)) in place."""
         outputs = self._multiply_rows(dense, inner)
         gamma, beta = (self.weights[f"{LAYER}.{norm}.{part}"] for part in ("weight", "bias"))
-        self.library["layer_norm"](*map(address_of, (x, outputs, gamma, beta)), *x.shape)
+        self.context.call("layer_norm", x, outputs, gamma, beta, *x.shape)
 
     def _run_duration_lstms(self, x: Array) -> Array:
         """Return [tokens, 640]: three LSTMs, each followed by an adaptive layer norm, the style as 128 channels."""
@@ -193,11 +191,11 @@ class EncoderPass(NetworkPart):
     def _predict_curve(self, name: str, shared: Array) -> Array:
         """Predict F0 or energy [2 * frames] from the shared rows [frames, 512]: three AdaIN blocks and a projection."""
         length = len(shared)
-        x = self.with_statistics(_append_spare_rows(shared), length)
-        rows = self.run_adain(f"{name}.0", x, self.arena.get_rows("curve.0", length, shared.shape[1]))
+        x = self.context.with_stats(_append_spare_rows(shared), length)
+        rows = self.run_adain(f"{name}.0", x, self.context.arena.get_rows("curve.0", length, shared.shape[1]))
         half = len(self.weights[f"{name}.1.conv2.bias"])
-        rows = self.run_adain_up(f"{name}.1", rows, self.arena.get_rows("curve.1", 2 * length, half))
-        rows = self.run_adain(f"{name}.2", rows, self.arena.get_rows("curve.2", 2 * length, half))
+        rows = self.run_adain_up(f"{name}.1", rows, self.context.arena.get_rows("curve.1", 2 * length, half))
+        rows = self.run_adain(f"{name}.2", rows, self.context.arena.get_rows("curve.2", 2 * length, half))
         curve: Array = rows.values @ self.weights[f"{name}_proj.weight"] + self.weights[f"{name}_proj.bias"]
         return curve
 
@@ -215,7 +213,7 @@ class EncoderPass(NetworkPart):
         for i in range(3):
             # Windows of 5 rows, 1 row apart, over the padded rows.
             padded = np.pad(x, ((reach, reach + SPARE_ROWS), (0, 0)))
-            y = self.arena.get_rows("text", len(x), TEXT)
+            y = self.context.arena.get_rows("text", len(x), TEXT)
             self.multiply(f"text_encoder.cnn.{i}.cnn.{i}.0", padded, y, len(x), pitch=TEXT)
             gamma, beta = (self.weights[f"text_encoder.cnn.{i}.{part}"] for part in ("gamma", "beta"))
             x = _normalize_rows(y[: len(x)], EPSILON) * gamma + beta
@@ -224,7 +222,7 @@ class EncoderPass(NetworkPart):
 
     def _run_lstm(self, name: str, x: Array, repeats: Frames | None = None) -> Array:
         layer = Lstm(self.get_dense(name), self.weights[f"{name}.state"])
-        return layer(self.library, self.pool, self.arena, _append_spare_rows(x), len(x), repeats)
+        return layer(self.context, _append_spare_rows(x), len(x), repeats)
 
     def _multiply_rows(self, name: str, x: Array) -> Array:
         """Return a dense layer's outputs [rows, padded outputs] as a new array."""

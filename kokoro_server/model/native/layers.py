@@ -1,9 +1,8 @@
-"""Run the network's layers with the kernels: convolutions, dense layers, LSTMs, and statistics.
+"""Run the network's layers with the kernels: convolutions, dense layers, LSTMs.
 
-Activations are arrays [time, channels] with SPARE_ROWS rows behind the last one, since kernels write whole blocks. A
-layer splits its rows (and, where they are few, its output panels) into blocks, and the thread pool runs one kernel call
-for each block. A block is chosen so that its intermediate arrays stay in one core's second-level cache. Statistics are
-float32 sums for each block, which are added up in float64.
+A layer splits its rows (and, where they are few, its output panels) into blocks, and the thread pool runs one kernel
+call for each block. A block is chosen so that its intermediate arrays stay in one core's second-level cache. Statistics
+are float32 sums for each block, which are added up in float64.
 """
 
 from collections.abc import Iterator
@@ -14,114 +13,25 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kokoro_server.model.kernels.builder import BF16, F16, FLOAT, I16, Target
+from kokoro_server.model.kernels.builder import I16, Target
 from kokoro_server.model.kernels.convolution import ConvolutionKernel, winograd_weights
 from kokoro_server.model.kernels.gemm import pack_panels, quantize
-from kokoro_server.model.kernels.library import SCHEMES, KernelLibrary
-from kokoro_server.model.kernels.norm import name_statistics
-from kokoro_server.model.kernels.thread_pool import Scratch, ThreadPool
+from kokoro_server.model.kernels.library import SCHEMES
+from kokoro_server.model.kernels.thread_pool import Scratch
+from kokoro_server.model.native.activations import LLVM_TYPES, Activations, Array, Signal, address_of
+from kokoro_server.model.native.kernel_context import KernelContext
 
-Array = NDArray[np.float32]
-Signal = NDArray[Any]  # float32, float16, or uint16 that hold bf16
 Frames = NDArray[np.int64]
 
-# Rows that a kernel may write past the end. A group of tiles covers m * dilation rows, at most 6 * 5 = 30; a block of
-# the GEMM microkernel at most 12, of AMX 32.
-SPARE_ROWS = 64
-CACHE_BYTES = 96 * 1024  # floats of V (384 KiB) that stay in a second-level cache of 512 KiB beside the rest
+CACHE_FLOATS = 96 * 1024  # floats of V (384 KiB) that stay in a second-level cache of 512 KiB beside the rest
 WIDE_TILES = 64  # tiles in a block whose weights do not fit the cache: they are read once for so many tiles
 DENSE_ROWS = 96  # rows in a block of a dense layer, which share one reading of a panel of weights
-ROWS_MEASURED = 512  # rows in a block of statistics
-FLOAT32 = np.dtype(np.float32)
-NUMPY_DTYPES: dict[np.dtype[Any], Any] = {
-    FLOAT32: FLOAT,
-    np.dtype(np.float16): F16,
-    np.dtype(np.uint16): BF16,
-}
-"""LLVM type of an array's elements, by dtype; numpy has no bf16, so uint16 holds its bits."""
-
-
-def get_storage_dtype(shape: Target) -> np.dtype[Any]:
-    """Return the dtype of the generator's activations on this target."""
-    return next(array for array, kind in NUMPY_DTYPES.items() if kind is shape.storage_type)
-
-
-@dataclass
-class Activations:
-    """Hold a signal [length + spare rows, channels] with its channel statistics over the first `length` rows.
-
-    `sums` and `squares` [channels] are float64 sums of the values and of their squares, for the next normalization.
-    """
-
-    data: Signal
-    length: int
-    sums: NDArray[np.float64]
-    squares: NDArray[np.float64]
-
-    @property
-    def values(self) -> Signal:
-        """The signal [length, channels] without its spare rows: a view."""
-        return self.data[: self.length]
 
 
 def leaky_relu(values: Array, slope: float) -> Array:
     """Apply leaky ReLU: values below zero are multiplied by the slope, 0 to 1."""
     larger: Array = np.maximum(values, values * np.float32(slope))
     return larger
-
-
-def with_stats(
-    library: KernelLibrary, crew: ThreadPool, data: Signal, length: int, added: Signal | None = None
-) -> Activations:
-    """Compute the channel statistics of the first `length` rows.
-
-    Args:
-        library: The compiled kernels.
-        crew: Threads to use.
-        data: Activations [rows, channels] of any storage type; columns of a wider array will do.
-        length: Rows to take.
-        added: Array with the shape, dtype and strides of `data`, which is added to it in place first.
-    """
-    channels, pitch = data.shape[1], data.strides[0] // data.itemsize
-    starts = range(0, length, ROWS_MEASURED)
-    sums = np.zeros((len(starts), 2, channels), np.float32)
-    x, y, measures = address_of(data), address_of(data if added is None else added), address_of(sums)
-    function = library[name_statistics(added is not None, NUMPY_DTYPES[data.dtype])]
-
-    def work(block: tuple[int, int], scratch: Scratch) -> None:
-        number, start = block
-        # Block number's statistics are [2, channels] floats: its sums, then its squares.
-        offset, target = data.strides[0] * start, measures + 8 * channels * number
-        rows = min(ROWS_MEASURED, length - start)
-        function(x + offset, y + offset, target, target + 4 * channels, rows, channels, pitch)
-
-    crew.parallel_for(enumerate(starts), work)
-    total = sums.sum(0, dtype=np.float64)
-    return Activations(data, length, total[0], total[1])
-
-
-class BufferArena:
-    """Keep activation buffers by name from one utterance to the next, which saves the cost of fresh pages.
-
-    A name has one buffer at a time: asking for it again returns the same memory. Not thread-safe.
-    """
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, Signal] = {}
-
-    def get_rows(self, name: str, length: int, channels: int, kind: np.dtype[Any] = FLOAT32) -> Signal:
-        """Return an array [length + SPARE_ROWS, channels] with arbitrary contents."""
-        size = (length + SPARE_ROWS) * channels
-        array = self._arrays.get(name)
-        if array is None or array.size < size or array.dtype != kind:
-            self._arrays.pop(name, None)  # free the old one before the new one is allocated
-            array = self._arrays[name] = np.zeros(size, kind)
-        return array[:size].reshape(-1, channels)
-
-    def trim(self, limit: int) -> None:
-        """Free all buffers if they exceed `limit` bytes together: a long text must not hold its memory forever."""
-        if sum(array.nbytes for array in self._arrays.values()) > limit:
-            self._arrays.clear()
 
 
 @dataclass(frozen=True)
@@ -137,33 +47,29 @@ class Norm:
     alpha_over_pi: Array
     inverse_alpha: Array
 
-    def compute_affine(self, library: KernelLibrary, rows: Activations) -> tuple[Array, Array]:
+    def compute_affine(self, context: KernelContext, rows: Activations) -> tuple[Array, Array]:
         """Return normalization, gamma and beta as one scale and one shift [channels]."""
         scale, shift = np.empty_like(self.gamma), np.empty_like(self.gamma)
-        arrays: tuple[NDArray[Any], ...] = rows.sums, rows.squares, self.gamma, self.beta, scale, shift
-        library["affine"](*map(address_of, arrays), rows.length, len(scale))
+        arrays = rows.sums, rows.squares, self.gamma, self.beta, scale, shift
+        context.call("affine", *arrays, rows.length, len(scale))
         return scale, shift
 
     @staticmethod
-    def get_arrays(norm: "Norm | None", library: KernelLibrary, rows: Activations) -> tuple[Array, Array, Array, Array]:
+    def get_arrays(norm: "Norm | None", context: KernelContext, rows: Activations) -> tuple[Array, Array, Array, Array]:
         """Return what the kernels read: scale, shift, alpha / π, 1 / alpha. Without a norm, scale 1 and shift 0."""
         if norm is None:
             # Activations after no norm are never Snake, so the last two only have to be readable.
             one, zero = np.ones(rows.data.shape[1], np.float32), np.zeros(rows.data.shape[1], np.float32)
             return one, zero, one, one
-        return *norm.compute_affine(library, rows), norm.alpha_over_pi, norm.inverse_alpha
-
-
-def address_of(array: NDArray[Any]) -> int:
-    """Return the address of an array's first element. The caller keeps the array alive."""
-    return array.ctypes.data
+        return *norm.compute_affine(context, rows), norm.alpha_over_pi, norm.inverse_alpha
 
 
 @dataclass(frozen=True)
 class Convolution:
     """Convolve with Toom-Cook kernels, after an activation.
 
-    Weights are [panels, points, in, panel], float32 or int16; scales [panels, points, panel]; bias [out].
+    Weights are [panels, points, in, panel], float32 or int16; scales [panels, points, panel]; bias [out]. `taps` lie
+    `dilation` rows apart: 1, 3 or 5.
     """
 
     points: Signal
@@ -171,32 +77,24 @@ class Convolution:
     bias: Array
     taps: int
     activation: str
+    dilation: int = 1
 
     @staticmethod
-    def pack(weight: Array, activation: str, shape: Target) -> tuple[Signal, Array]:
+    def pack(weight: Array, activation: str, target: Target) -> tuple[Signal, Array]:
         """Return the packed weights and scales for a filter [out, in, taps]."""
         kernel = ConvolutionKernel(SCHEMES[activation, weight.shape[2]], weight.shape[2], activation, False)
-        return winograd_weights(weight, kernel.scheme, kernel.weight_type is I16, shape)
+        return winograd_weights(weight, kernel.scheme, kernel.weight_type is I16, target)
 
-    def __call__(  # the operands of y = residual + filter(activation(norm(x))), and where it runs
-        self,
-        library: KernelLibrary,
-        crew: ThreadPool,
-        x: Activations,
-        norm: Norm | None,
-        y: Signal,
-        dilation: int,
-        residual: Signal | None = None,
+    def __call__(
+        self, context: KernelContext, x: Activations, norm: Norm | None, y: Signal, residual: Signal | None = None
     ) -> Activations:
         """Compute y = residual + filter(activation(norm(x))) and the statistics of y.
 
         Args:
-            library: The compiled kernels.
-            crew: Threads to use.
+            context: Where it runs.
             x: Input [length, in] with its statistics.
             norm: Normalization to apply first; None for none.
             y: Output with spare rows; its first `out` columns are written. May be the residual's array, not x's.
-            dilation: Rows between two taps: 1, 3 or 5.
             residual: Array with y's pitch and dtype.
 
         Raises:
@@ -205,52 +103,50 @@ class Convolution:
         kernel = ConvolutionKernel(
             SCHEMES[self.activation, self.taps], self.taps, self.activation, residual is not None
         )
-        inputs, outputs, pitch = x.data.shape[1], len(self.bias), y.shape[1]
-        scale, shift, turns, inverse = Norm.get_arrays(norm, library, x)
+        inputs, outputs, pitch, dilation = x.data.shape[1], len(self.bias), y.shape[1], self.dilation
+        scale, shift, turns, inverse = Norm.get_arrays(norm, context, x)
         before = y if residual is None else residual
         addresses = [address_of(a) for a in (x.data, y, before, scale, shift, turns, inverse)]
         weights = [address_of(self.points), address_of(self.scales), address_of(self.bias)]
         # V takes points * inputs floats for each tile. Where the weights of one point exceed the cache, every panel
         # comes from memory anyway, and the number of tiles that share a panel matters instead.
-        wide = inputs * outputs > CACHE_BYTES
-        fitting = WIDE_TILES if wide else CACHE_BYTES // (kernel.scheme.point_count * inputs)
-        blocks = list(
-            _iterate_blocks(x.length, dilation, kernel.scheme.outputs, fitting, library.target.rows, crew.threads)
-        )
+        wide = inputs * outputs > CACHE_FLOATS
+        fitting = WIDE_TILES if wide else CACHE_FLOATS // (kernel.scheme.point_count * inputs)
+        blocks = list(_iterate_blocks(context, x.length, dilation, kernel.scheme.outputs, fitting))
         sums = np.zeros((len(blocks), 2, outputs), np.float32)
         measures = address_of(sums)
-        function = library[kernel.name]
+        function = context.library[kernel.name]
 
         def work(block: tuple[int, int, int], scratch: Scratch) -> None:
             number, first, groups = block
             # Tiles up to the next multiple of the microkernel's rows; the sums of the last ones are not read.
-            tiles = -(-groups * dilation // library.target.rows) * library.target.rows
-            memory = _lay_out_scratch(scratch, kernel, groups, dilation, tiles, inputs, library.target)
+            tiles = -(-groups * dilation // context.target.rows) * context.target.rows
+            sizes = kernel.count_scratch_floats(groups, dilation, tiles, inputs, context.target.panel)
+            memory = [scratch.address(name, size) for name, size in sizes.items()]
             function(
                 *addresses, *weights, *(measures + 4 * outputs * (2 * number + i) for i in (0, 1)), *memory,
                 first, groups, dilation, tiles, x.length, inputs, outputs, pitch,
             )  # fmt: skip
 
-        crew.parallel_for(blocks, work)
-        total = sums.sum(0, dtype=np.float64)
-        return Activations(y, x.length, total[0], total[1])
+        context.pool.parallel_for(blocks, work)
+        return Activations.from_block_sums(y, x.length, sums)
 
 
-def _iterate_blocks(  # the sizes that blocks depend on
-    length: int, dilation: int, outputs: int, fitting: int, rows: int, threads: int
+def _iterate_blocks(
+    context: KernelContext, length: int, dilation: int, outputs: int, fitting: int
 ) -> Iterator[tuple[int, int, int]]:
     """Yield number, first row and groups of each block: about `fitting` tiles, and equally many blocks for each thread.
 
     Args:
+        context: Where the blocks run: its microkernel takes some tiles at a time, its threads share the blocks.
         length: Output rows.
         dilation: Tiles in a group.
         outputs: Output rows m of a tile: a group covers m * dilation rows.
         fitting: Tiles that fit the cache.
-        rows: Tiles that the microkernel takes at a time.
-        threads: Threads that share the blocks.
     """
+    threads = context.pool.threads
     groups = -(-length // (dilation * outputs))
-    size = _choose_groups(fitting, dilation, rows)
+    size = _choose_groups(fitting, dilation, context.target.rows)
     rounds = -(-groups // (size * threads))
     # With one or two blocks for each thread, a short last one would leave threads idle: make them equal.
     if rounds <= 2:
@@ -270,21 +166,7 @@ def _choose_groups(fitting: int, dilation: int, rows: int) -> int:
     return max(range(max(near - 2, 1), near + 3), key=lambda groups: (round(fullness(groups), 2), groups))
 
 
-def _lay_out_scratch(  # the sizes that the kernel computes from, in its order
-    scratch: Scratch, kernel: ConvolutionKernel, groups: int, dilation: int, tiles: int, inputs: int, shape: Target
-) -> tuple[int, int, int]:
-    """Return the addresses of a block's activated rows, V and M. Sizes are those that the kernel computes."""
-    scheme = kernel.scheme
-    rows = dilation * (groups * scheme.outputs + kernel.taps - 1) * inputs
-    plane = tiles * inputs + 16
-    return (
-        scratch.address("rows", rows),
-        scratch.address("points", scheme.point_count * plane),
-        scratch.address("sums", scheme.point_count * tiles * shape.panel),
-    )
-
-
-class Matrix(Protocol):
+class DenseLayer(Protocol):
     """Multiply rows by weights and add a bias, after leaky ReLU."""
 
     @property
@@ -292,32 +174,28 @@ class Matrix(Protocol):
         """Output channels, padded to whole panels."""
         ...
 
-    def __call__(  # the operands of y = leaky_relu(x) @ weights + bias, and where it runs
-        self,
-        library: KernelLibrary,
-        crew: ThreadPool,
-        x: Signal,
-        y: Signal,
-        rows: int,
-        pitch: int | None = None,
-        slope: float = 1.0,
-    ) -> None: ...
+    def __call__(self, context: KernelContext, x: Signal, y: Signal, rows: int, pitch: int | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
 class Dense:
-    """Apply a dense layer in vector registers: int16 weights [panels, in, panel], scales and bias [panels * panel]."""
+    """Apply a dense layer in vector registers, after a leaky ReLU.
+
+    Weights are int16 [panels, in, panel], scales and bias [panels * panel]; `slope` is that of the leaky ReLU below
+    zero, 1.0 for none.
+    """
 
     panels: NDArray[Any]
     scales: Array
     bias: Array
+    slope: float = 1.0
 
     @staticmethod
-    def pack(weight: Array, bias: Array, shape: Target) -> tuple[NDArray[Any], Array, Array]:
+    def pack(weight: Array, bias: Array, target: Target) -> tuple[NDArray[Any], Array, Array]:
         """Return packed weights, scales and bias for a matrix [in, out], zeros after the last output."""
         integers, scales = quantize(weight[None])
-        panels = pack_panels(integers[0], shape)
-        missing = panels.shape[0] * shape.panel - len(bias)
+        panels = pack_panels(integers[0], target)
+        missing = panels.shape[0] * target.panel - len(bias)
         return panels, np.pad(scales[0], (0, missing)), np.pad(bias, (0, missing)).astype(np.float32)
 
     @property
@@ -325,27 +203,16 @@ class Dense:
         """Output channels, padded to whole panels."""
         return len(self.bias)
 
-    def __call__(  # the operands of y = leaky_relu(x) @ weights + bias, and where it runs
-        self,
-        library: KernelLibrary,
-        crew: ThreadPool,
-        x: Signal,
-        y: Signal,
-        rows: int,
-        pitch: int | None = None,
-        slope: float = 1.0,
-    ) -> None:
+    def __call__(self, context: KernelContext, x: Signal, y: Signal, rows: int, pitch: int | None = None) -> None:
         """Compute y[row] = leaky_relu(x[row]) @ weights + bias for `rows` rows.
 
         Args:
-            library: The compiled kernels.
-            crew: Threads to use.
+            context: Where it runs.
             x: Inputs of any storage type with spare rows.
             y: Output of any storage type with spare rows; its first `outputs` columns are written.
             rows: Rows to compute.
             pitch: Elements between the starts of two rows of x; x's width by default. A smaller or larger one makes
                 rows overlapping windows or strides.
-            slope: Slope of the leaky ReLU below zero; 1.0 for none.
 
         Raises:
             Cancelled: If the thread pool is cancelled.
@@ -356,15 +223,15 @@ class Dense:
         source, destination, weights, scales, bias = (
             address_of(a) for a in (x, y, self.panels, self.scales, self.bias)
         )
-        names = "gemm", f"widen_{NUMPY_DTYPES[x.dtype]}", f"narrow_{NUMPY_DTYPES[y.dtype]}"
-        function, widen, narrow = (library[name] for name in names)
-        unit = library.target.rows
+        names = "gemm", f"widen_{LLVM_TYPES[x.dtype]}", f"narrow_{LLVM_TYPES[y.dtype]}"
+        function, widen, narrow = (context.library[name] for name in names)
+        unit = context.target.rows
         step = -(-DENSE_ROWS // unit) * unit
-        share = count_panels_per_block(len(self.panels), -(-rows // step), crew.threads)
+        share = count_panels_per_block(len(self.panels), -(-rows // step), context.pool.threads)
         # The GEMM kernel reads and writes float32: other inputs are widened, and other outputs narrowed, by the block.
-        reads_x, narrows = x.dtype == np.float32 and slope == 1.0, y.dtype != np.float32
-        bits = int(np.float32(slope).view(np.uint32))
-        longest = x_pitch * (step - 1) + inputs + library.target.width
+        reads_x, narrows = x.dtype == np.float32 and self.slope == 1.0, y.dtype != np.float32
+        bits = int(np.float32(self.slope).view(np.uint32))
+        longest = x_pitch * (step - 1) + inputs + context.target.width
 
         def work(block: tuple[int, int], scratch: Scratch) -> None:
             first, panels = block
@@ -385,7 +252,7 @@ class Dense:
             if narrows:
                 narrow(out, cell, count, outputs, y_pitch)
 
-        crew.parallel_for(product(range(0, rows, step), range(0, len(self.panels), share)), work)
+        context.pool.parallel_for(product(range(0, rows, step), range(0, len(self.panels), share)), work)
 
 
 def count_panels_per_block(panels: int, row_blocks: int, threads: int) -> int:
@@ -402,24 +269,14 @@ class Lstm:
     The state weights are [2, units / width, units, 4, width].
     """
 
-    inputs: Matrix
+    inputs: DenseLayer
     state: Array
 
-    def __call__(  # the operands of the LSTM, and where it runs
-        self,
-        library: KernelLibrary,
-        crew: ThreadPool,
-        workshop: BufferArena,
-        x: Array,
-        rows: int,
-        repeats: Frames | None = None,
-    ) -> Array:
+    def __call__(self, context: KernelContext, x: Array, rows: int, repeats: Frames | None = None) -> Array:
         """Return a new array [steps, 2 * units], forward outputs first.
 
         Args:
-            library: The compiled kernels.
-            crew: Threads to use.
-            workshop: Source of the buffer "gates".
+            context: Where it runs; its arena lends the buffer "gates".
             x: Inputs [rows, in] with spare rows.
             rows: Rows of x.
             repeats: Number of steps [rows] that take each row of x; one each by default.
@@ -429,21 +286,20 @@ class Lstm:
         """
         units = self.state.shape[2]
         # Equal rows have equal gates, so the product is computed once for each row and repeated afterwards.
-        gates = workshop.get_rows("gates", rows, self.inputs.outputs)
-        self.inputs(library, crew, x, gates, rows)
+        gates = context.arena.get_rows("gates", rows, self.inputs.outputs)
+        self.inputs(context, x, gates, rows)
         steps = gates[:rows] if repeats is None else np.repeat(gates[:rows], repeats, axis=0)
         y = np.empty((len(steps), 2 * units), np.float32)
-        function = library["lstm"]
 
         def work(direction: int, scratch: Scratch) -> None:
             # Backwards: from the last step, with negative pitches. Gates of both directions are one row of 8 * units.
             first, sign = (0, 1) if direction == 0 else (len(steps) - 1, -1)
             gate, out = steps[first, 4 * units * direction :], y[first, units * direction :]
             memory = np.zeros((3, units), np.float32)
-            function(
-                *(address_of(a) for a in (gate, self.state[direction], out, *memory)),
+            context.call(
+                "lstm", gate, self.state[direction], out, *memory,
                 len(steps), units, sign * 8 * units, sign * 2 * units,
             )  # fmt: skip
 
-        crew.parallel_for((0, 1), work)
+        context.pool.parallel_for((0, 1), work)
         return y

@@ -1,7 +1,9 @@
 """Read the parameters of Kokoro's modules from its graph, by the names of the PyTorch modules.
 
-The exporter renames most weights (onnx::MatMul_123), but names nodes after their modules; so a weight is found through
-the node that reads it. Weights that the exporter left alone are found by their own names.
+Nodes are named after their modules, and most weights are not: those of MatMul and LSTM nodes are called
+onnx::MatMul_123, and a filter whose weight norm was folded after the operator that computed it (.../Mul_output_0). So a
+product's weight is found through the node that reads it. Parameters that kept their modules' names, such as Snake's
+alphas, are found by these.
 """
 
 import re

@@ -22,9 +22,10 @@ from kokoro_server.model.kernels.amx_kernels import (
 from kokoro_server.model.kernels.amx_permission import may_use_tiles
 from kokoro_server.model.kernels.builder import BF16
 from kokoro_server.model.kernels.library import TARGETS, KernelLibrary, get_native_target
-from kokoro_server.model.kernels.thread_pool import ThreadPool
+from kokoro_server.model.native.activations import SPARE_ROWS
 from kokoro_server.model.native.amx_layers import AmxConvolution, AmxDense, AmxWeights
-from kokoro_server.model.native.layers import SPARE_ROWS, Norm, with_stats
+from kokoro_server.model.native.kernel_context import KernelContext
+from kokoro_server.model.native.layers import Norm
 from tests.unit.model.test_kernels import LENGTHS, activated, filtered, normal, normalised, spared
 
 TILED = TARGETS["amx-bf16"]
@@ -114,7 +115,7 @@ def test_any_machine_compiles_them() -> None:
     + [*product(("leaky", "plain"), (2,), (as_it_is, quantised))],
 )
 def test_convolution_is_norm_activation_filter_and_sum(
-    library: KernelLibrary,
+    context: KernelContext,
     activation: str,
     taps: int,
     dilation: int,
@@ -128,14 +129,12 @@ def test_convolution_is_norm_activation_filter_and_sum(
     alpha = np.exp(normal(inputs) / 3)
     norm = Norm(normal(inputs), normal(inputs), (alpha / np.pi).astype(np.float32), (1 / alpha).astype(np.float32))
     x, before = normal(length, inputs) + 1, normal(length, outputs)
-    layer = AmxConvolution(AmxWeights.pack(weight, bias, parts), activation)
+    layer = AmxConvolution(AmxWeights.pack(weight, bias, parts), activation, dilation)
     kept = short if STORAGE_TYPES[activation] is BF16 else as_it_is
     y = kept(spared(np.zeros((length, outputs), np.float32)))
 
-    crew = ThreadPool(2)
     added = kept(spared(before)) if residual else None
-    rows = layer(library, crew, with_stats(library, crew, kept(spared(x)), length), norm, y, dilation, added)
-    crew.close()
+    rows = layer(context, context.with_stats(kept(spared(x)), length), norm, y, added)
 
     expected = filtered(activated(activation, normalised(x, norm), alpha), weight.transpose(2, 1, 0), dilation) + bias
     expected += before if residual else 0
@@ -149,28 +148,24 @@ def test_convolution_is_norm_activation_filter_and_sum(
 @pytest.mark.parametrize(("rows", "inputs", "outputs"), [(1, 5, 3), (50, 22, 22), (131, 64, 100), (700, 768, 64)])
 @pytest.mark.parametrize(("parts", "kind"), [(1, as_it_is), (2, as_it_is), (2, quantised)])
 def test_dense_is_a_product_with_a_bias(
-    library: KernelLibrary, rows: int, inputs: int, outputs: int, parts: int, kind: Kind
+    context: KernelContext, rows: int, inputs: int, outputs: int, parts: int, kind: Kind
 ) -> None:
     weight, bias, x = kind(normal(1, inputs, outputs))[0], normal(outputs), normal(rows, inputs)
-    layer = AmxDense(AmxWeights.pack(weight[None], bias, parts))
+    layer = AmxDense(AmxWeights.pack(weight[None], bias, parts), slope=0.1)
     y = np.zeros((rows + SPARE_ROWS, layer.outputs), np.float32)
-    crew = ThreadPool(2)
-    layer(library, crew, spared(x), y, rows, slope=0.1)
-    crew.close()
+    layer(context, spared(x), y, rows)
     expected = np.maximum(x, 0.1 * x).astype(np.float64) @ weight + bias
     np.testing.assert_allclose(y[:rows, :outputs], expected, atol=TOLERANCES[parts] * np.abs(expected).max())
 
 
 @with_tiles
 @pytest.mark.parametrize(("source", "target"), [(as_it_is, short), (short, short), (short, as_it_is)])
-def test_dense_reads_and_writes_short_rows(library: KernelLibrary, source: Any, target: Any) -> None:
+def test_dense_reads_and_writes_short_rows(context: KernelContext, source: Any, target: Any) -> None:
     """Windows of two rows, as the generator's upsampling takes them, and a first row that is not the array's."""
     weight, bias, x = normal(1, 128, 100), normal(100), normal(700, 64)
-    layer = AmxDense(AmxWeights.pack(weight, bias, 1))
+    layer = AmxDense(AmxWeights.pack(weight, bias, 1), slope=0.1)
     y = target(np.zeros((650 + SPARE_ROWS, layer.outputs), np.float32))
-    crew = ThreadPool(2)
-    layer(library, crew, source(spared(x))[2:], y, 650, pitch=64, slope=0.1)
-    crew.close()
+    layer(context, source(spared(x))[2:], y, 650, pitch=64)
     windows = np.stack([x[row : row + 2].reshape(-1) for row in range(2, 652)])
     expected = np.maximum(windows, 0.1 * windows).astype(np.float64) @ weight[0] + bias
     np.testing.assert_allclose(floats(y)[:650, :100], expected, atol=TOLERANCES[1] * np.abs(expected).max())
@@ -178,33 +173,33 @@ def test_dense_reads_and_writes_short_rows(library: KernelLibrary, source: Any, 
 
 @with_tiles
 @pytest.mark.parametrize("adding", [False, True])
-def test_short_rows_are_measured(library: KernelLibrary, adding: bool) -> None:
+def test_short_rows_are_measured(serial_context: KernelContext, adding: bool) -> None:
     x, more = short(spared(normal(1100, 48))), short(spared(normal(1100, 48)))
     expected = (floats(x)[:1100] + (floats(more)[:1100] if adding else 0)).astype(np.float64)
-    rows = with_stats(library, ThreadPool(1), x, 1100, more if adding else None)
+    rows = serial_context.with_stats(x, 1100, more if adding else None)
     np.testing.assert_allclose(floats(rows.values), expected, rtol=2**-8)
     np.testing.assert_allclose(rows.sums, expected.sum(0), atol=1e-2)
     np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-4)
 
 
 @with_tiles
-def test_dense_reads_overlapping_windows(library: KernelLibrary) -> None:
+def test_dense_reads_overlapping_windows(serial_context: KernelContext) -> None:
     signal, weight = normal(40 + SPARE_ROWS, 4), normal(12, 16)
     layer = AmxDense(AmxWeights.pack(weight[None], np.zeros(16, np.float32), 2))
     y = np.zeros((19 + SPARE_ROWS, layer.outputs), np.float32)
-    layer(library, ThreadPool(1), signal, y, 19, pitch=8)
+    layer(serial_context, signal, y, 19, pitch=8)
     windows = np.stack([signal[2 * i : 2 * i + 3].reshape(-1) for i in range(19)])
     np.testing.assert_allclose(y[:19, :16], windows @ weight, atol=1e-3)
 
 
 @with_tiles
-def test_what_was_no_number_before_leaves_no_trace(library: KernelLibrary) -> None:
+def test_what_was_no_number_before_leaves_no_trace(serial_context: KernelContext) -> None:
     """Scratch is used again: what a failed run left in it must not reach the next one through a zero weight."""
     layer = AmxDense(AmxWeights.pack(normal(1, 22, 32), np.zeros(32, np.float32), 1))
-    crew, y = ThreadPool(1), np.zeros((40 + SPARE_ROWS, layer.outputs), np.float32)
-    layer(library, crew, np.full((40 + SPARE_ROWS, 22), np.nan, np.float32), y, 40)
+    y = np.zeros((40 + SPARE_ROWS, layer.outputs), np.float32)
+    layer(serial_context, np.full((40 + SPARE_ROWS, 22), np.nan, np.float32), y, 40)
     assert np.isnan(y[:40]).all()
-    layer(library, crew, normal(40 + SPARE_ROWS, 22), y, 3)
+    layer(serial_context, normal(40 + SPARE_ROWS, 22), y, 3)
     assert np.isfinite(y[:3]).all()
 
 

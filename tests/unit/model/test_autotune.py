@@ -25,9 +25,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[float]]:
     """Seconds by a vector's width, one for each time that it is asked, on a CPU that has two kinds."""
     seconds = {16: [2.0] * RUNS, 8: [1.0] * RUNS}
     monkeypatch.setattr(autotune, "list_supported_targets", lambda: TWO)
-    monkeypatch.setattr(autotune, "KernelLibrary", lambda cache, shape: shape)
-    monkeypatch.setattr(autotune, "make_timed_layer", lambda shape: shape)
-    monkeypatch.setattr(autotune, "time_layer", lambda shape: seconds[shape.width].pop())
+    monkeypatch.setattr(autotune, "KernelLibrary", lambda cache, target: target)
+    monkeypatch.setattr(autotune, "make_timed_layer", lambda target: target)
+    monkeypatch.setattr(autotune, "time_layer", lambda target: seconds[target.width].pop())
     return seconds
 
 

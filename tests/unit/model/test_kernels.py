@@ -17,17 +17,9 @@ from kokoro_server.model.kernels.lstm import interleave_gates
 from kokoro_server.model.kernels.norm import EPSILON
 from kokoro_server.model.kernels.thread_pool import ThreadPool
 from kokoro_server.model.kernels.toom_cook import make_scheme
-from kokoro_server.model.native.layers import (
-    SPARE_ROWS,
-    BufferArena,
-    Convolution,
-    Dense,
-    Lstm,
-    Norm,
-    address_of,
-    get_storage_dtype,
-    with_stats,
-)
+from kokoro_server.model.native.activations import SPARE_ROWS, address_of, get_storage_dtype
+from kokoro_server.model.native.kernel_context import KernelContext
+from kokoro_server.model.native.layers import Convolution, Dense, Lstm, Norm
 
 RANDOM = np.random.default_rng(11)
 LENGTHS = [7, 131]
@@ -45,20 +37,20 @@ def spared(values: NDArray[np.float32]) -> NDArray[np.float32]:
 Kind = Callable[[NDArray[np.float32], Target], NDArray[Any]]
 
 
-def as_it_is(values: NDArray[np.float32], shape: Target) -> NDArray[np.float32]:
+def as_it_is(values: NDArray[np.float32], target: Target) -> NDArray[np.float32]:
     return values
 
 
-def kept(values: NDArray[np.float32], shape: Target) -> NDArray[Any]:
+def kept(values: NDArray[np.float32], target: Target) -> NDArray[Any]:
     """As the generator's rows are kept."""
-    return values.astype(get_storage_dtype(shape))
+    return values.astype(get_storage_dtype(target))
 
 
-# AVX-512's, AVX's, Arm's and the plain shape: the compiler spells each in what this CPU has.
-SHAPES = [Target(16, 2, 12), Target(8, 2, 6), Target(4, 4, 6), Target(4, 2, 6, storage_type=FLOAT)]
+# AVX-512's, AVX's, Arm's and the plain target: the compiler spells each in what this CPU has.
+COMPILED_TARGETS = [Target(16, 2, 12), Target(8, 2, 6), Target(4, 4, 6), Target(4, 2, 6, storage_type=FLOAT)]
 
 
-@pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: f"{shape.width}x{shape.columns}")
+@pytest.fixture(scope="module", params=COMPILED_TARGETS, ids=lambda target: f"{target.width}x{target.columns}")
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> KernelLibrary:
     return KernelLibrary(tmp_path_factory.mktemp("kernels"), request.param)
 
@@ -67,7 +59,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_a_scheme_gives_the_filter_s_outputs(outputs: int, taps: int) -> None:
     made = make_scheme(outputs, taps)
     signal, filter_ = RANDOM.normal(size=made.point_count), RANDOM.normal(size=taps)
-    got = made.output @ ((made.taps @ filter_) * (made.input @ signal))
+    got = made.output_matrix @ ((made.filter_matrix @ filter_) * (made.input_matrix @ signal))
     np.testing.assert_allclose(got, np.correlate(signal, filter_, "valid"), atol=1e-11)
 
 
@@ -100,24 +92,22 @@ def normalised(x: NDArray[np.float32], norm: Norm) -> NDArray[np.float64]:
 @pytest.mark.parametrize("dilation", [1, 3, 5])
 @pytest.mark.parametrize(("activation", "taps"), list(SCHEMES))
 def test_convolution_is_norm_activation_filter_and_sum(
-    library: KernelLibrary, activation: str, taps: int, dilation: int, residual: bool, length: int
+    context: KernelContext, activation: str, taps: int, dilation: int, residual: bool, length: int
 ) -> None:
     inputs, outputs = 48, 64
     weight, bias = normal(outputs, inputs, taps) / np.float32(np.sqrt(inputs * taps)), normal(outputs)
     alpha = np.exp(normal(inputs) / 3)
     norm = Norm(normal(inputs), normal(inputs), (alpha / np.pi).astype(np.float32), (1 / alpha).astype(np.float32))
     x, before = normal(length, inputs) + 1, normal(length, outputs)
-    layer = Convolution(*Convolution.pack(weight, activation, library.target), bias, taps, activation)
-    form, rounding = (as_it_is, 3e-4) if get_storage_type(activation, library.target) is FLOAT else (kept, 2**-10)
-    y = form(spared(np.zeros((length, outputs), np.float32)), library.target)
+    layer = Convolution(*Convolution.pack(weight, activation, context.target), bias, taps, activation, dilation)
+    form, rounding = (as_it_is, 3e-4) if get_storage_type(activation, context.target) is FLOAT else (kept, 2**-10)
+    y = form(spared(np.zeros((length, outputs), np.float32)), context.target)
 
-    crew = ThreadPool(2)
-    added = form(spared(before), library.target) if residual else None
-    given = with_stats(library, crew, form(spared(x), library.target), length)
-    rows = layer(library, crew, given, norm, y, dilation, added)
-    crew.close()
+    added = form(spared(before), context.target) if residual else None
+    given = context.with_stats(form(spared(x), context.target), length)
+    rows = layer(context, given, norm, y, added)
 
-    x, before = (form(each, library.target).astype(np.float32) for each in (x, before))
+    x, before = (form(each, context.target).astype(np.float32) for each in (x, before))
     expected = filtered(activated(activation, normalised(x, norm), alpha), weight, dilation) + bias
     expected += before if residual else 0
     np.testing.assert_allclose(rows.values, expected, atol=rounding * np.abs(expected).max())
@@ -135,7 +125,7 @@ def eight_bits(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return (np.rint(weight / step) * step).astype(np.float32)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("points", [None, SCHEMES["leaky", 3].taps])
+@pytest.mark.parametrize("points", [None, SCHEMES["leaky", 3].filter_matrix])
 def test_weights_of_eight_bits_are_kept_as_they_are(points: NDArray[np.float64] | None) -> None:
     weight = eight_bits(normal(1 if points is None else 3, 400, 32))
     whole, steps = quantize(weight, points)
@@ -151,32 +141,30 @@ def test_other_weights_lose_next_to_nothing() -> None:
 
 
 @pytest.mark.parametrize(("rows", "inputs", "outputs"), [(1, 5, 3), (50, 22, 22), (131, 64, 100)])
-def test_dense_is_a_product_with_a_bias(library: KernelLibrary, rows: int, inputs: int, outputs: int) -> None:
+def test_dense_is_a_product_with_a_bias(serial_context: KernelContext, rows: int, inputs: int, outputs: int) -> None:
     weight, bias, x = normal(inputs, outputs), normal(outputs), normal(rows, inputs)
-    layer = Dense(*Dense.pack(weight, bias, library.target))
+    layer = Dense(*Dense.pack(weight, bias, serial_context.target))
     y = np.zeros((rows + SPARE_ROWS, len(layer.bias)), np.float32)
-    layer(library, ThreadPool(1), spared(x), y, rows)
+    layer(serial_context, spared(x), y, rows)
     np.testing.assert_allclose(y[:rows, :outputs], x @ weight + bias, atol=ROUNDED * np.sqrt(inputs))
 
 
-def test_dense_takes_leaky_rows(library: KernelLibrary) -> None:
+def test_dense_takes_leaky_rows(serial_context: KernelContext) -> None:
     weight, x = normal(20, 16), normal(30, 20)
-    layer = Dense(*Dense.pack(weight, np.zeros(16, np.float32), library.target))
+    layer = Dense(*Dense.pack(weight, np.zeros(16, np.float32), serial_context.target), slope=0.1)
     y = np.zeros((30 + SPARE_ROWS, len(layer.bias)), np.float32)
-    layer(library, ThreadPool(1), spared(x), y, 30, slope=0.1)
+    layer(serial_context, spared(x), y, 30)
     np.testing.assert_allclose(y[:30, :16], np.maximum(x, 0.1 * x) @ weight, atol=ROUNDED * np.sqrt(20))
 
 
 @pytest.mark.parametrize(("source", "target"), [(as_it_is, kept), (kept, kept), (kept, as_it_is)])
-def test_dense_reads_and_writes_kept_rows(library: KernelLibrary, source: Kind, target: Kind) -> None:
+def test_dense_reads_and_writes_kept_rows(context: KernelContext, source: Kind, target: Kind) -> None:
     """Windows of two rows, as the generator's upsampling takes them, and a first row that is not the array's."""
     weight, bias, x = normal(128, 100), normal(100), normal(700, 64)
-    layer = Dense(*Dense.pack(weight, bias, library.target))
-    y = target(np.zeros((650 + SPARE_ROWS, len(layer.bias)), np.float32), library.target)
-    crew = ThreadPool(2)
-    layer(library, crew, source(spared(x), library.target)[2:], y, 650, pitch=64, slope=0.1)
-    crew.close()
-    read = source(x, library.target).astype(np.float32)
+    layer = Dense(*Dense.pack(weight, bias, context.target), slope=0.1)
+    y = target(np.zeros((650 + SPARE_ROWS, len(layer.bias)), np.float32), context.target)
+    layer(context, source(spared(x), context.target)[2:], y, 650, pitch=64)
+    read = source(x, context.target).astype(np.float32)
     windows = np.stack([read[row : row + 2].reshape(-1) for row in range(2, 652)])
     expected = np.maximum(windows, 0.1 * windows).astype(np.float64) @ weight + bias
     rounding = ROUNDED * np.sqrt(128) if target is as_it_is else 2**-10 * np.abs(expected).max()
@@ -196,10 +184,10 @@ def test_kept_rows_are_rounded_to_the_nearest(library: KernelLibrary) -> None:
 
 
 @pytest.mark.parametrize("adding", [False, True])
-def test_kept_rows_are_measured(library: KernelLibrary, adding: bool) -> None:
-    x, more = (kept(spared(normal(1100, 48)), library.target) for _ in range(2))
+def test_kept_rows_are_measured(serial_context: KernelContext, adding: bool) -> None:
+    x, more = (kept(spared(normal(1100, 48)), serial_context.target) for _ in range(2))
     expected = x[:1100].astype(np.float64) + (more[:1100] if adding else 0)
-    rows = with_stats(library, ThreadPool(1), x, 1100, more if adding else None)
+    rows = serial_context.with_stats(x, 1100, more if adding else None)
     np.testing.assert_allclose(rows.values, expected, rtol=2**-10)
     np.testing.assert_allclose(rows.sums, expected.sum(0), atol=1e-2)
     np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-4)
@@ -207,20 +195,18 @@ def test_kept_rows_are_measured(library: KernelLibrary, adding: bool) -> None:
 
 @pytest.mark.parametrize("length", [3, 1100])
 @pytest.mark.parametrize("adding", [False, True])
-def test_rows_are_measured(library: KernelLibrary, adding: bool, length: int) -> None:
+def test_rows_are_measured(context: KernelContext, adding: bool, length: int) -> None:
     x, more = normal(length, 48), normal(length, 48)
-    crew = ThreadPool(2)
-    rows = with_stats(library, crew, spared(x), length, spared(more) if adding else None)
-    crew.close()
+    rows = context.with_stats(spared(x), length, spared(more) if adding else None)
     expected = (x + more if adding else x).astype(np.float64)
     np.testing.assert_allclose(rows.values, expected, atol=1e-6)
     np.testing.assert_allclose(rows.sums, expected.sum(0), atol=1e-3)
     np.testing.assert_allclose(rows.squares, (expected**2).sum(0), rtol=1e-5)
 
 
-def test_some_columns_are_measured_where_they_are(library: KernelLibrary) -> None:
+def test_some_columns_are_measured_where_they_are(serial_context: KernelContext) -> None:
     x = normal(20, 96)
-    rows = with_stats(library, ThreadPool(1), x[:, 64:], 20)
+    rows = serial_context.with_stats(x[:, 64:], 20)
     np.testing.assert_allclose(rows.sums, x[:, 64:].sum(0), atol=1e-4)
 
 
@@ -233,24 +219,24 @@ def test_layer_norm_is_of_the_sum_of_two(library: KernelLibrary) -> None:
     np.testing.assert_allclose(x, expected, atol=1e-5)
 
 
-def test_dense_reads_overlapping_windows(library: KernelLibrary) -> None:
+def test_dense_reads_overlapping_windows(serial_context: KernelContext) -> None:
     signal, weight = normal(40 + SPARE_ROWS, 4), normal(12, 16)
-    layer = Dense(*Dense.pack(weight, np.zeros(16, np.float32), library.target))
+    layer = Dense(*Dense.pack(weight, np.zeros(16, np.float32), serial_context.target))
     y = np.zeros((19 + SPARE_ROWS, len(layer.bias)), np.float32)
-    layer(library, ThreadPool(1), signal, y, 19, pitch=8)
+    layer(serial_context, signal, y, 19, pitch=8)
     windows = np.stack([signal[2 * i : 2 * i + 3].reshape(-1) for i in range(19)])
     np.testing.assert_allclose(y[:19, :16], windows @ weight, atol=ROUNDED * np.sqrt(12))
 
 
 @pytest.mark.parametrize("repeats", [None, [3, 1, 2, 1, 1]])
-def test_lstm_runs_both_ways(library: KernelLibrary, repeats: list[int] | None) -> None:
+def test_lstm_runs_both_ways(serial_context: KernelContext, repeats: list[int] | None) -> None:
     inputs, units = 24, 32
     weight, bias, state = normal(2, 4 * units, inputs), normal(2, 4 * units), normal(2, 4 * units, units) / 4
-    panels = Dense.pack(weight.reshape(-1, inputs).T, bias.reshape(-1), library.target)
-    layer = Lstm(Dense(*panels), np.stack([interleave_gates(way, library.target.width) for way in state]))
+    panels = Dense.pack(weight.reshape(-1, inputs).T, bias.reshape(-1), serial_context.target)
+    layer = Lstm(Dense(*panels), np.stack([interleave_gates(way, serial_context.target.width) for way in state]))
     x = normal(5, inputs)
     often = None if repeats is None else np.array(repeats)
-    got = layer(library, ThreadPool(1), BufferArena(), spared(x), len(x), often)
+    got = layer(serial_context, spared(x), len(x), often)
     steps = x if repeats is None else np.repeat(x, repeats, axis=0)
     for way, order in ((0, steps), (1, steps[::-1])):
         expected = np.array(stepped(order, weight[way], bias[way], state[way]))
@@ -293,24 +279,24 @@ def test_a_library_is_compiled_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_crew_does_each_block_once(threads: int) -> None:
-    crew = ThreadPool(threads)
+def test_a_pool_does_each_block_once(threads: int) -> None:
+    pool = ThreadPool(threads)
     done: list[int] = []
-    crew.parallel_for(range(100), lambda block, scratch: done.append(block))
-    crew.close()
+    pool.parallel_for(range(100), lambda block, scratch: done.append(block))
+    pool.close()
     assert sorted(done) == list(range(100))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_cancelled_crew_gives_up(threads: int) -> None:
-    crew = ThreadPool(threads)
+def test_a_cancelled_pool_gives_up(threads: int) -> None:
+    pool = ThreadPool(threads)
     done: list[int] = []
 
     def work(block: int, scratch: object) -> None:
         done.append(block)
-        crew.cancel_event.set()
+        pool.cancel_event.set()
 
     with pytest.raises(Cancelled):
-        crew.parallel_for(range(100), work)
-    crew.close()
+        pool.parallel_for(range(100), work)
+    pool.close()
     assert len(done) <= threads
