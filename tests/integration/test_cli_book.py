@@ -187,6 +187,6 @@ def test_a_server_that_is_away_for_a_while_is_waited_for() -> None:
             answer = self.answers.pop(0)
             if isinstance(answer, WorkerUnavailable):
                 raise answer
-            return answer  # type: ignore[return-value]
+            return answer  # type: ignore[no-any-return]
 
     assert [told["state"] for told in _poll_job(Away("http://nas"), "/jobs/1")] == ["running", "done"]

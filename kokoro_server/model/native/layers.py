@@ -174,7 +174,8 @@ class DenseLayer(Protocol):
         """Output channels, padded to whole panels."""
         ...
 
-    def __call__(self, context: KernelContext, x: Signal, y: Signal, rows: int, pitch: int | None = None) -> None: ...
+    def __call__(self, context: KernelContext, x: Signal, y: Signal, rows: int, pitch: int | None = None) -> None:
+        """Write leaky_relu(x) @ weights + bias for `rows` rows to y, whose rows lie `pitch` numbers apart."""
 
 
 @dataclass(frozen=True)
