@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -115,15 +116,15 @@ def test_a_command_that_is_not_there_is_told() -> None:
         WorkerProcess(["no/such/python"], 5.0).start()
 
 
-def test_a_start_that_failed_is_not_tried_again_at_once() -> None:
+def test_a_start_that_failed_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     worker = WorkerProcess([*FAKE, "--mode", "cannot-load"], 5.0)
     with pytest.raises(WorkerUnavailable, match="no such model"):
         worker.start()
+    monkeypatch.setattr(subprocess, "Popen", None)  # whoever starts a process fails
     for _ in range(3):
-        before = time.process_time()
         with pytest.raises(WorkerUnavailable, match=r"the next try is in [12] seconds"):
             speak(worker)
-        assert time.process_time() - before < 0.05
+    monkeypatch.undo()
     assert children() == []
 
 
@@ -228,14 +229,14 @@ def samples(events: Iterator[WorkerEvent]) -> int:
 
 
 def test_one_that_ends_takes_the_next_utterance_before_its_last_sound() -> None:
-    with child("--linger", "0.3", "--pieces", "2") as worker:
+    with child("--linger", "1.5", "--pieces", "2") as worker:
         first = worker.synthesize(GOOD, 1)
         heard = to_the_end(first)
         second = worker.synthesize(utterance("x" * 100), 1)
         assert heard + samples(first) == 24 * len(GOOD.text)
         began = time.monotonic()
         assert to_the_end(second) == 24 * 50
-        assert time.monotonic() - began < 0.25  # it had begun
+        assert time.monotonic() - began < 1.2  # it had begun, and did not wait for its last sound
         assert samples(second) == 24 * 50
 
 
@@ -321,7 +322,7 @@ def test_a_worker_s_death_is_told_at_once_to_all_that_it_was_given() -> None:
         for lost in (first, second):
             with pytest.raises(WorkerLost):
                 list(lost)
-        assert time.monotonic() - began < 0.45  # it lives for 0.2
+        assert time.monotonic() - began < 4  # well before the time limit of an utterance
 
 
 def test_a_cancel_of_nothing_harms_nothing() -> None:

@@ -151,9 +151,9 @@ def test_emoji_alone_are_silent(written: str, spoken: str) -> None:
     ],
 )
 def test_any_text_is_read_in_linear_time(unit: str) -> None:
-    text = unit * (10_000 // len(unit))
+    text = unit * (5_000 // len(unit))
     once = cost(text)
-    assert once < 1.0
+    assert once < 0.5
     assert cost(text * 2) < 2 * max(once, 0.02) * 2
 
 
@@ -168,10 +168,7 @@ def cost(text: str) -> float:
     return min(spent() for _ in range(3))
 
 
-def test_a_plain_sentence_is_quick() -> None:
-    sentence = "The boat was so old that the women stood close together, holding their bundles. " * 3
-    normalize(sentence)
-    before = time.thread_time()
-    for _ in range(20):
-        normalize(sentence)
-    assert (time.thread_time() - before) / 20 < 0.003
+def test_a_plain_sentence_costs_less_than_one_full_of_numbers() -> None:
+    plain = "The boat was so old that the women stood close together, holding their bundles. " * 30
+    busy = "On Mar 4, 2024, Dr. Lee paid $12.50 for 2 lbs; he won 6-4, 3-6 by 5 p.m. at 12 Elm St. " * 30
+    assert cost(plain) / len(plain) < cost(busy) / len(busy)
