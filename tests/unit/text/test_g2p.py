@@ -451,7 +451,9 @@ def test_english_loads_alone() -> None:
     """No spaCy, no other language's library, and the stand-in for spaCy is gone again."""
     code = (
         "import sys; from kokoro_server.text.g2p import Phonemizer; Phonemizer('a')('Hi.', 'a');"
-        "print([name for name in ('spacy', 'torch', 'jieba', 'pyopenjtalk', 'phonemizer') if name in sys.modules])"
+        "from kokoro_server.text.normalization import normalize; normalize('Hi 5.');"
+        "names = ('spacy', 'torch', 'jieba', 'cn2an', 'pyopenjtalk', 'phonemizer');"
+        "print([name for name in names if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "[]"
