@@ -187,7 +187,11 @@ _ALIGNED: dict[str, Callable[[str], Sequence[str]]] = {
 def _pairs(spoken: Heard, language: str) -> Iterator[tuple[float, float]]:
     """When a word begins by our times and by Whisper's, for the words that both have, the first of all left out."""
     units = _ALIGNED.get(language, fold_words)
-    ours = [(unit, n == 0, word.start_time) for word in spoken.chunk.words for n, unit in enumerate(units(word.text))]
+    ours = [
+        (unit, n == 0, word.start_time)
+        for word in spoken.chunk.words
+        for n, unit in enumerate(units(spoken.text[word.start : word.end]))
+    ]
     theirs = [(unit, n == 0, word.start) for word in spoken.heard.words for n, unit in enumerate(units(word.text))]
     same = SequenceMatcher(None, [each[0] for each in ours], [each[0] for each in theirs], autojunk=False)
     for block in same.get_matching_blocks():
