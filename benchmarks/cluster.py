@@ -21,6 +21,7 @@ from redis import Redis as Client
 from benchmarks.cluster_machine import BUILD_ID
 from benchmarks.hosts import Machine, redis
 from benchmarks.waiting import until
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import SpeechRequest
 from kokoro_server.core.voices import find_voice
 from kokoro_server.engine.base import RequestContext
@@ -100,7 +101,7 @@ def start_cluster(machines: int, folder: Path) -> Iterator[tuple[ClusterEngine, 
 
 def measure_cluster(machines: int, clients: int, folder: Path) -> ClusterMeasurement:
     """Synthesize a long text for each of so many simultaneous clients, and measure it."""
-    request = SpeechRequest(TEXT, find_voice("af_heart"), "a")
+    request = SpeechRequest(TEXT, find_voice("af_heart"), Language.AMERICAN_ENGLISH)
     with start_cluster(machines, folder) as (engine, client, process), ThreadPoolExecutor(clients) as threads:
         client.config_resetstat()
         redis_before, front_before, began = get_process_cpu_seconds(process), time.process_time(), time.monotonic()

@@ -7,6 +7,7 @@ plain ones. Each is new, so that no word cache answers; dictionaries are loaded 
 import statistics
 import time
 
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import TextSpan
 from kokoro_server.core.voices import find_voice
 from kokoro_server.synthesis.front_end import FrontEnd
@@ -55,7 +56,7 @@ def main() -> None:
 def measure(front_end: FrontEnd, text: str, language: str, number: int) -> float:
     """Return the milliseconds of this thread for one sentence, made new by a number in front."""
     written = f"{number}. {text}"
-    utterance = Utterance((TextSpan(written, 0, len(written)),), find_voice("af_heart"), language)
+    utterance = Utterance((TextSpan(written, 0, len(written)),), find_voice("af_heart"), Language(language))
     before = time.thread_time()
     front_end.phonemize(utterance)
     return 1000 * (time.thread_time() - before)

@@ -25,6 +25,7 @@ from benchmarks.competitors import make_kokoro_server
 from benchmarks.servers import START_TIMEOUT, BenchmarkTarget
 from kokoro_server.config import Config
 from kokoro_server.core import malloc as memory
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import TextSpan
 from kokoro_server.core.voices import find_voice
 from kokoro_server.model.assets import ensure_assets
@@ -109,7 +110,7 @@ def measure_synthesizer(seed: int, seconds: float, ready: threading.Barrier) -> 
 
     def speak() -> float:
         text = texts.draw_short(rng)
-        utterance = Utterance((TextSpan(text, 0, len(text)),), find_voice(VOICE), "a")
+        utterance = Utterance((TextSpan(text, 0, len(text)),), find_voice(VOICE), Language.AMERICAN_ENGLISH)
         return sum(chunk.seconds for chunk in speaker.synthesize(utterance, 1))
 
     speak()

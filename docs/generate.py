@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kokoro_server.config import SETTINGS, Setting, usable_cores
-from kokoro_server.core.voices import LANGUAGES, OPENAI_VOICES, VOICES
+from kokoro_server.core.languages import Gender, Language
+from kokoro_server.core.voices import OPENAI_VOICES, VOICES
 
 DOCS_FOLDER = Path(__file__).parent
 GENERATED_NOTE = "<!-- Made by `python -m docs.generate`: change {source}, not this page. -->"
@@ -118,9 +119,9 @@ PAGES = {"settings.md": render_settings_page, "voices.md": render_voices_page}
 
 
 def _list_language_rows() -> Iterator[tuple[str, ...]]:
-    for language in LANGUAGES:
-        kinds = [[name for name in VOICES if name.startswith(language.letter + kind)] for kind in "fm"]
-        yield language.name, f"`{language.code}`", *(", ".join(f"`{name}`" for name in names) for names in kinds)
+    for language in Language:
+        kinds = [[name for name in VOICES if name.startswith(language + gender)] for gender in Gender]
+        yield language.title_name, f"`{language.code}`", *(", ".join(f"`{name}`" for name in names) for names in kinds)
 
 
 def _format_row(each: Setting) -> tuple[str, ...]:

@@ -40,8 +40,9 @@ from kokoro_server.audiobooks.jobs import BOOK_FORMATS, DEFAULT_BOOK_FORMAT, Job
 from kokoro_server.audiobooks.reading import SUFFIXES, detect_suffix, read_book_file
 from kokoro_server.audiobooks.service import AudiobookService
 from kokoro_server.core.errors import BadRequest, NotFound
+from kokoro_server.core.languages import find_language
 from kokoro_server.core.request import check_text
-from kokoro_server.core.voices import find_language, get_language
+from kokoro_server.core.voices import get_voice_language
 from kokoro_server.synthesis.captions import CAPTION_MEDIA_TYPES
 
 blueprint = Blueprint("jobs", __name__)
@@ -285,11 +286,11 @@ def _choose_narrator(language: str, allowed: RequestLimits) -> str:
     if not language:
         return default
     try:
-        letter = find_language(language).letter
+        wanted = find_language(language)
     except BadRequest:  # an unknown region: "fr-CH" -> "fr"
-        letter = find_language(re.split("[-_]", language)[0]).letter
-    english = letter in "ab" and default[0] in "ab"
-    fitting = [voice for voice in (default, *allowed.voices) if voice[0] == letter]
+        wanted = find_language(re.split("[-_]", language)[0])
+    english = wanted.is_english and get_voice_language(default).is_english
+    fitting = [voice for voice in (default, *allowed.voices) if get_voice_language(voice) is wanted]
     if not fitting and not english:
         raise BadRequest(f"No voice here speaks {language[:40]!r}: name a voice to have it read all the same.", "voice")
     return default if english else fitting[0]
@@ -311,7 +312,7 @@ def _to_job_state(job: Job) -> JobState:
         "title": job.title,
         "author": job.author,
         "voice": job.narration.voice.name,
-        "language": get_language(job.narration.language).code,
+        "language": job.narration.language.code,
         "speed": job.narration.speed,
         "format": job.format,
         "characters": job.characters,

@@ -22,7 +22,7 @@ from kokoro_server.api.timed_speech import (
 )
 from kokoro_server.audio.samples import FORMATS
 from kokoro_server.core.errors import StorageFull
-from kokoro_server.core.voices import get_language
+from kokoro_server.core.voices import get_voice_language
 from kokoro_server.synthesis.captions import CAPTION_MEDIA_TYPES
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def list_voices() -> dict[str, Any]:
         "default": get_limits().default_voice,
         "supported_format": "wav",
         "supported_formats": list(FORMATS),
-        "languages": {name: get_language(name[0]).code for name in names},
+        "languages": {name: get_voice_language(name).code for name in names},
     }
 
 

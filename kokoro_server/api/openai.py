@@ -42,7 +42,7 @@ from kokoro_server.audio.encoding import encode_stream
 from kokoro_server.audio.samples import FORMATS, SAMPLE_RATE
 from kokoro_server.core.errors import SpeechError
 from kokoro_server.core.models import MODEL_CREATED, MODEL_OWNER, MODELS, find_model
-from kokoro_server.core.voices import get_language
+from kokoro_server.core.voices import get_voice_language
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("openai", __name__)
@@ -238,7 +238,7 @@ def _to_model(name: str) -> Model:
 
 
 def _to_named_voice(name: str) -> NamedVoice:
-    return {"id": name, "name": name, "language": get_language(name[0]).code}
+    return {"id": name, "name": name, "language": get_voice_language(name).code}
 
 
 def _attach_download(response: Response, job: SpeechJob) -> None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from kokoro_server.audio.samples import FORMATS, SAMPLE_RATE
 from kokoro_server.core.errors import BadRequest, UnsupportedMedia, shorten_value
+from kokoro_server.core.languages import Language, find_language
 from kokoro_server.core.pronunciations import check_pronunciations
 from kokoro_server.core.request import (
     MAX_SPEED,
@@ -28,7 +29,7 @@ from kokoro_server.core.request import (
     check_speed,
     check_text,
 )
-from kokoro_server.core.voices import Language, Voice, find_language, find_voice, get_language
+from kokoro_server.core.voices import Voice, find_voice
 from kokoro_server.text.inline_tags import check_pauses, parse_inline_tags
 from kokoro_server.text.ssml import is_ssml, parse_ssml
 
@@ -193,7 +194,7 @@ def make_speech_request(  # the fields of a body, which each family of routes na
         BadRequest: A field is wrong; it names the field, its value and what was expected.
     """
     default = find_voice(limits.default_voice if voice is None else voice, limits.voices)
-    prosody = Prosody(default, _choose_language(language, default, language_field).letter)
+    prosody = Prosody(default, _choose_language(language, default, language_field))
     entries = {**limits.get_pronunciations(), **check_pronunciations(pronunciations or {})}
     if isinstance(text, str):
         segments = _parse_segments(check_text(text, limits.max_characters, field), prosody, limits, field)
@@ -252,8 +253,8 @@ def _choose_language(name: str | None, voice: Voice, field: str) -> Language:
 
     Raises BadRequest for an unknown name.
     """
-    if name is None or (name.strip().lower() in ("en", "english") and voice.language in "ab"):
-        return get_language(voice.language)
+    if name is None or (name.strip().lower() in ("en", "english") and voice.language.is_english):
+        return voice.language
     return find_language(name, field)
 
 

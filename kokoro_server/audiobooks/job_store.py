@@ -23,6 +23,7 @@ from typing import Any
 from kokoro_server.audiobooks.formats.book import Book, Chapter
 from kokoro_server.audiobooks.jobs import Job, JobStatus, Narration, Segment, SegmentPlan, WordTiming, create_job_id
 from kokoro_server.core.errors import Busy, NotFound, StorageUnavailable
+from kokoro_server.core.languages import Language
 from kokoro_server.core.voices import Voice
 
 BUSY_TIMEOUT = 30.0
@@ -95,7 +96,8 @@ class JobDatabase:
         """Add a queued job for the book and return it. Raises Busy when `max_unfinished` jobs are unfinished."""
         job = create_job_id()
         voice, pronunciations = json.dumps(narration.voice.parts), json.dumps(narration.pronunciations)
-        options = (voice, narration.language, narration.speed, narration.normalize, pronunciations, narration.emoji)
+        manner = (voice, narration.language.value, narration.speed)
+        options = (*manner, narration.normalize, pronunciations, narration.emoji)
         chapters = [(job, n, chapter.title, chapter.text) for n, chapter in enumerate(book.chapters)]
         with self._transaction() as db:
             (unfinished,) = db.execute(f"SELECT count(*) FROM jobs WHERE state IN {_UNFINISHED}").fetchone()
@@ -351,7 +353,7 @@ def _parse_timings(words: str) -> tuple[WordTiming, ...]:
 def _job_from_row(row: tuple) -> Job:  # type: ignore[type-arg]  # values of the types that SQLite stores
     job, state, voice, language, speed, normalize, pronunciations, emoji, *rest = row
     words = _parse_pairs(pronunciations)
-    narration = Narration(Voice(_parse_pairs(voice)), language, speed, bool(normalize), words, bool(emoji))
+    narration = Narration(Voice(_parse_pairs(voice)), Language(language), speed, bool(normalize), words, bool(emoji))
     return Job(job, JobStatus(state), narration, *rest)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kokoro_server.audio.samples import FORMATS, SAMPLE_RATE, Format
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import SpeechRequest
 from kokoro_server.core.voices import Voice
 
@@ -40,10 +41,10 @@ class JobStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Narration:
-    """Hold the options that a whole book is synthesized with; `language` is a Kokoro language letter."""
+    """Hold the options that a whole book is synthesized with."""
 
     voice: Voice
-    language: str
+    language: Language
     speed: float = 1.0
     normalize: bool = True
     pronunciations: tuple[tuple[str, str], ...] = ()

@@ -25,7 +25,7 @@ from kokoro_server.cli.options import add_server_options, load_settings
 from kokoro_server.cli.player import Player, find_player
 from kokoro_server.core.errors import SpeechError
 from kokoro_server.core.request import MAX_SPEED, MIN_SPEED
-from kokoro_server.core.voices import get_language
+from kokoro_server.core.voices import get_voice_gender, get_voice_language
 
 INSTRUCTIONS = """Speaks text with a human-sounding voice on the user's machine. Choose a voice of the text's language
 (list_voices): a voice reads every text as its own language. Write what is to be heard, without Markdown."""
@@ -164,5 +164,5 @@ def _check_format(format: str) -> str:
 
 
 def _describe_voice(name: str) -> VoiceInfo:
-    language = get_language(name[0])
-    return {"name": name, "language": language.name, "gender": "female" if name[1] == "f" else "male"}
+    language, gender = get_voice_language(name), get_voice_gender(name)
+    return {"name": name, "language": language.title_name, "gender": gender.title_name}

@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from kokoro_server.config import Config
 from kokoro_server.core.request import MAX_SPEED, MIN_SPEED
-from kokoro_server.core.voices import VOICES, get_language
+from kokoro_server.core.voices import VOICES, get_voice_language
 
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
@@ -33,7 +33,11 @@ class VoiceParamType(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the voices that start with `incomplete`, each with its language as help."""
-        return [CompletionItem(name, help=get_language(name[0]).name) for name in VOICES if name.startswith(incomplete)]
+        return [
+            CompletionItem(name, help=get_voice_language(name).title_name)
+            for name in VOICES
+            if name.startswith(incomplete)
+        ]
 
 
 def add_voice_options(command: CommandFunction) -> CommandFunction:

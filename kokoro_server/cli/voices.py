@@ -11,7 +11,8 @@ from rich.table import Table
 from kokoro_server.cli.http_client import HttpClient
 from kokoro_server.cli.options import load_settings
 from kokoro_server.config import Config
-from kokoro_server.core.voices import LANGUAGES, get_language
+from kokoro_server.core.languages import Gender, Language
+from kokoro_server.core.voices import get_voice_gender, get_voice_language
 
 
 @click.command("voices")
@@ -31,19 +32,19 @@ def _get_names(config: Config) -> list[str]:
 
 
 def _voice_to_dict(name: str) -> dict[str, str]:
-    language = get_language(name[0])
+    language = get_voice_language(name)
     return {
         "id": name,
         "language": language.code,
-        "language_name": language.name,
-        "gender": "female" if name[1] == "f" else "male",
+        "language_name": language.title_name,
+        "gender": get_voice_gender(name).title_name,
     }
 
 
 def _make_table(names: list[str]) -> Table:
     table = Table("Language", "Code", "Female", "Male")
-    for language in LANGUAGES:
-        women, men = ([name for name in names if name.startswith(language.letter + sex)] for sex in "fm")
+    for language in Language:
+        women, men = ([name for name in names if name.startswith(language + gender)] for gender in Gender)
         if women or men:
-            table.add_row(language.name, language.code, " ".join(women), " ".join(men))
+            table.add_row(language.title_name, language.code, " ".join(women), " ".join(men))
     return table

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.languages import Language
 from kokoro_server.core.voices import Voice
 
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
@@ -55,11 +56,11 @@ class TextSpan:
 class Prosody:
     """Say how a segment is spoken.
 
-    `language` is Kokoro's letter; `rate` multiplies the request's speed, `gain` the samples (1.0 changes nothing).
+    `rate` multiplies the request's speed, `gain` the samples (1.0 changes nothing).
     """
 
     voice: Voice
-    language: str
+    language: Language
     rate: float = 1.0
     gain: float = 1.0
 
@@ -82,13 +83,13 @@ class SpeechSegment:
 class SpeechRequest:
     """Hold a text as the client sent it, and how to speak it.
 
-    `language` is Kokoro's letter and `speed` a factor between MIN_SPEED and MAX_SPEED. `tagged_segments` is the result
+    `speed` is a factor between MIN_SPEED and MAX_SPEED. `tagged_segments` is the result
     of parsing SSML or inline tags; it is empty for a text without tags.
     """
 
     text: str
     voice: Voice
-    language: str
+    language: Language
     speed: float = 1.0
     normalize: bool = True
     """Expand numbers, dates, abbreviations and symbols to words before phonemization."""

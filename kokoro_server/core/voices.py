@@ -1,4 +1,4 @@
-"""Define the voices, their languages and OpenAI's names for them, and parse names of voices and of blends."""
+"""Define the voices and OpenAI's names for them, and parse names of voices and of blends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.languages import Gender, Language, quote_name
 
 VOICES: tuple[str, ...] = tuple(
     f"{family}_{name}"
@@ -35,28 +36,6 @@ VOICES: tuple[str, ...] = tuple(
 """Names of Kokoro v1.0's 54 voices: language letter, f or m, underscore, name."""
 
 
-@dataclass(frozen=True)
-class Language:
-    """Describe a language of Kokoro; its letter starts the names of its voices, `code` is BCP 47 in lower case."""
-
-    letter: str
-    code: str
-    name: str
-    aliases: tuple[str, ...]
-
-
-LANGUAGES: tuple[Language, ...] = (
-    Language("a", "en-us", "American English", ("en", "english")),
-    Language("b", "en-gb", "British English", ("en-uk",)),
-    Language("e", "es", "Spanish", ("es-es", "es-mx", "spanish")),
-    Language("f", "fr-fr", "French", ("fr", "french")),
-    Language("h", "hi", "Hindi", ("hi-in", "hindi")),
-    Language("i", "it", "Italian", ("it-it", "italian")),
-    Language("j", "ja", "Japanese", ("ja-jp", "jp", "japanese")),
-    Language("p", "pt-br", "Brazilian Portuguese", ("pt", "portuguese")),
-    Language("z", "zh", "Mandarin Chinese", ("zh-cn", "cmn", "chinese")),
-)
-
 OPENAI_VOICES: dict[str, str] = {
     "alloy": "af_alloy",
     "ash": "am_adam",
@@ -74,10 +53,6 @@ OPENAI_VOICES: dict[str, str] = {
 }
 """Nearest voice of Kokoro by the name of each of OpenAI's 13 voices."""
 
-_LANGUAGE_BY_NAME = {
-    name: language for language in LANGUAGES for name in (language.letter, language.code, *language.aliases)
-}
-_LANGUAGE_BY_LETTER = {language.letter: language for language in LANGUAGES}
 # Possessive quantifiers: white space that two neighbours can match would be tried in every split, in quadratic time.
 _BLEND_PART = re.compile(r"\s*+([+-]?)\s*+([^\s()+-]{1,64})\s*+(?:\(\s*+([^()]{0,32})\s*+\))?\s*+")
 MAX_BLEND_VOICES = 10
@@ -101,23 +76,19 @@ class Voice:
         return "".join(f"{'-' if w < 0 else '+'}{n}({abs(w):.4g})" for n, w in self.parts).removeprefix("+")
 
     @property
-    def language(self) -> str:
-        """Return the language's letter, which is that of the first voice."""
-        return self.parts[0][0][0]
+    def language(self) -> Language:
+        """Return the language, which is that of the first voice."""
+        return get_voice_language(self.parts[0][0])
 
 
-def find_language(name: str, field: str = "language") -> Language:
-    """Return the language with this letter, code or alias, ignoring case. Raises BadRequest if there is none."""
-    found = _LANGUAGE_BY_NAME.get(name.strip().lower().replace("_", "-"))
-    if found is None:
-        codes = [language.code for language in LANGUAGES]
-        raise BadRequest(f"Unknown {field} {_quote(name)}: expected one of {', '.join(codes)}.", field, name, codes)
-    return found
+def get_voice_language(name: str) -> Language:
+    """Return the language of a voice, which the first letter of its name gives."""
+    return Language(name[0])
 
 
-def get_language(letter: str) -> Language:
-    """Return the language with this letter. Raises KeyError if there is none."""
-    return _LANGUAGE_BY_LETTER[letter]
+def get_voice_gender(name: str) -> Gender:
+    """Return the gender of a voice, which the second letter of its name gives."""
+    return Gender(name[1])
 
 
 def find_voice(name: str, allowed: Collection[str] = VOICES, field: str = "voice") -> Voice:
@@ -142,9 +113,10 @@ def find_voice(name: str, allowed: Collection[str] = VOICES, field: str = "voice
         for sign, n, w in _split_blend(name, field)
     ]
     # Phonemes come from one language, so voices of several cannot be mixed; the two kinds of English can.
-    if len({n[0] for n, _ in parts}) > 1 and not _are_all_english(parts):
+    languages = {get_voice_language(n) for n, _ in parts}
+    if len(languages) > 1 and not all(language.is_english for language in languages):
         raise BadRequest(
-            f"A blend takes voices of one language, but {_quote(name)} mixes several.",
+            f"A blend takes voices of one language, but {quote_name(name)} mixes several.",
             field,
             name,
             "one language",
@@ -164,7 +136,7 @@ def _require_voice(name: str, allowed: Collection[str], field: str, blend: str) 
     if not known:
         near = suggest_names(name, allowed)
         hint = f" Did you mean {' or '.join(near)}?" if near else " GET /voices lists them."
-        raise BadRequest(f"Unknown {field} {_quote(name)}.{hint}", field, blend, near or "a name from GET /voices")
+        raise BadRequest(f"Unknown {field} {quote_name(name)}.{hint}", field, blend, near or "a name from GET /voices")
     return known
 
 
@@ -179,7 +151,7 @@ def _split_blend(name: str, field: str) -> list[tuple[str, str, str | None]]:
         match = _BLEND_PART.match(name, at)
         if match is None or bool(match[1]) == (not parts) or len(parts) == MAX_BLEND_VOICES:
             raise BadRequest(
-                f"{_quote(name)} is neither a voice nor a blend of up to {MAX_BLEND_VOICES}, "
+                f"{quote_name(name)} is neither a voice nor a blend of up to {MAX_BLEND_VOICES}, "
                 "such as af_bella(2)+af_sky(1).",
                 field,
                 name,
@@ -197,17 +169,13 @@ def _parse_weight(sign: str, weight: str | None, field: str, blend: str) -> floa
         value = 0.0
     if not 0 < value <= 100:
         raise BadRequest(
-            f"The weight {_quote(weight or '')} in {field} {_quote(blend)} is not a number above 0 and up to 100.",
+            f"The weight {quote_name(weight or '')} in {field} {quote_name(blend)} is not a number above 0 and up to "
+            "100.",
             field,
             blend,
             "weights above 0 and up to 100",
         )
     return -value if sign == "-" else value
-
-
-def _are_all_english(parts: Sequence[tuple[str, float]]) -> bool:
-    """Return whether all voices are English, American or British."""
-    return {n[0] for n, _ in parts} <= {"a", "b"}
 
 
 def _normalize_weights(parts: Sequence[tuple[str, float]], field: str, blend: str) -> tuple[tuple[str, float], ...]:
@@ -217,7 +185,7 @@ def _normalize_weights(parts: Sequence[tuple[str, float]], field: str, blend: st
         weights[name] = weights.get(name, 0.0) + weight
     weights = {name: weight for name, weight in weights.items() if abs(weight) > 1e-9}
     if not weights:
-        raise BadRequest(f"Nothing is left of the blend {_quote(blend)}.", field, blend, "a blend with a rest")
+        raise BadRequest(f"Nothing is left of the blend {quote_name(blend)}.", field, blend, "a blend with a rest")
     total = sum(weights.values())
     scale = total if total > 1e-9 else sum(map(abs, weights.values()))
     return tuple((name, weight / scale) for name, weight in weights.items())
@@ -231,8 +199,3 @@ def suggest_names(name: str, allowed: Collection[str]) -> list[str]:
     near = difflib.get_close_matches(wanted, sorted(allowed), 3, 0.6)
     near += [tails[tail] for tail in difflib.get_close_matches(wanted, sorted(tails), 2, 0.7)]
     return list(dict.fromkeys(near))[:3]
-
-
-def _quote(name: str) -> str:
-    shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    return repr(shown if len(shown) <= 60 else shown[:59] + "…")

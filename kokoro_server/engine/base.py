@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from kokoro_server.audio.samples import Chunk
 from kokoro_server.core.errors import ClientGone, TimedOut
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import Phonemization, SpeechRequest
 from kokoro_server.text.chunking import Utterance
 
@@ -75,8 +76,8 @@ class Engine(Protocol):
             TimedOut, ClientGone: The deadline passed, or the request was cancelled.
         """
 
-    def phonemize(self, text: str, language: str, context: RequestContext, emoji: bool = True) -> Phonemization:
-        """Return the phonemes of `text` in the language with that letter.
+    def phonemize(self, text: str, language: Language, context: RequestContext, emoji: bool = True) -> Phonemization:
+        """Return the phonemes of `text` in that language.
 
         `emoji` selects whether emoji are named or silent. Raises what synthesize() raises, and Unsupported.
         """

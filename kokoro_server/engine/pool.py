@@ -19,6 +19,7 @@ from typing import Any
 
 from kokoro_server.audio.samples import Chunk
 from kokoro_server.core.errors import ClientGone, SpeechError, SynthesisFailed, WorkerLost, WorkerUnavailable
+from kokoro_server.core.languages import Language
 from kokoro_server.core.logs import log_fields
 from kokoro_server.core.request import Phonemization, SpeechRequest, TextSpan
 from kokoro_server.core.voices import find_voice
@@ -126,8 +127,8 @@ class Pool:
             return workers + 1
         return 2 if policy.started_utterances else 1
 
-    def phonemize(self, text: str, language: str, context: RequestContext, emoji: bool = True) -> Phonemization:
-        """Return the phonemes of `text` in the language with that letter. See Engine."""
+    def phonemize(self, text: str, language: Language, context: RequestContext, emoji: bool = True) -> Phonemization:
+        """Return the phonemes of `text` in that language. See Engine."""
         runs = (TextSpan(text, 0, len(text)),)
         utterance = Utterance(runs, find_voice("af_heart"), language, emoji=emoji, request_id=context.request_id)
         found: Phonemization

@@ -14,8 +14,9 @@ from pathlib import Path
 from kokoro_server.audio.samples import write_wav
 from kokoro_server.config import Config, ConfigError
 from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.languages import find_language
 from kokoro_server.core.request import SpeechRequest, check_speed, check_text
-from kokoro_server.core.voices import VOICES, find_language, find_voice
+from kokoro_server.core.voices import VOICES, find_voice
 from kokoro_server.model.assets import AssetsMissing, ensure_assets
 from kokoro_server.synthesis.synthesizer import UtteranceSynthesizer
 from kokoro_server.text.chunking import UtteranceSizes, plan_utterances
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _build_request(options: argparse.Namespace, emoji: bool) -> SpeechRequest:
     """Build the request from the flags. Raises BadRequest, OSError or UnicodeDecodeError."""
     voice = find_voice(options.voice, VOICES, "--voice")
-    language = find_language(options.language, "--language").letter if options.language else voice.language
+    language = find_language(options.language, "--language") if options.language else voice.language
     text = check_text(_read_text(options), MAX_CHARACTERS, "the text")
     return SpeechRequest(text, voice, language, check_speed(options.speed, "--speed"), emoji=emoji)
 

@@ -23,6 +23,7 @@ from kokoro_server.audio.samples import Chunk
 from kokoro_server.core import logs
 from kokoro_server.core import malloc as memory
 from kokoro_server.core.errors import Cancelled
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import TextSpan
 from kokoro_server.core.voices import find_voice
 from kokoro_server.model.assets import Assets
@@ -129,7 +130,7 @@ class WorkerLoop:
 
 def _make_warmup_utterance() -> Utterance:
     """Return the utterance for the warm-up."""
-    return Utterance((TextSpan("Ready.", 0, 6),), find_voice("af_heart"), "a")
+    return Utterance((TextSpan("Ready.", 0, 6),), find_voice("af_heart"), Language.AMERICAN_ENGLISH)
 
 
 def ignore_signals() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import MAX_SPEED, MIN_SPEED, SpeechRequest, SpeechSegment, TextSpan
 from kokoro_server.core.voices import Voice
 from kokoro_server.text.segmentation import Boundary, Strength, find_boundaries
@@ -30,7 +31,7 @@ BOUNDARY_PAUSES = {
 }
 """Seconds of pause after an utterance at speed 1, by its last boundary: the pauses of the voices inside one."""
 
-PHONEME_DENSITY = {"j": 2.5, "z": 3.5, "h": 1.3}
+PHONEME_DENSITY = {Language.JAPANESE: 2.5, Language.MANDARIN: 3.5, Language.HINDI: 1.3}
 """Phonemes per character relative to English (1.0), by language; divides the limits in characters."""
 
 
@@ -47,13 +48,13 @@ class UtteranceSizes:
 class Utterance:
     """Hold what a worker synthesizes in one call, and the seconds of pause after it; without spans it is a pause alone.
 
-    `language` is Kokoro's letter, `speed` a factor from MIN_SPEED to MAX_SPEED, `gain` a factor of the samples. The
+    `speed` is a factor from MIN_SPEED to MAX_SPEED, `gain` a factor of the samples. The
     other fields are as in SpeechRequest. It crosses process borders as JSON: `dataclasses.asdict` and `from_json`.
     """
 
     spans: tuple[TextSpan, ...]
     voice: Voice
-    language: str
+    language: Language
     speed: float = 1.0
     pause: float = 0.0
     gain: float = 1.0
@@ -81,6 +82,7 @@ class Utterance:
         return cls(
             **{
                 **fields,
+                "language": Language(fields["language"]),
                 "spans": tuple(TextSpan(**span) for span in fields["spans"]),
                 "voice": Voice(tuple((name, weight) for name, weight in fields["voice"]["parts"])),
                 "pronunciations": tuple((word, pronunciation) for word, pronunciation in fields["pronunciations"]),

@@ -19,9 +19,10 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.languages import Language, find_language
 from kokoro_server.core.pronunciations import are_phonemes
 from kokoro_server.core.request import MAX_SPEED, MIN_SPEED, Prosody, SpeechSegment, TextSpan
-from kokoro_server.core.voices import Voice, find_language, find_voice
+from kokoro_server.core.voices import Voice, find_voice
 from kokoro_server.text.inline_tags import INLINE_TAG, add_position, parse_seconds
 
 MAX_DEPTH = 32
@@ -198,12 +199,12 @@ class _SsmlHandler(ContentHandler):
         except BadRequest as exc:
             raise add_position(exc, f'<voice name="{name}">', self._tag_position, self._field) from exc
 
-    def _parse_language(self, name: str, prosody: Prosody) -> str:
-        """Return the letter of a language; plain `en` is American or British English as the voice is."""
-        if name.lower() == "en" and prosody.voice.language in "ab":
+    def _parse_language(self, name: str, prosody: Prosody) -> Language:
+        """Return the language of a name; plain `en` is American or British English as the voice is."""
+        if name.lower() == "en" and prosody.voice.language.is_english:
             return prosody.voice.language
         try:
-            return find_language(name, "xml:lang").letter
+            return find_language(name, "xml:lang")
         except BadRequest as exc:
             raise add_position(exc, f'xml:lang="{name}"', self._tag_position, self._field) from exc
 
@@ -283,7 +284,7 @@ class _SsmlHandler(ContentHandler):
 _KNOWN_TAGS = frozenset({"speak", "break", "p", "s", "say-as", "sub", "phoneme", "voice", "prosody", "lang"})
 
 
-def rewrite_say_as(text: str, kind: str, format: str = "", language: str = "a") -> str:
+def rewrite_say_as(text: str, kind: str, format: str = "", language: Language = Language.AMERICAN_ENGLISH) -> str:
     """Rewrite a text so that normalization reads it as the given kind.
 
     Examples: `A-1` as characters -> `A, dash, 1`; `1984` as cardinal -> `1,984`; `3` as ordinal -> `3rd`; `3/14/2024`
@@ -293,15 +294,15 @@ def rewrite_say_as(text: str, kind: str, format: str = "", language: str = "a") 
         text: The text inside the tag, without outer white space.
         kind: One of SAY_AS_KINDS.
         format: For dates, the order of `d`, `m` and `y`; empty for the language's usual one.
-        language: Kokoro's letter.
+        language: The language of the text.
     """
     if kind in ("characters", "spell-out"):
         # Commas keep the letters apart: "A1" -> "A, 1". Symbol names are English.
-        names = _SYMBOL_NAMES if language in "ab" else {}
+        names = _SYMBOL_NAMES if language.is_english else {}
         return ", ".join(names.get(character, character) for character in text if not character.isspace())
     if kind == "telephone":
         return " ".join(character for character in text if character.isdigit() or character == "+")
-    if kind in ("cardinal", "number") and text.isdecimal() and len(text) < 16 and language in "ab":
+    if kind in ("cardinal", "number") and text.isdecimal() and len(text) < 16 and language.is_english:
         return f"{int(text):,}"  # without the comma, 1984 would be read as a year
     if kind == "ordinal" and text.isdecimal():
         return _format_ordinal(text, language)
@@ -310,10 +311,18 @@ def rewrite_say_as(text: str, kind: str, format: str = "", language: str = "a") 
     return text
 
 
-_DATE_FORMATS = {"a": "mdy", "j": "ymd", "z": "ymd"}
+_DATE_FORMATS = {Language.AMERICAN_ENGLISH: "mdy", Language.JAPANESE: "ymd", Language.MANDARIN: "ymd"}
 """Order of a date's parts without a format, by language; day, month, year in all others."""
-_ORDINALS = {"e": "{}.º", "f": "{}e", "i": "{}º", "p": "{}º", "h": "{}वाँ", "j": "第{}", "z": "第{}"}
-_FIRST_ORDINALS = {"f": "1er", "h": "1ला"}
+_ORDINALS = {
+    Language.SPANISH: "{}.º",
+    Language.FRENCH: "{}e",
+    Language.ITALIAN: "{}º",
+    Language.PORTUGUESE: "{}º",
+    Language.HINDI: "{}वाँ",
+    Language.JAPANESE: "第{}",
+    Language.MANDARIN: "第{}",
+}
+_FIRST_ORDINALS = {Language.FRENCH: "1er", Language.HINDI: "1ला"}
 _SYMBOL_NAMES = {
     "-": "dash", "_": "underscore", ".": "dot", ",": "comma", "/": "slash", "\\": "backslash", ":": "colon",
     ";": "semicolon", "!": "exclamation mark", "?": "question mark", "*": "star", "#": "hash", "~": "tilde",
@@ -323,7 +332,7 @@ _SYMBOL_NAMES = {
 }  # fmt: skip
 
 
-def _format_ordinal(number: str, language: str) -> str:
+def _format_ordinal(number: str, language: Language) -> str:
     """Write an ordinal number as the language does: 3rd, 3.º, 3e, 第3."""
     if language in _ORDINALS:
         return (

@@ -43,8 +43,9 @@ from kokoro_server import __version__
 from kokoro_server.api.schemas import RequestLimits, make_speech_request
 from kokoro_server.audio.samples import BYTES_PER_SAMPLE, SAMPLE_RATE, Chunk, to_pcm
 from kokoro_server.core.errors import BadRequest, SpeechError
+from kokoro_server.core.languages import find_language
 from kokoro_server.core.request import SpeechRequest, check_text
-from kokoro_server.core.voices import find_language, get_language
+from kokoro_server.core.voices import get_voice_gender, get_voice_language
 from kokoro_server.engine.base import Engine, RequestContext
 from kokoro_server.text.chunking import BOUNDARY_PAUSES
 from kokoro_server.text.segmentation import Strength, find_boundaries
@@ -290,8 +291,8 @@ ATTRIBUTION = Attribution("hexgrad", "https://github.com/hexgrad/kokoro")
 
 
 def _make_voice(name: str) -> TtsVoice:
-    language = get_language(name[0])
-    description = f"{name.split('_')[1].title()} ({language.name}, {'female' if name[1] == 'f' else 'male'})"
+    language = get_voice_language(name)
+    description = f"{name.split('_')[1].title()} ({language.title_name}, {get_voice_gender(name).title_name})"
     return TtsVoice(
         name=name,
         attribution=ATTRIBUTION,
@@ -312,9 +313,9 @@ def _choose_voice(wanted: SynthesizeVoice | None, limits: RequestLimits) -> str 
     """Choose a voice by the requested name or language; None means the default. Raises BadRequest."""
     if wanted is None or wanted.name or not wanted.language:
         return wanted.name if wanted else None
-    letter = find_language(wanted.language, "language").letter
+    language = find_language(wanted.language, "language")
     for name in (limits.default_voice, *limits.voices):
-        if name[0] == letter:
+        if get_voice_language(name) is language:
             return name
     raise BadRequest(f"No voice here speaks {wanted.language[:40]!r}.", "language", wanted.language)
 

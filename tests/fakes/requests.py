@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import SpeechRequest, TextSpan
 from kokoro_server.core.voices import find_voice
 from kokoro_server.text.chunking import Utterance
@@ -15,7 +16,7 @@ LONG = "This is a sentence of a long text. " * 60
 def asking(
     text: str = "Hello there.", voice: str = "af_heart", language: str = "a", speed: float = 1.0
 ) -> SpeechRequest:
-    return SpeechRequest(text, find_voice(voice), language, speed)
+    return SpeechRequest(text, find_voice(voice), Language(language), speed)
 
 
 def utterance(text: str = "Hello there.", voice: str = "af_heart", **options: Any) -> Utterance:

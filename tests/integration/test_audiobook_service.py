@@ -36,13 +36,14 @@ from kokoro_server.core.errors import (
     SynthesisFailed,
     WorkerUnavailable,
 )
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import TextSpan
 from kokoro_server.core.voices import find_voice
 from kokoro_server.engine.base import IMPORT_ROOT, RequestContext
 from tests.fakes.book_engine import BookEngine, make_hum
 
 DEADLINE = 20.0  # seconds
-NARRATION = Narration(find_voice("af_bella(2)+af_sky(1)"), "a", 1.25)
+NARRATION = Narration(find_voice("af_bella(2)+af_sky(1)"), Language.AMERICAN_ENGLISH, 1.25)
 TEXT = "It was a cold day. The clocks struck thirteen, as they had never done. Nobody wondered at all.\n\nHe left. "
 BOOK = Book("Hums", "Ann", "en", (Chapter("One", TEXT.strip()), Chapter("Two", (TEXT * 3).strip())))
 SHORT = Book("Short", "", "", (Chapter("Only", "One. Two."),))
@@ -353,7 +354,7 @@ def test_an_older_database_is_brought_up_to_date(folder: Path) -> None:
         )
         db.commit()
     with closing(JobDatabase(folder / "jobs.sqlite3")) as store:
-        assert store.find_job("a").narration == Narration(find_voice("af_sky"), "a")
+        assert store.find_job("a").narration == Narration(find_voice("af_sky"), Language.AMERICAN_ENGLISH)
 
 
 def test_a_narration_is_kept_as_it_was_asked_for(folder: Path) -> None:

@@ -25,6 +25,7 @@ from benchmarks.waiting import until
 from kokoro_server import __version__
 from kokoro_server.audio.samples import Chunk, Word, join_chunks, to_pcm
 from kokoro_server.core.errors import Busy, ClientGone, SynthesisFailed, TimedOut, Unsupported, WorkerUnavailable
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import Phonemization
 from kokoro_server.engine.base import IMPORT_ROOT, RequestContext
 from kokoro_server.engine.cluster.engine import ClusterEngine
@@ -269,7 +270,7 @@ def test_pauses_and_gain_are_made_here(pair: ClusterEngine) -> None:
 
 
 def test_a_reading_is_asked_for(pair: ClusterEngine) -> None:
-    assert pair.phonemize("Hello", "a", RequestContext()) == Phonemization("hello", (0, 5, 0))
+    assert pair.phonemize("Hello", Language.AMERICAN_ENGLISH, RequestContext()) == Phonemization("hello", (0, 5, 0))
 
 
 def test_a_failure_on_a_machine_is_told(pair: ClusterEngine) -> None:
@@ -558,7 +559,7 @@ def test_the_real_network_speaks_on_another_machine(broker: Redis, tmp_path: Pat
             found = join_chunks(engine.synthesize(asking("Hello there. How are you?"), RequestContext()))
             assert [word.text for word in found.words] == ["Hello", "there", "How", "are", "you"]
             assert 1.0 < found.seconds < 4.0
-            assert engine.phonemize("Hello", "a", RequestContext()).phonemes == "həlˈO"
+            assert engine.phonemize("Hello", Language.AMERICAN_ENGLISH, RequestContext()).phonemes == "həlˈO"
         process.terminate()
         assert process.wait(20) == 0
         assert "Hello" not in log.read_text("utf-8")

@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 from benchmarks.waiting import until
 from kokoro_server.api.web.page import GREETINGS, STATIC_FOLDER, group_voices
 from kokoro_server.core.errors import Busy, SynthesisFailed
-from kokoro_server.core.voices import LANGUAGES, VOICES, find_voice
+from kokoro_server.core.languages import Language
+from kokoro_server.core.voices import VOICES, find_voice
 from tests.browser import chromium, visit
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import live, make_app
@@ -532,9 +533,9 @@ def test_other_files_are_not_sent(tmp_path: Path, name: str) -> None:
 
 def test_every_voice_that_is_allowed_is_shown_by_its_language(tmp_path: Path) -> None:
     shown = group_voices(VOICES)
-    assert [language for language, _ in shown] == list(LANGUAGES)
+    assert [language for language, _ in shown] == list(Language)
     assert sorted(each.voice for _, group in shown for each in group) == sorted(VOICES)
-    assert {language.letter for language in LANGUAGES} == set(GREETINGS)
+    assert set(Language) == set(GREETINGS)
     few = make_app(tmp_path, FakeEngine(), ALLOWED_VOICES=("jm_kumo", "bf_emma"), DEFAULT_VOICE="bf_emma")
     html = few.test_client().get("/").text
     assert re.findall(r'name="speaker" value="(\w+)"', html) == ["bf_emma", "jm_kumo"]

@@ -18,6 +18,7 @@ from pypinyin import Style, lazy_pinyin
 
 from kokoro_server.audio.samples import Chunk, join_chunks
 from kokoro_server.config import Config
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import TextSpan
 from kokoro_server.core.voices import Voice
 from kokoro_server.model.assets import ensure_assets
@@ -74,7 +75,7 @@ def speaker() -> UtteranceSynthesizer:
 
 def _utterance(text: str, voice: str, language: str, speed: float = 1.0) -> Utterance:
     run = TextSpan(text, 0, len(text))
-    return Utterance((run,), Voice(((voice, 1.0),)), LETTERS[language], speed=speed, pause=0.1)
+    return Utterance((run,), Voice(((voice, 1.0),)), Language(LETTERS[language]), speed=speed, pause=0.1)
 
 
 # Sentences that we say otherwise than hexgrad's pipeline: heteronyms, Japanese readings and word borders, Mandarin's

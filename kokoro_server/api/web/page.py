@@ -11,7 +11,8 @@ from kokoro_server.api.openapi import HTML_TYPE, describe_route
 from kokoro_server.api.responses import get_limits
 from kokoro_server.audio.samples import FORMATS, SAMPLE_RATE
 from kokoro_server.core.errors import NotFound
-from kokoro_server.core.voices import LANGUAGES, Language, Voice, find_voice
+from kokoro_server.core.languages import Language
+from kokoro_server.core.voices import Voice, find_voice, get_voice_gender, get_voice_language
 
 blueprint = Blueprint("page", __name__, template_folder="templates")
 
@@ -48,19 +49,17 @@ SAMPLE_TEXT = (
 """Initial text of the text area, so that one click plays audio."""
 
 GREETINGS = {
-    "a": "Hello, I'm {name}. This is how I sound.",
-    "b": "Hello, I'm {name}. This is how I sound.",
-    "e": "Hola, soy {name}. Así suena mi voz.",
-    "f": "Bonjour, je suis {name}. Voici ma voix.",
-    "h": "नमस्ते। मेरी आवाज़ ऐसी है।",
-    "i": "Ciao, sono {name}. Questa è la mia voce.",
-    "j": "こんにちは。これが私の声です。",
-    "p": "Olá, eu sou {name}. Esta é a minha voz.",
-    "z": "你好，这就是我的声音。",
+    Language.AMERICAN_ENGLISH: "Hello, I'm {name}. This is how I sound.",
+    Language.BRITISH_ENGLISH: "Hello, I'm {name}. This is how I sound.",
+    Language.SPANISH: "Hola, soy {name}. Así suena mi voz.",
+    Language.FRENCH: "Bonjour, je suis {name}. Voici ma voix.",
+    Language.HINDI: "नमस्ते। मेरी आवाज़ ऐसी है।",
+    Language.ITALIAN: "Ciao, sono {name}. Questa è la mia voce.",
+    Language.JAPANESE: "こんにちは。これが私の声です。",
+    Language.PORTUGUESE: "Olá, eu sou {name}. Esta é a minha voz.",
+    Language.MANDARIN: "你好，这就是我的声音。",
 }
-"""Preview sentence of a voice, by the letter of its language."""
-GENDERS = {"f": "female", "m": "male"}
-"""Gender of a voice by the second letter of its name: `af_heart` is female."""
+"""Preview sentence of a voice, by its language."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +105,10 @@ def send_static(name: str) -> Response:
 
 
 def group_voices(voices: tuple[str, ...]) -> list[tuple[Language, list[VoiceCard]]]:
-    """Group the voices by language, in the order of LANGUAGES; languages without a voice are left out."""
+    """Group the voices by language, in the order of Language; languages without a voice are left out."""
     groups = [
-        (language, [make_voice_card(voice) for voice in voices if voice[0] == language.letter])
-        for language in LANGUAGES
+        (language, [make_voice_card(voice) for voice in voices if get_voice_language(voice) is language])
+        for language in Language
     ]
     return [(language, group) for language, group in groups if group]
 
@@ -117,7 +116,8 @@ def group_voices(voices: tuple[str, ...]) -> list[tuple[Language, list[VoiceCard
 def make_voice_card(voice: str) -> VoiceCard:
     """Return how the page shows a voice: `af_heart` is Heart, female."""
     name = voice.partition("_")[2].capitalize()
-    return VoiceCard(voice, name, GENDERS[voice[1]], GREETINGS[voice[0]].format(name=name))
+    greeting = GREETINGS[get_voice_language(voice)].format(name=name)
+    return VoiceCard(voice, name, get_voice_gender(voice).title_name, greeting)
 
 
 def compute_blend_shares(voice: Voice) -> list[tuple[str, int]]:

@@ -11,6 +11,7 @@ from collections.abc import Generator
 from typing import Any
 
 from kokoro_server.audio.samples import Chunk
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import Phonemization, SpeechRequest
 from kokoro_server.engine.base import RequestContext
 from kokoro_server.engine.cluster.messages import ClusterSettings
@@ -76,7 +77,7 @@ class ClusterEngine(Pool):
         self._transport.ensure_available()
         yield from super().synthesize(request, context)
 
-    def phonemize(self, text: str, language: str, context: RequestContext, emoji: bool = True) -> Phonemization:
+    def phonemize(self, text: str, language: Language, context: RequestContext, emoji: bool = True) -> Phonemization:
         """Return the phonemes of `text`. Raises WorkerUnavailable at once without a broker or a machine."""
         self._transport.ensure_available()
         return super().phonemize(text, language, context, emoji)

@@ -37,7 +37,7 @@ def _drop_tag(match: re.Match[str], context: TextContext) -> RuleResult:
 
 def _decode_entity(match: re.Match[str], context: TextContext) -> RuleResult:
     """Replace an entity by its character, or in English by its name."""
-    if match[0] in _ENTITIES and context.language in "ab":
+    if match[0] in _ENTITIES and context.language.is_english:
         return _ENTITIES[match[0]]
     plain = html.unescape(match[0])
     return plain.replace("\u00a0", " ") if plain != match[0] else None
@@ -72,7 +72,7 @@ def _stop_line(match: re.Match[str], context: TextContext) -> RuleResult:
         or strength < Strength.CLAUSE
     ):
         return None
-    stop = "。" if context.language in "jz" else "."
+    stop = "." if context.language.is_spaced else "。"
     return (stop if strength >= Strength.SENTENCE else ",") + match[0]
 
 

@@ -13,6 +13,7 @@
 from collections.abc import Callable
 from functools import cache
 
+from kokoro_server.core.languages import Language
 from kokoro_server.text.aligned import AlignedText
 from kokoro_server.text.normalization.cleanup import clean_text, replace_unreadable
 from kokoro_server.text.normalization.locales.locale import LOCALE_FILES, load_locale
@@ -22,21 +23,23 @@ from kokoro_server.text.normalization.scanner import scan
 from kokoro_server.text.scripts import find_foreign_runs
 
 
-def normalize(text: str | AlignedText, language: str = "a", *, emoji: bool = True) -> AlignedText:
+def normalize(
+    text: str | AlignedText, language: Language = Language.AMERICAN_ENGLISH, *, emoji: bool = True
+) -> AlignedText:
     """Replace what is written by what is spoken.
 
     The time is linear in the length of `text`.
 
     Args:
         text: The source text, or a part of it that knows its place.
-        language: Kokoro's letter.
+        language: The language that it is read in.
         emoji: Whether to name emoji; otherwise they are silent.
 
     Returns:
         The normalized text, aligned with the source.
     """
     source = AlignedText.from_text(text) if isinstance(text, str) else text
-    plain = clean_text(source, keep_wide=language in "jz", keep_thousands=language in LOCALE_FILES)
+    plain = clean_text(source, keep_wide=not language.is_spaced, keep_thousands=language in LOCALE_FILES)
     scanned = scan(plain, language, emoji)
     rewrite_run = _REWRITERS.get(language)
     return _rewrite_own_script(scanned, language, rewrite_run) if rewrite_run else scanned
@@ -47,7 +50,7 @@ _SEPARATOR = "\u200b"
 
 
 def _rewrite_own_script(
-    text: AlignedText, language: str, rewrite_run: Callable[[AlignedText], AlignedText]
+    text: AlignedText, language: Language, rewrite_run: Callable[[AlignedText], AlignedText]
 ) -> AlignedText:
     """Rewrite the runs between those in a foreign script."""
     readable = AlignedText(replace_unreadable(text.text), text.spans)
@@ -75,12 +78,12 @@ def _separate(text: AlignedText, at_start: bool, at_end: bool) -> AlignedText:
 
 
 @cache
-def _get_locale_rules(language: str) -> tuple[RewriteRule, ...]:
+def _get_locale_rules(language: Language) -> tuple[RewriteRule, ...]:
     return build_rewrite_rules(load_locale(language))
 
 
 # Rules are imported or compiled with the first text of their language: Mandarin's numbers alone take 0.17 s.
-def _make_locale_rewriter(language: str) -> Callable[[AlignedText], AlignedText]:
+def _make_locale_rewriter(language: Language) -> Callable[[AlignedText], AlignedText]:
     return lambda text: rewrite(text, _get_locale_rules(language))
 
 
@@ -97,4 +100,4 @@ def _rewrite_mandarin(text: AlignedText) -> AlignedText:
 
 
 _REWRITERS = {language: _make_locale_rewriter(language) for language in LOCALE_FILES}
-_REWRITERS |= {"j": _rewrite_japanese, "z": _rewrite_mandarin}
+_REWRITERS |= {Language.JAPANESE: _rewrite_japanese, Language.MANDARIN: _rewrite_mandarin}

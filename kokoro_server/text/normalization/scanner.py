@@ -13,6 +13,7 @@ of their own for numbers and short forms, which run afterwards.
 import re
 from collections.abc import Iterator, Sequence
 
+from kokoro_server.core.languages import Language
 from kokoro_server.text.aligned import AlignedText, Replacement
 from kokoro_server.text.normalization import markdown, symbols
 from kokoro_server.text.normalization.english import (
@@ -84,21 +85,20 @@ _SPACE_RULES = RuleSet(*markdown.SPACE_RULES)
 _RuleMatch = tuple[Sequence[Replacement], int] | None
 
 
-def scan(text: AlignedText, language: str, emoji: bool) -> AlignedText:
+def scan(text: AlignedText, language: Language, emoji: bool) -> AlignedText:
     """Apply the rules of a language, at each token the first that does not decline.
 
     The time is linear in the length of the text.
 
     Args:
         text: The text, in plain characters: see `clean_text`.
-        language: Kokoro's letter. American (`a`) and British (`b`) English have all rules; other languages have those
-            for markup, marks and emoji.
+        language: American and British English have all rules; other languages have those for markup, marks and emoji.
         emoji: Whether to name emoji; otherwise they are silent.
     """
     return text.replace(_apply_rules(TextContext(text.text, language, emoji)))
 
 
-def replace_emoji(text: AlignedText, language: str, *, emoji: bool) -> AlignedText:
+def replace_emoji(text: AlignedText, language: Language, *, emoji: bool) -> AlignedText:
     """Name the emoji of a text in its language, or drop them, and change nothing else."""
     return text.replace(_find_emoji(TextContext(text.text, language, emoji)))
 
@@ -116,7 +116,7 @@ def _find_emoji(context: TextContext) -> Iterator[Replacement]:
 def _apply_rules(context: TextContext) -> Iterator[Replacement]:
     """Yield the replacements of the rules; what lies between them is spoken as written."""
     at, text = 0, context.text
-    english = context.language in "ab"
+    english = context.language.is_english
     while at < len(text):
         token = _TOKEN.match(text, at)
         assert token is not None

@@ -7,11 +7,20 @@ import re
 
 import emoji
 
+from kokoro_server.core.languages import Language
 from kokoro_server.text.normalization.english.number_words import spell_digits, spell_integer
 from kokoro_server.text.normalization.rules.context import Rule, RuleResult, TextContext, compile_rule
 from kokoro_server.text.tables import load_tables
 
-_EMOJI_LANGUAGES = {"e": "es", "f": "fr", "i": "it", "p": "pt", "j": "ja", "z": "zh"}
+# Languages that the emoji package has names in.
+_EMOJI_LANGUAGES = {
+    Language.SPANISH: "es",
+    Language.FRENCH: "fr",
+    Language.ITALIAN: "it",
+    Language.PORTUGUESE: "pt",
+    Language.JAPANESE: "ja",
+    Language.MANDARIN: "zh",
+}
 # Code points of the longest emoji: a sequence of people with skin tones and joiners.
 _MAX_EMOJI_LENGTH = 12
 _TABLES = load_tables(__name__)
@@ -137,7 +146,7 @@ def _drop_marks(match: re.Match[str], context: TextContext) -> RuleResult:
 
     In languages other than English, $, ~, < and > may mean something beside a number; the phonemizer says them.
     """
-    if context.language not in "ab" and _is_meaningful(match, context):
+    if not context.language.is_english and _is_meaningful(match, context):
         return None
     # *, _ and ` mark emphasis inside a word; ® and ™ belong to it.
     both = context.get_char_before(match.start()).isalnum() and context.get_char_at(match.end()).isalnum()
@@ -151,7 +160,12 @@ def _is_meaningful(match: re.Match[str], context: TextContext) -> bool:
     beside = before[-1:].isdecimal(), after[:1].isdecimal()
     if match[0] == "//":
         return before[-1:] == ":"  # of a link
-    if match[0] in "~～" and context.language == "j" and before[-1:] in _JAPANESE_DAYS and after[:1] in _JAPANESE_DAYS:
+    if (
+        match[0] in "~～"
+        and context.language is Language.JAPANESE
+        and before[-1:] in _JAPANESE_DAYS
+        and after[:1] in _JAPANESE_DAYS
+    ):
         return True  # 月～金
     return (match[0] in "$~" and any(beside)) or (match[0] in "<>*" and all(beside))
 

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from kokoro_server.api.response_cache import ResponseCache
 from kokoro_server.api.schemas import SpeechJob
 from kokoro_server.core.errors import SynthesisFailed
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import SpeechRequest
 from kokoro_server.core.voices import find_voice
 from tests.fakes.engine import FakeEngine
@@ -86,7 +87,7 @@ def test_whatever_shapes_the_sound_makes_another_answer(
 
 
 def test_another_version_or_model_makes_another_answer(tmp_path: Path) -> None:
-    order = SpeechJob(SpeechRequest("Hi.", find_voice("af_sky"), "a"), "wav")
+    order = SpeechJob(SpeechRequest("Hi.", find_voice("af_sky"), Language.AMERICAN_ENGLISH), "wav")
     tags = {ResponseCache(tmp_path, 1, made_by).make_tag(order, True) for made_by in ("1 pool", "2 pool", "1 command")}
     assert len(tags) == 3
 

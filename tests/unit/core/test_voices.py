@@ -5,14 +5,12 @@ from __future__ import annotations
 import pytest
 
 from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.languages import Language, find_language
 from kokoro_server.core.voices import (
-    LANGUAGES,
     MAX_BLEND_VOICES,
     OPENAI_VOICES,
     VOICES,
-    find_language,
     find_voice,
-    get_language,
     suggest_names,
 )
 
@@ -27,7 +25,7 @@ ONCE_ALLOWED = set(
 def test_all_54_are_there_once() -> None:
     assert len(VOICES) == len(set(VOICES)) == 54
     assert set(VOICES) >= ONCE_ALLOWED
-    assert {name[0] for name in VOICES} == {language.letter for language in LANGUAGES}
+    assert {name[0] for name in VOICES} == set(Language)
 
 
 @pytest.mark.parametrize("name", VOICES)
@@ -144,12 +142,12 @@ def test_near_names_are_few() -> None:
     assert suggest_names("x" * 10_000, VOICES) == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)
-def test_every_language_is_found_by_any_of_its_names(language: object) -> None:
-    for name in (language.letter, language.code, *language.aliases):  # type: ignore[attr-defined]
+@pytest.mark.parametrize("language", Language, ids=lambda language: language.code)
+def test_every_language_is_found_by_any_of_its_names(language: Language) -> None:
+    for name in (language.value, language.code, *language.aliases):
         for written in (name, name.upper(), f" {name} ", name.replace("-", "_")):
             assert find_language(written) is language
-    assert get_language(language.letter) is language  # type: ignore[attr-defined]
+    assert Language(language.value) is language
 
 
 @pytest.mark.parametrize("name", ["", "k", "klingon", "en-us-x", "zz", "a b", "\ud800", "x" * 10_000])

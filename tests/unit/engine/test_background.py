@@ -9,6 +9,7 @@ import pytest
 from benchmarks.waiting import until
 from kokoro_server.audio.samples import Chunk
 from kokoro_server.core.errors import Busy, ClientGone
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import SpeechRequest
 from kokoro_server.core.voices import find_voice
 from kokoro_server.engine.base import RequestContext
@@ -65,7 +66,7 @@ def pool(worker: Scribe) -> Iterator[Pool]:
 
 
 def request(text: str, background: bool = False) -> SpeechRequest:
-    return SpeechRequest(text, find_voice("af_heart"), "a", is_background=background)
+    return SpeechRequest(text, find_voice("af_heart"), Language.AMERICAN_ENGLISH, is_background=background)
 
 
 class Client(threading.Thread):
@@ -126,6 +127,6 @@ def test_the_background_is_not_refused_and_takes_no_place(pool: Pool, worker: Sc
 
 def test_a_background_utterance_is_long_and_rests_as_its_request_says() -> None:
     text = "This sentence has forty-one characters so. " * 6
-    wanted = SpeechRequest(text, find_voice("af_heart"), "a", final_pause=0.7, is_background=True)
+    wanted = SpeechRequest(text, find_voice("af_heart"), Language.AMERICAN_ENGLISH, final_pause=0.7, is_background=True)
     assert [each.pause for each in plan_utterances(wanted, UtteranceSizes())] == [0.7]
     assert len(plan_utterances(request(text), UtteranceSizes())) > 1

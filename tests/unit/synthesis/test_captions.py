@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kokoro_server.audio.samples import Word
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import Prosody, SpeechRequest
 from kokoro_server.core.voices import VOICES, find_voice
 from kokoro_server.synthesis.captions import MAX_CUE_CHARACTERS, render_captions, split_into_cues
@@ -73,8 +74,8 @@ def test_times_over_an_hour() -> None:
     ],
 )
 def test_marks_are_not_shown(text: str, shown: str) -> None:
-    manner = Prosody(find_voice("af_heart"), "a")
+    manner = Prosody(find_voice("af_heart"), Language.AMERICAN_ENGLISH)
     marked = (parse_ssml if text.startswith("<") else parse_inline_tags)(text, manner, VOICES)
-    request = SpeechRequest(text, manner.voice, "a", tagged_segments=tuple(marked))
+    request = SpeechRequest(text, manner.voice, manner.language, tagged_segments=tuple(marked))
     assert len(request.visible_text) == len(text)
     assert [cue.text for cue in split_into_cues(request.visible_text, [Word("", 0, len(text), 0.0, 1.0)])] == [shown]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import TextSpan
 from kokoro_server.core.voices import find_voice
 from kokoro_server.synthesis.front_end import FrontEnd
@@ -19,7 +20,7 @@ def front_end() -> FrontEnd:
 
 
 def utterance(text: str, language: str, *spans: TextSpan, **options: Any) -> Utterance:
-    return Utterance(spans or (TextSpan(text, 0, len(text)),), find_voice("af_heart"), language, **options)
+    return Utterance(spans or (TextSpan(text, 0, len(text)),), find_voice("af_heart"), Language(language), **options)
 
 
 def words(front_end: FrontEnd, asked: Utterance, sent: str) -> list[str]:

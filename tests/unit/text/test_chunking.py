@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import FINAL_PAUSE, Prosody, SpeechSegment, TextSpan
 from kokoro_server.text.chunking import BOUNDARY_PAUSES, PHONEME_DENSITY, Utterance, UtteranceSizes, plan_utterances
 from kokoro_server.text.segmentation import find_boundaries
@@ -43,7 +44,7 @@ sizes = st.builds(UtteranceSizes, st.integers(1, 100), st.integers(100, 400), st
 def test_nothing_is_lost_and_sizes_are_kept(text: str, sizes: UtteranceSizes, language: str) -> None:
     cut = plan_utterances(asking(text, language=language), sizes)
     assert "".join(each.text for each in cut) == (text if text.strip() else "")
-    density = PHONEME_DENSITY.get(language, 1.0)
+    density = PHONEME_DENSITY.get(Language(language), 1.0)
     limit = float(sizes.first)
     for each in cut:
         assert each.start == len("".join(other.text for other in cut[: cut.index(each)]))
@@ -103,7 +104,7 @@ def test_rests_follow_the_marks_and_the_speed() -> None:
 
 
 def test_utterances_grow_on_from_passage_to_passage() -> None:
-    manner = Prosody(HEART, "a")
+    manner = Prosody(HEART, Language.AMERICAN_ENGLISH)
     passages = tuple(SpeechSegment((TextSpan(LONG[:140], 0, 140),), manner) for _ in range(3))
     lengths = [
         len(each.text)
@@ -115,7 +116,7 @@ def test_utterances_grow_on_from_passage_to_passage() -> None:
 def test_denser_languages_get_fewer_characters() -> None:
     text = "これは長い文章です。" * 40
     japanese = max(len(each.text) for each in plan_utterances(asking(text, "jf_alpha", "j"), UtteranceSizes()))
-    assert 60 < japanese <= 280 / PHONEME_DENSITY["j"]
+    assert 60 < japanese <= 280 / PHONEME_DENSITY[Language.JAPANESE]
 
 
 @pytest.mark.parametrize("unit", ["a", "a ", "a. ", "あ", "。", "\n", "🎉", "-", "e\u0301", "a\n\n", "Dr. "])

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kokoro_server.core.languages import Language
 from kokoro_server.text.g2p import (
     LANGUAGES,
     TOKEN_LIMIT,
@@ -39,7 +40,7 @@ def said(speak: Phonemizer, text: str, language: str = "a") -> str:
 
 def normalized(speak: Phonemizer, text: str, language: str) -> list[PhonemeWord]:
     """The words of the text once it is normalized, at their places in the text as written."""
-    aligned = normalize(text, language)
+    aligned = normalize(text, Language(language))
     return restore_spans(speak(aligned.text, language), aligned)
 
 

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import Prosody, SpeechSegment
 from kokoro_server.core.voices import VOICES, find_voice
 from kokoro_server.text.inline_tags import check_pauses, parse_inline_tags, parse_seconds
 from kokoro_server.text.ssml import parse_ssml
 
-HEART = Prosody(find_voice("af_heart"), "a")
+HEART = Prosody(find_voice("af_heart"), Language.AMERICAN_ENGLISH)
 
 
 def parsed(text: str) -> list[SpeechSegment]:

@@ -9,6 +9,7 @@ from functools import cache
 import pytest
 from num2words import num2words
 
+from kokoro_server.core.languages import Language
 from kokoro_server.text.g2p import PhonemeWord, Phonemizer, join_phonemes
 from kokoro_server.text.g2p.phoneme_words import restore_spans
 from kokoro_server.text.normalization import normalize
@@ -34,12 +35,12 @@ def phonemizer() -> Phonemizer:
 
 
 def plain(text: str, language: str) -> str:
-    return normalize(text, language).text
+    return normalize(text, Language(language)).text
 
 
 def words_of(text: str, language: str) -> list[PhonemeWord]:
     """The words of a text, normalized, at their places in the text as written."""
-    normalized = normalize(text, language)
+    normalized = normalize(text, Language(language))
     return restore_spans(phonemizer()(normalized.text, language), normalized)
 
 
@@ -48,7 +49,7 @@ def said(text: str, language: str) -> str:
     if language not in LOCALES:
         sounds = re.sub("[ˈˌ ,.…—]", "", join_phonemes(phonemizer()(plain(text, language), language)))
         return re.sub("[mnŋɲɴ](?=[^aiɯeojɨ]|$)", "N", sounds)  # ん before a pause, and before what follows it
-    return in_words(plain(text, language), LOCALES[language].num2words_language)
+    return in_words(plain(text, language), LOCALES[Language(language)].num2words_language)
 
 
 def in_words(text: str, language: str) -> str:
@@ -73,7 +74,11 @@ def test_the_table(language: str, written: str, spoken: str, fails: bool) -> Non
 
 
 def said_as_listed(spoken: str, language: str) -> str:
-    return in_words(spoken, LOCALES[language].num2words_language) if language in LOCALES else said(spoken, language)
+    return (
+        in_words(spoken, LOCALES[Language(language)].num2words_language)
+        if language in LOCALES
+        else said(spoken, language)
+    )
 
 
 @pytest.mark.parametrize("language", "efhijpz")
@@ -137,7 +142,7 @@ def test_capitals_that_are_no_numerals_stay(language: str, text: str) -> None:
 def test_any_text_is_spelled_out_in_linear_time(language: str, unit: str) -> None:
     def cost(length: int) -> float:
         before = time.thread_time()
-        normalize(unit * (length // len(unit)), language)
+        normalize(unit * (length // len(unit)), Language(language))
         return time.thread_time() - before
 
     once = min(cost(5_000) for _ in range(2))

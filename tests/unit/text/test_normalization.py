@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from kokoro_server.core.languages import Language
 from kokoro_server.text.aligned import AlignedText
 from kokoro_server.text.normalization import normalize, replace_emoji
 from tests.paths import DATA
@@ -22,7 +23,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 
 def said(written: str, language: str = "a", *, emoji: bool = True) -> str:
-    return " ".join(normalize(written, language, emoji=emoji).text.split())
+    return " ".join(normalize(written, Language(language), emoji=emoji).text.split())
 
 
 @pytest.mark.parametrize(("written", "spoken", "note"), list(rows()))
@@ -41,7 +42,7 @@ def test_the_table_is_long_and_nearly_all_right() -> None:
 @pytest.mark.parametrize("language", ["a", "b", "e", "j"])
 def test_readings_cover_the_text_in_order(language: str) -> None:
     for written, _, _ in rows():
-        assert_aligned(normalize(written, language), written)
+        assert_aligned(normalize(written, Language(language)), written)
 
 
 def assert_aligned(found: AlignedText, written: str) -> None:
@@ -125,7 +126,7 @@ def test_emoji_can_be_silent() -> None:
     ],
 )
 def test_emoji_alone_are_silent(written: str, spoken: str) -> None:
-    found = replace_emoji(AlignedText.from_text(written), "a", emoji=False)
+    found = replace_emoji(AlignedText.from_text(written), Language.AMERICAN_ENGLISH, emoji=False)
     assert found.text == spoken
     assert_aligned(found, written)
 

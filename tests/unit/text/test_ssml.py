@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kokoro_server.core.errors import BadRequest
+from kokoro_server.core.languages import Language
 from kokoro_server.core.request import Prosody, SpeechSegment
 from kokoro_server.core.voices import VOICES, find_voice
 from kokoro_server.text.ssml import is_ssml, parse_ssml, rewrite_say_as
 
-HEART = Prosody(find_voice("af_heart"), "a")
+HEART = Prosody(find_voice("af_heart"), Language.AMERICAN_ENGLISH)
 
 
 def parsed(inside: str, ignore_unknown: bool = False) -> list[SpeechSegment]:
@@ -123,7 +124,7 @@ def test_what_is_wrong_is_named(inside: str, message: str) -> None:
     ],
 )
 def test_say_as_heeds_the_language(text: str, kind: str, language: str, said: str) -> None:
-    assert rewrite_say_as(text, kind, "", language) == said
+    assert rewrite_say_as(text, kind, "", Language(language)) == said
     code = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
     inside = f"<lang xml:lang='{code[language]}'><say-as interpret-as='{kind}'>{text}</say-as></lang>"
     assert "".join(passage.text for passage in parsed(inside)) == said

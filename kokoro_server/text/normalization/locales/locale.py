@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from kokoro_server.core.languages import Language
 from kokoro_server.text.tables import load_tables
 
 Currency = tuple[str, str, str]
@@ -126,13 +127,16 @@ class Locale:
     """Pattern of a telephone number without spaces or hyphens."""
 
 
-LOCALE_FILES = {"e": "spanish", "f": "french", "h": "hindi", "i": "italian", "p": "portuguese"}
-"""Names of the locales' files, without the suffix, by Kokoro's letter."""
+LOCALE_FILES = {
+    language: language.name.lower()
+    for language in (Language.SPANISH, Language.FRENCH, Language.HINDI, Language.ITALIAN, Language.PORTUGUESE)
+}
+"""Names of the locales' files, without the suffix."""
 
 
 @cache
-def load_locale(language: str) -> Locale:
-    """Load the locale of a language by Kokoro's letter.
+def load_locale(language: Language) -> Locale:
+    """Load the locale of a language.
 
     Raises:
         KeyError: The language has no locale.

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from kokoro_server.core.languages import Language
 from kokoro_server.text.aligned import Replacement
 from kokoro_server.text.segmentation import Strength, find_boundaries
 from kokoro_server.text.tables import parse_words
@@ -45,15 +46,15 @@ class TextContext:
 
     Attributes:
         text: The cleaned text.
-        language: Kokoro's letter for the language.
-        is_british: Whether the language is British English (`b`).
+        language: The language of the text.
+        is_british: Whether the language is British English.
         names_emoji: Whether emoji are spoken by their names; otherwise they are silent.
     """
 
-    def __init__(self, text: str, language: str, emoji: bool) -> None:
+    def __init__(self, text: str, language: Language, emoji: bool) -> None:
         self.text = text
         self.language = language
-        self.is_british = language == "b"
+        self.is_british = language is Language.BRITISH_ENGLISH
         self.names_emoji = emoji
 
     @cached_property
