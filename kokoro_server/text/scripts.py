@@ -38,7 +38,8 @@ _NUMERAL_SIGNS = r"\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u209f\u2150-\u218b\u24
 def _compile_foreign_pattern(language: str, with_units: bool) -> re.Pattern[str]:
     """Compile a pattern for runs of letters that `language` cannot read; each group is named by the run's language."""
     own = _OWN_SCRIPTS.get(language, ())
-    runs = [] if language == "j" else [rf"(?P<j>[{_SCRIPT_LETTERS['z']}]*[{_KANA}][{_JAPANESE}]*)"]
+    # A Han run is read once, from its start: looking for kana behind each of its characters would take quadratic time.
+    runs = [] if language == "j" else [rf"(?P<j>(?<![{HAN}])[{HAN}]*+[{_KANA}][{_JAPANESE}]*)"]
     runs += [
         rf"(?P<{foreign}>[{s}]+(?:[\s'’-]+[{s}]+)*)" for foreign, s in _SCRIPT_LETTERS.items() if foreign not in own
     ]

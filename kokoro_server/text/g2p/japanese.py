@@ -2,8 +2,7 @@
 
 `JapaneseG2P.phonemize` works in these steps:
 
-1. Replace compatibility characters (NFKC), such as half-width kana, and spell the signs of a text that was not
-   normalized.
+1. Replace compatibility characters (NFKC), such as half-width kana, and name the signs that OpenJTalk drops.
 2. Run OpenJTalk on stretches of up to 300 characters. It returns morphemes with their pronunciation but without
    positions; `_locate_morphemes` finds them in the text again.
 3. Join morphemes that form one word of misaki's word list.
@@ -26,7 +25,7 @@ from pyopenjtalk.types import NJDFeature
 from kokoro_server.text.aligned import AlignedText
 from kokoro_server.text.g2p.phoneme_words import PhonemeWord, restore_spans
 from kokoro_server.text.g2p.punctuation import CLOSING_MARKS, OPENING_MARKS, to_model_mark
-from kokoro_server.text.normalization.japanese import spell_signs
+from kokoro_server.text.normalization.japanese import name_signs
 from kokoro_server.text.tables import load_tables
 
 log = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ class JapaneseG2P:
 
     def phonemize(self, text: str) -> list[PhonemeWord]:
         """Return the words and marks of `text`; a digit run is one word, its counter may be another."""
-        plain = spell_signs(AlignedText.from_text(text).to_nfkc())
+        plain = name_signs(AlignedText.from_text(text).to_nfkc())
         nodes = [node for found in _SENTENCE_RUN.finditer(plain.text) for node in self._analyze(found)]
         return _add_skipped(restore_spans(_add_spaces(self._group_words(nodes)), plain), text)
 

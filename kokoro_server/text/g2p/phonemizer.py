@@ -16,6 +16,7 @@ import itertools
 import logging
 import threading
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -84,6 +85,10 @@ LANGUAGES = tuple(_LOADERS)
 j Japanese, p Brazilian Portuguese, z Mandarin."""
 
 
+ForeignRun = tuple[str, int, int]
+"""Language, start and end of a run in a foreign script."""
+
+
 class Phonemizer:
     """Convert text to phonemes and keep the loaded language backends; safe to call from several threads."""
 
@@ -106,6 +111,7 @@ class Phonemizer:
         language: str,
         overrides: Mapping[str, str] | None = None,
         fixed: Sequence[PhonemeWord] = (),
+        foreign: Sequence[ForeignRun] | None = None,
     ) -> list[PhonemeWord]:
         """Return the words and marks of `text` in order, not overlapping, in the network's symbols.
 
@@ -115,6 +121,7 @@ class Phonemizer:
             overrides: Pronunciations by written word: /phonemes/ between slashes, or a respelling. A word in lower
                 case matches any case, another one only as it is written.
             fixed: Spans of `text` with their phonemes; they take precedence over `overrides`.
+            foreign: Runs that another language reads, in order; None to find them by their script.
 
         Raises:
             ValueError: If the language is unknown, if spans overlap or lie outside the text, or if an override has an
@@ -125,7 +132,8 @@ class Phonemizer:
         given = [replace(word, phonemes=word.phonemes.strip()) for word in _validate_fixed(fixed, text)]
         given += self._apply_overrides(plain, language, overrides or {}, given)
         given.sort(key=lambda word: word.start)
-        given = sorted([*given, *self._phonemize_foreign_runs(plain, language, given)], key=lambda word: word.start)
+        runs = list(find_foreign_runs(plain, language)) if foreign is None else foreign
+        given = sorted([*given, *self._phonemize_foreign_runs(plain, runs, given)], key=lambda word: word.start)
         spoken = [_clean_word(word, text) for word in reader.phonemize(plain, given)]
         _warn_unspoken(spoken, plain, reader)
         return spoken
@@ -148,19 +156,24 @@ class Phonemizer:
 
     def resolve_pronunciation(self, pronunciation: str, language: str) -> str:
         """Return the phonemes of a pronunciation: /phonemes/ between slashes, or a respelling."""
-        if len(pronunciation) > 2 and pronunciation[0] == pronunciation[-1] == "/":
+        if is_phonemic(pronunciation):
             return to_model_symbols(pronunciation[1:-1]).strip()
         return join_phonemes(self(pronunciation, language)).strip()
 
-    def _phonemize_foreign_runs(self, text: str, language: str, taken: Sequence[PhonemeWord]) -> list[PhonemeWord]:
-        """Phonemize the runs in a foreign script with the backend of that script."""
-        out = []
-        for start, end in _find_gaps(taken, len(text)):
-            for foreign, first, last in find_foreign_runs(text[start:end], language):
-                run = text[start + first : start + last]
-                words = [word for word in self._get_g2p(foreign).phonemize(run) if word.phonemes]
-                out += [_shift(replace(word, phonemes=word.phonemes.strip()), start + first) for word in words]
-        return out
+    def _phonemize_foreign_runs(
+        self, text: str, runs: Sequence[ForeignRun], taken: Sequence[PhonemeWord]
+    ) -> Iterator[PhonemeWord]:
+        """Phonemize the parts of foreign runs that are not taken, each with the backend of its run's language."""
+        for language, start, end in runs:
+            for first, last in _find_gaps_between(taken, start, end):
+                for word in self._get_g2p(language).phonemize(text[first:last]):
+                    if word.phonemes:
+                        yield _shift(replace(word, phonemes=word.phonemes.strip()), first)
+
+
+def is_phonemic(pronunciation: str) -> bool:
+    """Return whether a pronunciation is /phonemes/ between slashes; otherwise it is a respelling."""
+    return len(pronunciation) > 2 and pronunciation[0] == pronunciation[-1] == "/"
 
 
 class _TakenSpans:
@@ -196,18 +209,18 @@ class FixedWordsG2P:
         for start, end in _find_gaps(fixed, len(text)):
             out += [_shift(word, start) for word in self._phonemize_plain(text[start:end])]
         out.sort(key=lambda word: word.start)
-        return self._add_missing_spaces(out, text, {word.start for word in fixed}) if fixed else out
+        return self._add_missing_spaces(out, text, {word.start for word in fixed}) if fixed or self._is_spaced else out
 
     def _add_missing_spaces(self, spoken: list[PhonemeWord], text: str, fixed: set[int]) -> list[PhonemeWord]:
-        """Add the missing spaces beside fixed words, whose starts are given.
+        """Add missing spaces.
 
-        In a spaced language a space is added where the text has one; in the others everywhere except beside closing
-        and opening marks.
+        In a spaced language a space is added where the text has one, though a mark that is dropped stands before it; in
+        the others beside fixed words, whose starts are given, except at closing and opening marks.
         """
         audible = [n for n, word in enumerate(spoken) if word.phonemes]
         for this, following in itertools.pairwise(audible):
             word, after = spoken[this], spoken[following]
-            if word.start not in fixed and after.start not in fixed:
+            if not self._is_spaced and word.start not in fixed and after.start not in fixed:
                 continue
             gap = text[word.end : after.start]
             needs_space = gap != gap.strip() if self._is_spaced else after.phonemes[0] not in CLOSING_MARKS | {"—"}
@@ -220,6 +233,18 @@ def _find_gaps(words: Sequence[PhonemeWord], length: int) -> Iterator[tuple[int,
     """Return the non-empty spans before, between and after `words` in a text of `length` characters."""
     edges = [0, *(edge for word in words for edge in (word.start, word.end)), length]
     return ((start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end)
+
+
+def _find_gaps_between(words: Sequence[PhonemeWord], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Return the non-empty parts of a span that none of `words`, which are in order, covers."""
+    for word in words[bisect_right(words, start, key=lambda word: word.end) :]:
+        if word.start >= end:
+            break
+        if word.start > start:
+            yield start, word.start
+        start = word.end
+    if start < end:
+        yield start, end
 
 
 def _shift(word: PhonemeWord, by: int) -> PhonemeWord:

@@ -104,8 +104,14 @@ _RULES = tuple(
         (re.compile(f"[{''.join(_SYMBOL_WORDS)}]"), lambda f: _SYMBOL_WORDS[f[0]]),
     )
 )
-_SIGN_WORDS = _SYMBOL_WORDS | _CURRENCIES | {"%": "パーセント"}
+_SIGN_WORDS = _SYMBOL_WORDS | {"%": "パーセント"}
 _SIGN_RULE = RewriteRule(re.compile(f"[{''.join(_SIGN_WORDS)}]"), lambda found: _SIGN_WORDS[found[0]])
+_ALL_SIGN_WORDS = _SIGN_WORDS | _CURRENCIES | {"▲": "マイナス", "〒": "郵便番号"}
+_ALL_SIGN_RULES = (
+    RewriteRule(re.compile(r"(?<![A-Za-z\d%°)-])[-−](?=\d)"), lambda _: "マイナス"),
+    RewriteRule(re.compile(r"(?<=\d)\s+(?=\d)"), lambda _: "、"),  # OpenJTalk would take 1 0 for ten
+    RewriteRule(re.compile(f"[{''.join(_ALL_SIGN_WORDS)}]"), lambda found: _ALL_SIGN_WORDS[found[0]]),
+)
 
 
 def expand_short_forms(text: AlignedText) -> AlignedText:
@@ -113,6 +119,11 @@ def expand_short_forms(text: AlignedText) -> AlignedText:
     return rewrite(text.sub(THOUSANDS_COMMA, lambda _: "").to_nfkc(), _RULES)
 
 
-def spell_signs(text: AlignedText) -> AlignedText:
-    """Spell signs, which OpenJTalk drops; nothing else is expanded."""
+def name_signs(text: AlignedText) -> AlignedText:
+    """Name the signs that OpenJTalk drops; nothing else is expanded."""
     return rewrite(text, (_SIGN_RULE,))
+
+
+def name_all_signs(text: AlignedText) -> AlignedText:
+    """Name signs, currencies too, for text that is not normalized otherwise."""
+    return rewrite(text.sub(THOUSANDS_COMMA, lambda _: "").to_nfkc(), _ALL_SIGN_RULES)

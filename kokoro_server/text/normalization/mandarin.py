@@ -182,11 +182,16 @@ _RULES = tuple(
         (re.compile(rf"{_NO_COUNT_BEFORE}2(?!{_NO_MEASURE_AFTER})(?={_MEASURE_WORDS})"), lambda _: "两"),
     )
 )
-_SIGN_WORDS = _SYMBOL_WORDS | _CURRENCIES | {"%": "百分号"}
+_SIGN_WORDS = _SYMBOL_WORDS | {"%": "百分号"}
 # Every number that is left is a cardinal.
 _PLAIN_RULES = (
     RewriteRule(re.compile(r"\d+(?:\.\d+)?"), lambda f: spell_cardinal(f[0])),
     RewriteRule(re.compile(f"[{''.join(_SIGN_WORDS)}]"), lambda f: _SIGN_WORDS[f[0]]),
+)
+_ALL_SIGN_WORDS = _SIGN_WORDS | _CURRENCIES | {"‰": "千分号"}
+_ALL_SIGN_RULES = (
+    RewriteRule(re.compile(r"(?<![A-Za-z\d%°-])[-−](?=\d)"), lambda _: "负"),
+    RewriteRule(re.compile(f"[{''.join(_ALL_SIGN_WORDS)}]"), lambda f: _ALL_SIGN_WORDS[f[0]]),
 )
 
 
@@ -198,3 +203,8 @@ def expand_short_forms(text: AlignedText) -> AlignedText:
 def spell_numbers_and_signs(text: AlignedText) -> AlignedText:
     """Spell plain numbers and signs, which no phonemizer of Mandarin reads; nothing else is expanded."""
     return rewrite(text, _PLAIN_RULES)
+
+
+def name_all_signs(text: AlignedText) -> AlignedText:
+    """Name signs, currencies too, and spell numbers, for text that is not normalized otherwise."""
+    return rewrite(text.sub(THOUSANDS_COMMA, lambda _: "").to_nfkc(), (*_ALL_SIGN_RULES, *_PLAIN_RULES))

@@ -1,6 +1,8 @@
 """The phonemes of an utterance, and the places of its words in the text as sent."""
 
 import re
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,19 +58,101 @@ def test_words_stand_where_they_are_written(front_end: FrontEnd, language: str) 
 def test_without_normalization_nothing_is_expanded_and_no_digit_or_sign_is_lost(
     front_end: FrontEnd, language: str
 ) -> None:
-    """Units stay as they are in all languages alike, and digits are read."""
+    date = utterance("2024-03-15", language)
+    assert sounds(front_end, date) != sounds(front_end, replace(date, normalize=False))
     text, _ = WRITTEN[language]
     plain = sounds(front_end, utterance(text, language, normalize=False))
-    assert plain != sounds(front_end, utterance(text, language))
     for number in re.findall(r"\d+", text):
         missing = text.replace(number, "")
         assert len(plain) > len(sounds(front_end, utterance(missing, language, normalize=False)))
 
 
-@pytest.mark.parametrize(("language", "sign"), [("j", "$"), ("j", "%"), ("z", "$"), ("z", "%"), ("a", "%"), ("e", "%")])
-def test_without_normalization_signs_are_read(front_end: FrontEnd, language: str, sign: str) -> None:
-    with_sign = sounds(front_end, utterance(f"50{sign}", language, normalize=False))
-    assert len(with_sign) > len(sounds(front_end, utterance("50", language, normalize=False)))
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "written", ["50%", "50 $", "€ 50", "£50", "¥50", "-50", "50 × 50", "50 ÷ 50", "50 = 50", "50 + 50"]
+)
+def test_without_normalization_signs_are_read(front_end: FrontEnd, language: str, written: str) -> None:
+    with_sign = sounds(front_end, utterance(written, language, normalize=False))
+    without = re.sub(r"[^\d ]", "", written)
+    bare = sounds(front_end, utterance(without, language, normalize=False))
+    assert len(re.sub("[,—]", "", with_sign)) > len(re.sub("[,—]", "", bare)), with_sign
+
+
+@pytest.mark.parametrize(
+    ("language", "parts", "joined"),
+    [
+        ("e", ["Cuesta 12,50", " ", "€"], "Cuesta 12,50 €"),
+        ("h", ["12,50", " ", "€"], "12,50 €"),
+        ("e", ["son ", "21", " casas"], "son 21 casas"),
+        ("e", ["R", "&", "D"], "R&D"),
+        ("a", ["AT", "&", "T"], "AT&T"),
+        ("z", ["¥", "100"], "¥100"),
+        ("z", ["2", "个"], "2个"),
+        ("j", ["5", " ", "km"], "5 km"),
+        ("f", ["2024", "-", "03-15"], "2024-03-15"),
+    ],
+)
+def test_an_expression_may_cross_the_borders_of_spans(
+    front_end: FrontEnd, language: str, parts: list[str], joined: str
+) -> None:
+    """Tags and entities of SSML cut a text into spans: 12,50&#160;€."""
+    spans, at = [], 0
+    for part in parts:
+        spans.append(TextSpan(part, at, at + len(part) + 4))
+        at += len(part) + 4
+    assert sounds(front_end, utterance("", language, *spans)) == sounds(front_end, utterance(joined, language))
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "word"),
+    [("e", "un co\u00adche", "che"), ("a", "foo\u200bbar", "bar"), ("i", "cafe\u0301CGIL", "cafe")],
+)
+def test_an_invisible_character_is_no_border_of_a_word(
+    front_end: FrontEnd, language: str, text: str, word: str
+) -> None:
+    asked = utterance(text, language, pronunciations=((word, "/tɛst/"),))
+    assert "tɛst" not in join_phonemes(front_end.phonemize(asked).words)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "word"), [("p", "R$ 12,50", "e"), ("z", "120", "一"), ("j", "9:30", "時")]
+)
+def test_a_word_that_normalization_makes_keeps_its_sound_beside_english(
+    front_end: FrontEnd, language: str, text: str, word: str
+) -> None:
+    asked = utterance(text, language, pronunciations=((word, "/tɛst/"),))
+    assert "tɛst" not in join_phonemes(front_end.phonemize(asked).words)
+
+
+def test_a_respelling_is_normalized(front_end: FrontEnd) -> None:
+    asked = utterance("Vivo kokoro", "e", pronunciations=(("kokoro", "5 km"),))
+    assert sounds(front_end, asked) == sounds(front_end, utterance("Vivo 5 km", "e"))
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "like"),
+    [
+        ("j", "1万円/㎡", "1万円/平方メートル"),
+        ("e", "El ३ किमी", "El तीन किलोमीटर"),
+        ("z", "5,000", "五千"),
+        ("j", "ABC㈱の", "ABC株式会社の"),
+    ],
+)
+def test_each_run_is_read_by_its_own_language(front_end: FrontEnd, language: str, text: str, like: str) -> None:
+    assert sounds(front_end, utterance(text, language)) == sounds(front_end, utterance(like, language))
+
+
+@pytest.mark.parametrize("unit", ["5%5", "3-1战胜", "比分3-1"])
+def test_mandarin_is_read_in_linear_time(front_end: FrontEnd, unit: str) -> None:
+    front_end.phonemize(utterance(unit, "z"))
+
+    def cost(count: int) -> float:
+        before = time.thread_time()
+        front_end.phonemize(utterance(unit * count, "z"))
+        return time.thread_time() - before
+
+    once = min(cost(500) for _ in range(2))
+    assert min(cost(1000) for _ in range(2)) < 4 * max(once, 0.05)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -90,10 +90,32 @@ def build_rewrite_rules(locale: Locale) -> tuple[RewriteRule, ...]:
         ),
         *numerals.build_fraction_rules(locale),
         *numerals.build_range_rules(locale),
-        # 5 %; 1x cable; cuesta 12x; 3 x 4; 3 + 4; a < b; ~5
-        RewriteRule(re.compile(r"(?<=\d)\s?%"), lambda _: f" {locale.percent}"),
+        # 1x cable; cuesta 12x
         RewriteRule(re.compile(r"(?<![\w.,=+] )(?<![\w.,])1[x×](?=\s[^\W\d_]{2})"), lambda _: locale.once_words),
         RewriteRule(re.compile(r"(?<=\d)[x×](?=\s[^\W\d_]{2}|[.;)]|$)"), lambda f: _expand_multiplier(locale, f)),
+        *_build_symbol_rules(locale),
+        *_build_thousands_rules(locale),
+        *_build_acronym_rules(locale),
+        *_build_agreement_rules(locale),
+    )
+
+
+def build_sign_rules(locale: Locale) -> tuple[RewriteRule, ...]:
+    """Build the rules that name signs and join the digits of a number, for text that is not normalized otherwise."""
+    signs = {sign: names[1] for sign, names in locale.currencies.items() if not any(map(str.isalnum, sign))}
+    return (
+        RewriteRule(_SPACED_THOUSANDS, lambda found: re.sub(r"\s", "", found[0])),
+        numerals.build_minus_rule(locale),
+        RewriteRule(re.compile(f"[{''.join(signs)}]"), lambda found: f" {signs[found[0]]} "),
+        *_build_symbol_rules(locale),
+        *_build_thousands_rules(locale),
+    )
+
+
+def _build_symbol_rules(locale: Locale) -> tuple[RewriteRule, ...]:
+    """Build the rules for single signs: 5 %; 3 x 4; 3 + 4; a < b; ~5."""
+    return (
+        RewriteRule(re.compile(r"(?<=\d)\s?%"), lambda _: f" {locale.percent}"),
         RewriteRule(re.compile(r"(?<=\d) ?[x×] ?(?=\d)|(?<=\d\s)[x×](?=\s\d)"), lambda _: f" {locale.by_word} "),
         RewriteRule(
             re.compile(rf"(?<!\S)({_join_alternatives(set(locale.symbols) - _INFIX_SIGNS)})(?!\S)"),
@@ -101,15 +123,14 @@ def build_rewrite_rules(locale: Locale) -> tuple[RewriteRule, ...]:
         ),
         RewriteRule(re.compile(r"(?<=[\w)]\s)([<>*])(?=\s[\w(])"), lambda f: locale.symbols[f[1]]),
         RewriteRule(re.compile(r"~\s?(?=\d)"), lambda _: f"{locale.about_word} "),
-        # 1,234 or 1,23,456 -> no commas, where they separate thousands (Hindi)
-        *(
-            (RewriteRule(re.compile(r"(?<=\d),(?=\d\d\d?(?:\D|$))"), lambda _: ""),)
-            if locale.has_thousands_commas
-            else ()
-        ),
-        *_build_acronym_rules(locale),
-        *_build_agreement_rules(locale),
     )
+
+
+def _build_thousands_rules(locale: Locale) -> tuple[RewriteRule, ...]:
+    """Build the rule that drops commas between thousands, where the locale has them: 1,234 and 1,23,456 in Hindi."""
+    if not locale.has_thousands_commas:
+        return ()
+    return (RewriteRule(re.compile(r"(?<=\d),(?=\d\d\d?(?:\D|$))"), lambda _: ""),)
 
 
 def _expand_unit(locale: Locale, found: re.Match[str]) -> str:

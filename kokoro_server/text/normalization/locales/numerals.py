@@ -209,11 +209,15 @@ def build_range_rules(locale: Locale) -> tuple[RewriteRule, ...]:
     """Build the rules for ranges (10-15 minutos, 2010-2015) and for the minus of a negative number (-5)."""
     number = r"\d{1,4}(?:[.,]\d{1,3})?"
     between = re.compile(rf"{NUMBER_START}(?P<first>{number})\s?[-–—]\s?(?P<last>{number})(?![\w/-]|[.,:]\d)")
-    below = re.compile(r"(?<![\w.,/:)\]%°-])[-−–](?=\d)")
     return (
         RewriteRule(between, lambda found: f"{found['first']} {locale.range_word} {found['last']}"),
-        RewriteRule(below, lambda _: f"{locale.minus_word} "),
+        build_minus_rule(locale),
     )
+
+
+def build_minus_rule(locale: Locale) -> RewriteRule:
+    """Build the rule for the minus of a negative number: -5."""
+    return RewriteRule(re.compile(r"(?<![\w.,/:)\]%°-])[-−–](?=\d)"), lambda _: f"{locale.minus_word} ")
 
 
 def build_telephone_rules(locale: Locale) -> tuple[RewriteRule, ...]:
