@@ -18,7 +18,7 @@ from kokoro_server.api import audiobook_jobs as jobs
 from kokoro_server.api import auth as access
 from kokoro_server.api import health as operator
 from kokoro_server.api import kokoro_fastapi as kokoro
-from kokoro_server.api import native, openai, responses, tracing
+from kokoro_server.api import native, openai, request_hooks, tracing
 from kokoro_server.api import openapi as description
 from kokoro_server.api.metrics import make_metrics
 from kokoro_server.api.response_cache import ResponseCache
@@ -68,10 +68,11 @@ def create_app(config: Config, engine: Engine | None = None) -> Flask:
         audiobooks=AudiobookService(make_audiobook_settings(config), engine, config.WORKERS),
         response_cache=ResponseCache(config.MODEL_DIR / "answers", config.CACHE_MB, build_cache_salt(config)),
         limits=make_request_limits(config),
+        traces=tracing.make_tracer_provider(config.TRACES, __version__),
         load_style=Assets(config.MODEL_DIR / MODEL_NAME, config.MODEL_DIR / "voices").load_style,
     )
     set_state(app, state)
-    responses.install_request_hooks(app)
+    request_hooks.install_request_hooks(app)
     tracing.install_tracing(app)
     access.install_auth(app)
     for routes in (native, openai, kokoro, jobs, operator, description, page):

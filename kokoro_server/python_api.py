@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kokoro_server.api.schemas import make_speech_request
+from kokoro_server.api.schemas import SpeechFields, make_speech_request
 from kokoro_server.audio.samples import SAMPLE_RATE, Chunk, Samples, Word, join_chunks, write_wav
 from kokoro_server.config import Config
 from kokoro_server.core.errors import WorkerUnavailable
@@ -128,7 +128,7 @@ class Synthesizer:
         """
         if self._closed.is_set():
             raise WorkerUnavailable("The synthesizer is closed.")
-        request = make_speech_request(self._limits, text, voice, language, speed, **options)
+        request = make_speech_request(self._limits, SpeechFields(text, voice, language, speed, **options))
         with closing(self._engine.synthesize(request, RequestContext())) as chunks:
             yield from chunks
 

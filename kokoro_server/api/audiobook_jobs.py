@@ -19,14 +19,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 from werkzeug.datastructures import FileStorage
 
+from kokoro_server.api.context import get_limits, make_request_context
 from kokoro_server.api.openapi import describe_route
 from kokoro_server.api.query import parse_bool_query
-from kokoro_server.api.responses import EVENT_STREAM, UNBUFFERED_HEADERS, encode_event, get_limits, make_request_context
+from kokoro_server.api.responses import EVENT_STREAM, UNBUFFERED_HEADERS, encode_event
 from kokoro_server.api.schemas import (
     STRICT_CONFIG,
     Emoji,
     Pronunciations,
     RequestLimits,
+    SpeechFields,
     Speed,
     make_speech_request,
     read_body,
@@ -260,16 +262,16 @@ def _read_upload(file: FileStorage) -> Book:
 def _make_narration(options: BookOptions, book: Book) -> Narration:
     """Check the options and return how the book is narrated. Raises BadRequest."""
     voice = options.voice or _choose_narrator(options.language or book.language, get_limits())
-    template = make_speech_request(
-        get_limits(),
+    fields = SpeechFields(
         "A book.",  # a placeholder: each segment of the book replaces it, and markup inside a book is not interpreted
         voice,
         options.language,
         options.speed,
-        normalize=options.normalize is not False,
-        emoji=options.emoji,
-        pronunciations=options.pronunciations,
+        options.normalize,
+        options.emoji,
+        options.pronunciations,
     )
+    template = make_speech_request(get_limits(), fields)
     return Narration(
         template.voice, template.language, template.speed, template.normalize, template.pronunciations, template.emoji
     )

@@ -12,18 +12,13 @@ from pydantic import BaseModel, Discriminator, Field, Tag
 from typing_extensions import TypedDict
 from werkzeug.wsgi import ClosingIterator
 
+from kokoro_server.api.audio_stream import AudioStream
+from kokoro_server.api.context import get_limits
 from kokoro_server.api.downloads import DownloadFile, remove_expired_downloads
 from kokoro_server.api.openapi import AUDIO_TYPES, describe_route
 from kokoro_server.api.query import parse_bool_query
-from kokoro_server.api.responses import (
-    EVENT_STREAM,
-    UNBUFFERED_HEADERS,
-    AudioStream,
-    encode_event,
-    format_openai_error,
-    get_limits,
-    make_audio_response,
-)
+from kokoro_server.api.request_hooks import format_openai_error
+from kokoro_server.api.responses import EVENT_STREAM, UNBUFFERED_HEADERS, encode_event, make_audio_response
 from kokoro_server.api.schemas import (
     STRICT_CONFIG,
     Emoji,
@@ -31,6 +26,7 @@ from kokoro_server.api.schemas import (
     Pronunciations,
     RequestLimits,
     SampleRate,
+    SpeechFields,
     SpeechJob,
     Speed,
     TextOrDialogue,
@@ -122,20 +118,19 @@ class SpeechBody(BaseModel):
         """Convert the body into a checked SpeechJob. Raises BadRequest or ModelNotFound."""
         find_model(self.model)
         options = self.normalization_options or NormalizationOptions()
-        speech = make_speech_request(
-            limits,
+        fields = SpeechFields(
             self.input,
             self.voice.id if isinstance(self.voice, VoiceObject) else self.voice,
             self.lang_code or self.language or None,
             self.speed,
-            "input",
-            normalize=self.normalize is not False and options.normalize is not False,
-            emoji=self.emoji,
-            pronunciations=self.pronunciations,
+            self.normalize is not False and options.normalize is not False,
+            self.emoji,
+            self.pronunciations,
+            text_field="input",
             language_field="lang_code" if self.lang_code else "language",
         )
         return SpeechJob(
-            speech,
+            make_speech_request(limits, fields),
             check_format(self.response_format or "mp3", "response_format"),
             self.sample_rate or SAMPLE_RATE,
             self.stream is not False,

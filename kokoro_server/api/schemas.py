@@ -148,54 +148,52 @@ class NativeBody(BaseModel):
 
     def to_speech_job(self, limits: RequestLimits) -> SpeechJob:
         """Convert the body into a checked SpeechJob. Raises BadRequest."""
-        request = make_speech_request(
-            limits,
-            self.text,
-            self.voice,
-            self.language,
-            self.speed,
-            normalize=self.normalize is not False,
-            emoji=self.emoji,
-            pronunciations=self.pronunciations,
+        fields = SpeechFields(
+            self.text, self.voice, self.language, self.speed, self.normalize, self.emoji, self.pronunciations
         )
+        request = make_speech_request(limits, fields)
         format = check_format(self.format or "wav", "format")
         stream = self.stream is not False
         return SpeechJob(request, format, self.sample_rate or SAMPLE_RATE, stream, loudness=self.loudness)
 
 
-def make_speech_request(  # the fields of a body, which each family of routes names differently
-    limits: RequestLimits,
-    text: str | list[Turn],
-    voice: str | None,
-    language: str | None,
-    speed: float | None,
-    field: str = "text",
-    *,
-    normalize: bool = True,
-    emoji: str | None = None,
-    pronunciations: Mapping[str, str] | None = None,
-    language_field: str = "language",
-) -> SpeechRequest:
-    """Check a body's fields against `limits`, fill in defaults, and return the speech request.
+@dataclass(frozen=True)
+class SpeechFields:
+    """Hold the fields of a body that make a speech request, which each family of routes names differently.
 
-    Args:
-        limits: What the settings allow.
+    Attributes:
         text: A text, plain or with inline tags or SSML; or the turns of a dialogue, joined by TURN_SEPARATOR.
         voice: A voice or a blend; None for the default voice.
         language: A language's name or code; None for the voice's own.
         speed: Pace as a factor, MIN_SPEED to MAX_SPEED; None for 1.
-        field: The name of the text's field, for error messages.
-        normalize: Whether to expand numbers, dates and symbols into words.
+        normalize: Whether to expand numbers, dates and symbols into words; None is True.
         emoji: "named" or "silent"; None for the server's setting.
         pronunciations: Entries that override the operator's dictionary.
+        text_field: The name of the text's field, for error messages.
         language_field: The name of the language's field, for error messages.
+    """
+
+    text: str | list[Turn]
+    voice: str | None = None
+    language: str | None = None
+    speed: float | None = None
+    normalize: bool | None = None
+    emoji: str | None = None
+    pronunciations: Mapping[str, str] | None = None
+    text_field: str = "text"
+    language_field: str = "language"
+
+
+def make_speech_request(limits: RequestLimits, fields: SpeechFields) -> SpeechRequest:
+    """Check a body's fields against what the settings allow, fill in defaults, and return the speech request.
 
     Raises:
         BadRequest: A field is wrong; it names the field, its value and what was expected.
     """
-    default = find_voice(limits.default_voice if voice is None else voice, limits.voices)
-    prosody = Prosody(default, _choose_language(language, default, language_field))
-    entries = {**limits.get_pronunciations(), **check_pronunciations(pronunciations or {})}
+    text, field = fields.text, fields.text_field
+    default = find_voice(limits.default_voice if fields.voice is None else fields.voice, limits.voices)
+    prosody = Prosody(default, _choose_language(fields.language, default, fields.language_field))
+    entries = {**limits.get_pronunciations(), **check_pronunciations(fields.pronunciations or {})}
     if isinstance(text, str):
         segments = _parse_segments(check_text(text, limits.max_characters, field), prosody, limits, field)
     else:
@@ -206,9 +204,9 @@ def make_speech_request(  # the fields of a body, which each family of routes na
         text=text,
         voice=default,
         language=prosody.language,
-        speed=check_speed(1.0 if speed is None else speed),
-        normalize=normalize,
-        emoji=limits.should_name_emoji if emoji is None else emoji == "named",
+        speed=check_speed(1.0 if fields.speed is None else fields.speed),
+        normalize=fields.normalize is not False,
+        emoji=limits.should_name_emoji if fields.emoji is None else fields.emoji == "named",
         pronunciations=tuple(entries.items()),
         tagged_segments=tuple(segments),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from flask import Flask, current_app
@@ -15,6 +16,9 @@ from kokoro_server.api.schemas import RequestLimits
 from kokoro_server.audiobooks.service import AudiobookService
 from kokoro_server.core.voices import Voice
 from kokoro_server.engine.base import Engine
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 _KEY = "kokoro_server"
 
@@ -29,6 +33,7 @@ class AppState:
         audiobooks: Books in the background.
         response_cache: Finished responses on disk.
         limits: What a speech request may ask for.
+        traces: Where spans go; None if requests are not traced.
         load_style: Return a voice's style table, float32 [510, 256]. Raises OSError where there is none.
     """
 
@@ -37,6 +42,7 @@ class AppState:
     audiobooks: AudiobookService
     response_cache: ResponseCache
     limits: RequestLimits
+    traces: TracerProvider | None
     load_style: Callable[[Voice], NDArray[np.float32]]
 
 

@@ -15,14 +15,9 @@ from flask import Response, jsonify, request
 from typing_extensions import TypedDict
 from werkzeug.wsgi import ClosingIterator
 
-from kokoro_server.api.responses import (
-    EVENT_STREAM,
-    UNBUFFERED_HEADERS,
-    AudioStream,
-    ErrorFormat,
-    choose_error_format,
-    encode_event,
-)
+from kokoro_server.api.audio_stream import AudioStream
+from kokoro_server.api.request_hooks import ErrorFormat, choose_error_format
+from kokoro_server.api.responses import EVENT_STREAM, UNBUFFERED_HEADERS, encode_event
 from kokoro_server.api.schemas import SpeechJob
 from kokoro_server.audio.encoding import encode_file, encode_stream
 from kokoro_server.audio.samples import FORMATS, Chunk, Word, with_absolute_times

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
+
+from kokoro_server.api.state import get_state
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -23,10 +25,8 @@ class TracingUnavailable(Exception):
 
 
 def install_tracing(app: Flask) -> None:
-    """Trace every request of the application if TRACES is set. Raises TracingUnavailable."""
-    address: str = app.config["TRACES"]
-    if address:
-        app.extensions["traces"] = _make_provider(address, app.config["VERSION"])
+    """Trace every request of the application if its state has a tracer provider."""
+    if get_state(app).traces is not None:
         app.before_request(_start_span)
         app.after_request(_finish_span)
 
@@ -37,12 +37,16 @@ def get_span() -> Span | None:
     return found
 
 
-def _make_provider(address: str, version: str) -> TracerProvider:
+def make_tracer_provider(address: str, version: str) -> TracerProvider | None:
     """Create a provider that sends spans in batches to the OTLP endpoint `address`, and the last ones at process exit.
+
+    Returns None for an empty address.
 
     Raises:
         TracingUnavailable: An OpenTelemetry package is missing.
     """
+    if not address:
+        return None
     try:  # optional dependencies
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
@@ -63,7 +67,8 @@ def _start_span() -> None:
 
     # The route's pattern (/jobs/<id>), not the path, keeps the number of span names small.
     route = request.url_rule.rule if request.url_rule else "none"
-    provider: TracerProvider = current_app.extensions["traces"]
+    provider = get_state().traces
+    assert provider is not None  # see install_tracing
     g.span = provider.get_tracer("kokoro_server").start_span(
         f"{request.method} {route}",
         context=TraceContextTextMapPropagator().extract({name.lower(): value for name, value in request.headers}),

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kokoro_server.api.schemas import check_format, make_speech_request
+from kokoro_server.api.schemas import SpeechFields, check_format, make_speech_request
 from kokoro_server.audio.encoding import encode_stream
 from kokoro_server.cli.client import SayOptions
 from kokoro_server.config import Config
@@ -40,7 +40,9 @@ class LocalClient:
 
     def stream_audio(self, options: SayOptions, format: str) -> Iterator[bytes]:
         """Yield the encoded audio as it is synthesized. Raises SpeechError."""
-        request = make_speech_request(self._limits, options.text, options.voice, options.language, options.speed)
+        request = make_speech_request(
+            self._limits, SpeechFields(options.text, options.voice, options.language, options.speed)
+        )
         name = check_format(format, "format")
         with closing(self._engine.synthesize(request, RequestContext())) as chunks:
             yield from encode_stream(chunks, name)

@@ -40,7 +40,7 @@ from wyoming.tts import (
 )
 
 from kokoro_server import __version__
-from kokoro_server.api.schemas import RequestLimits, make_speech_request
+from kokoro_server.api.schemas import RequestLimits, SpeechFields, make_speech_request
 from kokoro_server.audio.samples import BYTES_PER_SAMPLE, SAMPLE_RATE, Chunk, to_pcm
 from kokoro_server.core.errors import BadRequest, SpeechError
 from kokoro_server.core.languages import find_language
@@ -241,7 +241,7 @@ class Conversation(AsyncEventHandler):
 
     def _make_request(self, text: str, voice: SynthesizeVoice | None) -> SpeechRequest:
         limits = self._context.limits
-        return make_speech_request(limits, text, _choose_voice(voice, limits), None, None)
+        return make_speech_request(limits, SpeechFields(text, _choose_voice(voice, limits)))
 
     async def _stream_speech(self, request: SpeechRequest) -> None:
         """Synthesize the request and send its audio; stop when the client disconnects or the server closes."""

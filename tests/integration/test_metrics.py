@@ -21,6 +21,7 @@ from werkzeug.test import TestResponse
 
 from benchmarks.cluster_machine import BUILD_ID
 from benchmarks.waiting import until
+from kokoro_server.api.state import get_state
 from kokoro_server.api.tracing import TracingUnavailable
 from kokoro_server.app import serve
 from kokoro_server.config import Config
@@ -248,7 +249,9 @@ def test_a_request_is_traced_to_its_end(tmp_path: Path) -> None:
         app = make_app(tmp_path, FakeEngine(), TRACES=address)
         parent = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
         answer = say(app.test_client(), "/synthesize/stream", SEVERAL, headers=parent)
-        app.extensions["traces"].shutdown()
+        traces = get_state(app).traces
+        assert traces is not None
+        traces.shutdown()
     (span,) = ExportTraceServiceRequest.FromString(bodies[0]).resource_spans[0].scope_spans[0].spans
     assert span.name == "POST /synthesize/stream"
     assert span.trace_id.hex() == "0af7651916cd43dd8448eb211c80319c"

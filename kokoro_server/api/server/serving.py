@@ -32,7 +32,7 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, WSGITask
 from waitress.wasyncore import close_all, dispatcher, loop
 
-from kokoro_server.api.responses import choose_error_format
+from kokoro_server.api.request_hooks import choose_error_format
 from kokoro_server.api.server.connections import (
     ACCEPT_BATCH,
     Channel,

@@ -22,6 +22,12 @@ from kokoro_server.core.errors import BadRequest
         ("?partial=false", False),
         ("?partial=0", False),
         ("?partial=no", False),
+        ("?partial=on", True),
+        ("?partial=Off", False),
+        ("?partial=Y", True),
+        ("?partial=n", False),
+        ("?partial=t", True),
+        ("?partial=F", False),
         ("?other=1", False),
     ],
 )
