@@ -138,125 +138,137 @@ class Config(BaseSettings):
     PORT: int = setting(9880, "Port to listen on; 0 takes a free one.", low=0, high=65535)
     ENGINE: Literal["pool", "command", "cluster"] = setting(
         "pool",
-        "Who speaks: pool (warm workers), command (one run of KOKORO_COMMAND a request) or cluster (other machines).",
+        "Engine that synthesizes: pool (warm worker processes), command (runs KOKORO_COMMAND once per request) or "
+        "cluster (other machines).",
     )
-    MAX_TEXT_LENGTH: int = setting(10_000, "Longest text of one request.", "characters", low=1, high=10_000_000)
-    ALLOWED_VOICES: Words = setting(VOICES, "Voices that may be asked for, separated by commas.")
-    DEFAULT_VOICE: NonEmpty = setting("af_heart", "Voice of a request that names none; a blend is fine.")
-    TEMP_DIR: ExpandedPath = setting(Path("output_temp"), "Folder of the WAV files that POST /synthesize writes.")
-    CLEANUP_FILES: bool = setting(True, "Remove a file in TEMP_DIR once it has been sent; false keeps them.")
-    TIMEOUT: float = setting(60.0, "Longest that an engine may take for one utterance.", "seconds", low=0.1, high=86400)
+    MAX_TEXT_LENGTH: int = setting(10_000, "Maximum length of a request's text.", "characters", low=1, high=10_000_000)
+    ALLOWED_VOICES: Words = setting(VOICES, "Voices that requests may use, separated by commas.")
+    DEFAULT_VOICE: NonEmpty = setting("af_heart", "Voice for requests that do not name one; may be a blend.")
+    TEMP_DIR: ExpandedPath = setting(Path("output_temp"), "Folder for the WAV files that POST /synthesize writes.")
+    CLEANUP_FILES: bool = setting(True, "Delete a file in TEMP_DIR once it has been sent; false keeps the files.")
+    TIMEOUT: float = setting(60.0, "Time limit for the synthesis of one utterance.", "seconds", low=0.1, high=86400)
     REQUEST_TIMEOUT: float = setting(
         0.0,
-        "Longest that a whole request may take; 0 is without limit (X-Request-Timeout overrules it).",
+        "Time limit for a request; 0 means none. X-Request-Timeout overrides it.",
         "seconds",
         0,
     )
-    WORKERS: int = setting(usable_cores, "Workers that speak at the same time.", low=1, high=1024)
-    THREADS: int = setting(usable_cores, "Cores that the workers share between them.", low=1, high=1024)
-    QUEUE: int = setting(16, "Requests that may wait for a worker; one more is refused with 429.", low=0, high=100_000)
+    WORKERS: int = setting(
+        usable_cores, "Number of workers, each of which synthesizes one utterance at a time.", low=1, high=1024
+    )
+    THREADS: int = setting(usable_cores, "Number of CPU cores that the workers share.", low=1, high=1024)
+    QUEUE: int = setting(16, "Requests that may wait for a worker; further ones get 429.", low=0, high=100_000)
     CONNECTIONS: int = setting(
         256,
-        "Answers under way at once, each held by one light thread while its client reads.",
+        "Responses that may be in progress at once; each takes one thread.",
         low=1,
         high=10_000,
     )
     GRACE: float = setting(
         10.0,
-        "Longest that answers under way may take to finish when the server is told to stop.",
+        "Time that responses in progress get to finish when the server stops.",
         "seconds",
         low=0,
         high=3600,
     )
     KOKORO_COMMAND: Command = setting(
         (sys.executable, "-m", "kokoro_server.synthesis.kokoro_command"),
-        "Command of ENGINE=command: any with the flags of hexgrad's kokoro.",
+        "Command for ENGINE=command; it must take the flags of hexgrad's kokoro.",
         expected="a command",
     )
     BROKER: NonEmpty = setting(
         "redis://127.0.0.1:6379/0",
-        "Where ENGINE=cluster and its workers meet: redis://, rediss:// or RabbitMQ's amqp://, password and all.",
+        "Broker of a cluster, with its password: redis://, rediss://, or amqp:// for RabbitMQ.",
     )
-    RESULTS: str = setting("", "Redis that carries a cluster's speech back; empty is BROKER.")
+    RESULTS: str = setting("", "Redis server for the results of a cluster; empty means BROKER.")
     RESULT_EXPIRES: float = setting(
         120.0,
-        "How long a cluster's speech waits for a front server that does not fetch it, as when that died.",
+        "Time until a cluster's result expires when its server has not fetched it.",
         "seconds",
         low=1,
         high=86400,
     )
-    IN_FLIGHT: int = setting(64, "Utterances that a cluster may be given at once.", low=1, high=1024)
+    IN_FLIGHT: int = setting(64, "Utterances that may be queued or in progress on a cluster at once.", low=1, high=1024)
     LEAD: int = setting(
         32,
-        "Utterances of one request that a cluster may have spoken ahead of its listener; each is up to 2 MB of memory.",
+        "Utterances of one request that a cluster may synthesize ahead of playback; each takes up to 2 MB of memory.",
         low=1,
         high=1024,
     )
     MODEL: Annotated[ExpandedPath | None, BeforeValidator(empty_to_none)] = setting(
-        None, "A Kokoro ONNX export to use instead of the installed weights."
+        None, "Kokoro ONNX export to use instead of the installed weights."
     )
     MODEL_DIR: ExpandedPath = setting(
         lambda: user_cache_path("kokoro-tts-api", appauthor=False),
-        "Folder of weights and voices; a full one needs no network.",
+        "Folder for weights and voices; nothing is downloaded if it is complete.",
     )
-    HUB: NonEmpty = setting("https://huggingface.co", "Hub to fetch voices from where npm is missing.")
+    HUB: NonEmpty = setting("https://huggingface.co", "Hub to download voices from if npm is not installed.")
     DEVICE: NonEmpty = setting(
         "cpu",
-        "What the network runs on: cpu, whose kernels may be named (cpu:avx); or cuda, directml, gpu (OpenVINO), where "
-        "onnxruntime offers it.",
+        "Device for the network: cpu, optionally with the kernels to use (cpu:avx); or cuda, directml or gpu "
+        "(OpenVINO), if onnxruntime supports it.",
     )
     PRONUNCIATIONS: Annotated[ExpandedPath | None, BeforeValidator(empty_to_none)] = setting(
-        None, "File of `word<TAB>respelling or /phonemes/` lines, or YAML's `word: …`; read again when it changes."
+        None,
+        "Pronunciation dictionary: lines of `word<TAB>respelling or /phonemes/`, or YAML's `word: …`. It is reloaded "
+        "when it changes.",
     )
     EMOJI: Literal["named", "silent"] = setting(
-        "named", "How emoji are read where a request does not say: named or silent."
+        "named", "How emoji are read if a request does not say: named or silent."
     )
     UNKNOWN_TAGS: Literal["refuse", "ignore"] = setting(
-        "refuse", "What to do with SSML tags that are not known: refuse (400) or ignore."
+        "refuse", "How to handle unknown SSML tags: refuse (400) or ignore."
     )
-    API_KEY: Words = setting((), "Keys that may use the server (Bearer), separated by commas; none lets all in.")
-    CORS_ORIGINS: Words = setting(("*",), "Web origins whose pages may call the server, separated by commas.")
-    CACHE_MB: int = setting(0, "Disk space for finished answers; 0 keeps none.", "megabytes", low=0, high=1_000_000)
+    API_KEY: Words = setting(
+        (), "API keys (Bearer tokens) that are accepted, separated by commas; empty means that none is needed."
+    )
+    CORS_ORIGINS: Words = setting(("*",), "Web origins that may call the server (CORS), separated by commas.")
+    CACHE_MB: int = setting(0, "Disk space for the response cache; 0 turns it off.", "megabytes", low=0, high=1_000_000)
     ALLOWED_HOSTS: Words = setting(
-        (), "Names that clients may call this server by (.example.com: all below it), by commas; none lets any pass."
+        (), "Host names that are accepted, separated by commas; .example.com includes subdomains. Empty accepts any."
     )
     RATE_LIMIT: Annotated[str, AfterValidator(check_rate)] = setting(
         "",
-        "Most requests of one key or address, such as 60/minute; empty is without limit.",
+        "Rate limit per API key or client address, such as 60/minute; empty means none.",
         expected="limits such as 60/minute or 5/second;1000/day",
     )
     RECYCLE_AFTER: int = setting(
-        0, "Utterances until a worker is replaced by a fresh one, unheard; 0 is never.", low=0, high=1_000_000_000
+        0,
+        "Replace a worker after this many utterances, without interrupting requests; 0 means never.",
+        low=0,
+        high=1_000_000_000,
     )
     RECYCLE_MB: int = setting(
-        0, "Memory at which a worker is replaced by a fresh one; 0 is never.", "megabytes", low=0, high=1_000_000
+        0, "Replace a worker when its memory exceeds this; 0 means never.", "megabytes", low=0, high=1_000_000
     )
     IDLE_UNLOAD: float = setting(
-        0.0, "Idle time after which a worker lets its memory go until it is needed; 0 is never.", "seconds", 0, 10**9
+        0.0, "Unload an idle worker after this time, until it is needed again; 0 means never.", "seconds", 0, 10**9
     )
-    TRACES: str = setting("", "OTLP/HTTP address that OpenTelemetry traces go to; empty sends none.")
-    LOG_FORMAT: Literal["text", "json"] = setting("text", "How the log is written: text or json (an object a line).")
+    TRACES: str = setting("", "OTLP/HTTP endpoint for OpenTelemetry traces; empty turns tracing off.")
+    LOG_FORMAT: Literal["text", "json"] = setting("text", "Log format: text, or json (one object per line).")
     DATA_DIR: ExpandedPath = setting(
         lambda: user_data_path("kokoro-tts-api", appauthor=False),
-        "Folder of books that are spoken in the background, and of what is known about them.",
+        "Folder for audiobooks and the database of their jobs.",
     )
-    UPLOAD_MB: int = setting(50, "Largest book that may be sent.", "megabytes", low=1, high=4_000)
-    UNPACKED_MB: int = setting(500, "Most that a book's file may unpack to.", "megabytes", low=1, high=100_000)
-    BOOK_PAGES: int = setting(5_000, "Longest PDF.", "pages", low=1, high=1_000_000)
-    BOOK_LENGTH: int = setting(5_000_000, "Longest text of a book.", "characters", low=1, high=100_000_000)
-    JOBS: int = setting(100, "Books that may wait to be spoken; one more is refused with 429.", low=1, high=100_000)
-    JOBS_MB: int = setting(20_000, "Disk space for books; one more is refused with 507.", "megabytes", 1, 100_000_000)
-    JOB_DAYS: float = setting(30.0, "Time until a book that has ended is removed; 0 keeps it.", "days", 0, 36_500)
+    UPLOAD_MB: int = setting(50, "Maximum size of an uploaded book.", "megabytes", low=1, high=4_000)
+    UNPACKED_MB: int = setting(500, "Maximum unpacked size of a book's file.", "megabytes", low=1, high=100_000)
+    BOOK_PAGES: int = setting(5_000, "Maximum number of pages of a PDF.", "pages", low=1, high=1_000_000)
+    BOOK_LENGTH: int = setting(5_000_000, "Maximum length of a book's text.", "characters", low=1, high=100_000_000)
+    JOBS: int = setting(100, "Unfinished audiobook jobs; further ones get 429.", low=1, high=100_000)
+    JOBS_MB: int = setting(
+        20_000, "Disk space for audiobooks; when it is used up, further ones get 507.", "megabytes", 1, 100_000_000
+    )
+    JOB_DAYS: float = setting(30.0, "Time until a finished job is deleted; 0 keeps it.", "days", 0, 36_500)
     WYOMING: Annotated[str | None, BeforeValidator(parse_address)] = setting(
         None,
         f"Address of the Wyoming server for Home Assistant: HOST:PORT, on ({WYOMING_ADDRESS}) or off.",
         expected="HOST:PORT, on or off",
     )
     SERVER: Annotated[str | None, BeforeValidator(empty_to_none)] = setting(
-        None, "Running server that the command line asks, such as http://nas:9880; by default one on this machine."
+        None, "Server for the command line to use, such as http://nas:9880; by default one on this machine."
     )
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
-        "INFO", "Least severe message that is logged: DEBUG, INFO, WARNING or ERROR."
+        "INFO", "Minimum level of log messages: DEBUG, INFO, WARNING or ERROR."
     )
 
     def __init__(self, **values: Any) -> None:

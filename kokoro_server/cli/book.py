@@ -32,11 +32,21 @@ PROGRESS_INTERVAL = 0.5
 
 @click.command("book")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The audiobook, by default named as FILE.")
-@click.option("-f", "--format", type=click.Choice(list(BOOK_FORMATS)), help="By default as OUTPUT is called, or m4b.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The audiobook to write; by default FILE with another suffix.",
+)
+@click.option(
+    "-f",
+    "--format",
+    type=click.Choice(list(BOOK_FORMATS)),
+    help="Audio format; by default that of OUTPUT's suffix, or m4b.",
+)
 @add_voice_options
-@click.option("--title", help="By default the file's own.")
-@click.option("--author", help="By default the file's own.")
+@click.option("--title", help="By default the one that the file states.")
+@click.option("--author", help="By default the one that the file states.")
 @add_server_options
 def run_book(  # click passes one argument for each option
     file: Path,
@@ -50,9 +60,9 @@ def run_book(  # click passes one argument for each option
     server: str | None,
     local: bool,
 ) -> None:
-    """Have FILE spoken: an epub, pdf, docx, html, md, txt or srt, into an audiobook with its chapters.
+    """Convert FILE (epub, pdf, docx, html, md, txt or srt) to an audiobook with chapters.
 
-    A server speaks it where one runs. Interrupted, the same command goes on where it was.
+    Uses a running server if there is one. After an interruption, run the same command again to continue.
     """
     format = format or (_detect_book_format(output) if output else None) or DEFAULT_BOOK_FORMAT
     output = output or Path(f"{file.stem}.{format}")

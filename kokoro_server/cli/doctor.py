@@ -17,11 +17,14 @@ STATUS_STYLES = {CheckStatus.OK: "green", CheckStatus.WARN: "yellow", CheckStatu
 
 
 @click.command("doctor")
-@click.option("--quick", is_flag=True, help="Leave out the sentence that is spoken.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--quick", is_flag=True, help="Skip the test synthesis.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def run_doctor(ctx: click.Context, quick: bool, as_json: bool) -> None:
-    """Check everything that speaking needs, fetch what is missing, and say what to fix. Fails if anything does."""
+    """Check everything that synthesis needs, download what is missing, and print what to fix.
+
+    The exit code is 1 if a check fails.
+    """
     found = run_checks(load_settings(), with_speed=not quick)
     seen = list(found) if as_json else list(_print_findings(found))
     if as_json:

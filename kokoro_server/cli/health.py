@@ -10,9 +10,9 @@ from kokoro_server.core.errors import WorkerUnavailable
 
 
 @click.command("health")
-@click.option("--server", metavar="URL", help="Ask this server (KOKORO_SERVER), rather than the one on this machine.")
+@click.option("--server", metavar="URL", help="Check this server instead of the one on this machine (KOKORO_SERVER).")
 def run_health(server: str | None) -> None:
-    """Fail unless the server answers that it is well."""
+    """Check that the server is ready; the exit code is 1 if it is not."""
     config = load_settings(server)
     address = config.SERVER or f"http://127.0.0.1:{config.PORT}"
     report = fetch_health(address)

@@ -12,15 +12,15 @@ from kokoro_server.core.errors import SpeechError
 from kokoro_server.core.extras import require_extra
 
 COMMANDS = {
-    "serve": "Serve over HTTP, and over Wyoming if wanted.",
-    "worker": "Speak for the front servers of a cluster.",
-    "say": "Speak a text, into a file or aloud.",
-    "book": "Have a book spoken, chapter by chapter.",
+    "serve": "Serve over HTTP, and optionally over Wyoming.",
+    "worker": "Run a worker of a cluster.",
+    "say": "Synthesize a text to a file, or play it.",
+    "book": "Convert a book to an audiobook.",
     "voices": "List the voices.",
-    "doctor": "Check everything that speaking needs, and say what to fix.",
-    "health": "Ask the server on this machine whether it is well.",
-    "mcp": "Give assistants tools to speak with (MCP over stdio).",
-    "completion": "Print a script that completes commands in a shell.",
+    "doctor": "Check everything that synthesis needs, and print what to fix.",
+    "health": "Check the health of the server on this machine.",
+    "mcp": "Serve speech tools for assistants (MCP over stdio).",
+    "completion": "Print a completion script for a shell.",
 }
 """Summaries of the subcommands; NAME is the function `run_NAME` in the module NAME."""
 
@@ -61,4 +61,4 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kokoro-tts-api")
 def cli() -> None:
-    """Speak with Kokoro-82M on this machine. `COMMAND --help` tells more."""
+    """Convert text to speech with Kokoro-82M. Run COMMAND --help for the options of a command."""

@@ -27,8 +27,8 @@ from kokoro_server.core.errors import SpeechError
 from kokoro_server.core.request import MAX_SPEED, MIN_SPEED
 from kokoro_server.core.voices import get_voice_gender, get_voice_language
 
-INSTRUCTIONS = """Speaks text with a human-sounding voice on the user's machine. Choose a voice of the text's language
-(list_voices): a voice reads every text as its own language. Write what is to be heard, without Markdown."""
+INSTRUCTIONS = """Speaks text with a human-sounding voice on the user's machine. Choose a voice for the language of
+the text (list_voices): a voice reads every text as its own language. Write plain sentences, without Markdown."""
 DEFAULT_INLINE_FORMAT = "mp3"
 
 

@@ -44,8 +44,8 @@ def add_voice_options(command: CommandFunction) -> CommandFunction:
     """Add the options --voice, --speed and --language to a command."""
     speed = click.FloatRange(MIN_SPEED, MAX_SPEED)
     for option in (
-        click.option("-l", "--language", metavar="CODE", help="The text's language, by default the voice's."),
-        click.option("-s", "--speed", type=speed, metavar="FACTOR", help="Pace as a factor, by default 1."),
+        click.option("-l", "--language", metavar="CODE", help="Language of the text; by default that of the voice."),
+        click.option("-s", "--speed", type=speed, metavar="FACTOR", help="Speed as a factor; 1 by default."),
         click.option("-v", "--voice", type=VoiceParamType(), help="A voice, or a blend such as af_bella(2)+af_sky(1)."),
     ):
         command = option(command)
@@ -55,8 +55,8 @@ def add_voice_options(command: CommandFunction) -> CommandFunction:
 def add_server_options(command: CommandFunction) -> CommandFunction:
     """Add the options --server and --local to a command."""
     for option in (
-        click.option("--local", is_flag=True, help="Start an engine for this alone, whatever servers there are."),
-        click.option("--server", metavar="URL", help="Ask this server (KOKORO_SERVER; its key is KOKORO_API_KEY)."),
+        click.option("--local", is_flag=True, help="Synthesize in this process, without a server."),
+        click.option("--server", metavar="URL", help="Use this server (KOKORO_SERVER; its key is KOKORO_API_KEY)."),
     ):
         command = option(command)
     return command

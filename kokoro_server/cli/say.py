@@ -22,9 +22,11 @@ STDOUT_PATH = Path("-")
 @click.command("say")
 @click.argument("text", nargs=-1)
 @add_voice_options
-@click.option("-f", "--format", type=click.Choice(list(FORMATS)), help="By default as OUTPUT is called, or wav.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; - is stdout.")
-@click.option("--play", "aloud", is_flag=True, help="Play it; the default without OUTPUT.")
+@click.option(
+    "-f", "--format", type=click.Choice(list(FORMATS)), help="Audio format; by default that of OUTPUT's suffix, or wav."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; - for stdout.")
+@click.option("--play", "aloud", is_flag=True, help="Play the audio; the default without OUTPUT.")
 @add_server_options
 def run_say(  # click passes one argument for each option
     text: tuple[str, ...],
@@ -37,7 +39,7 @@ def run_say(  # click passes one argument for each option
     server: str | None,
     local: bool,
 ) -> None:
-    """Speak TEXT, or what stdin holds when there is none.
+    """Synthesize TEXT, or the text on stdin if none is given.
 
     \b
       kokoro-tts-api say "Hello there."

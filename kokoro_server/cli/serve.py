@@ -28,7 +28,7 @@ def build_arguments(options: dict[str, str | None]) -> list[str]:
 @click.command("serve")
 @add_setting_options
 def run_serve(**options: str | None) -> None:
-    """Serve over HTTP. Each option is a setting, and overrules the environment's KOKORO_ variable of that name."""
+    """Serve over HTTP. Each option is a setting and overrides the environment variable KOKORO_NAME."""
     # Imported here: help and completion must not load the server.
     from kokoro_server.app import main
 

@@ -16,8 +16,8 @@ from kokoro_server.core.voices import get_voice_gender, get_voice_language
 
 
 @click.command("voices")
-@click.option("--server", metavar="URL", help="Ask this server (KOKORO_SERVER) which it has.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--server", metavar="URL", help="List the voices of this server (KOKORO_SERVER).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def run_voices(server: str | None, as_json: bool) -> None:
     """List the voices, by language."""
     names = _get_names(load_settings(server))

@@ -380,7 +380,7 @@ def test_a_key_is_asked_for_and_kept(open_page: Open) -> None:
     engine = FakeEngine(2.0)
     page = open_page(engine, {"API_KEY": ("sesame",)})
     speak(page)
-    key = page.get_by_label("Key of this server")
+    key = page.get_by_label("API key of this server")
     expect(key).to_be_focused()
     key.fill("open")
     page.keyboard.press("Enter")
@@ -400,7 +400,7 @@ def test_without_a_key_it_says_so(open_page: Open) -> None:
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("alert")).to_contain_text("No API key")
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_label("Key of this server")).to_be_visible()
+    expect(page.get_by_label("API key of this server")).to_be_visible()
     assert engine.requests == []
 
 

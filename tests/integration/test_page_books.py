@@ -131,7 +131,7 @@ def test_a_file_that_is_no_book_is_refused(page: Page, app: Flask) -> None:
 def test_books_are_shown_once_there_is_a_key(page: Page) -> None:
     expect(page.locator("#books")).to_be_hidden()
     page.get_by_role("button", name="Speak").click()
-    page.get_by_label("Key of this server").fill("sesame")
+    page.get_by_label("API key of this server").fill("sesame")
     page.keyboard.press("Enter")
     hand_in(page, {"name": "Short.txt", "mimeType": "text/plain", "buffer": b"It ends soon."})
     with page.expect_download(timeout=20_000) as download:

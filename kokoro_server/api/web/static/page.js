@@ -86,7 +86,7 @@ function show() {
   by("pause").setAttribute("aria-label", running ? "Pause" : "Play");
   by("stop").disabled = !making && !["playing", "paused"].includes(player.state);
   by("download").disabled ||= Boolean(making);
-  by("playing").textContent = making ? (state === "waiting" ? "Waiting for sound…" : "Being made…") : "";
+  by("playing").textContent = making ? (state === "waiting" ? "Waiting for audio…" : "Synthesizing…") : "";
   draw();
 }
 
