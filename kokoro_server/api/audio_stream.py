@@ -11,9 +11,9 @@ from itertools import chain
 import numpy as np
 from flask import g
 
-from kokoro_server.api.context import get_engine, get_metrics, make_request_context
 from kokoro_server.api.metrics import SpeechRecord
 from kokoro_server.api.schemas import SpeechJob
+from kokoro_server.api.state import get_engine, get_metrics, make_request_context
 from kokoro_server.api.tracing import get_span
 from kokoro_server.audio.loudness import normalize_loudness
 from kokoro_server.audio.samples import SAMPLE_RATE, Chunk

@@ -19,7 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 from werkzeug.datastructures import FileStorage
 
-from kokoro_server.api.context import get_limits, make_request_context
 from kokoro_server.api.openapi import describe_route
 from kokoro_server.api.query import parse_bool_query
 from kokoro_server.api.responses import EVENT_STREAM, UNBUFFERED_HEADERS, encode_event
@@ -34,7 +33,7 @@ from kokoro_server.api.schemas import (
     read_body,
     validate_fields,
 )
-from kokoro_server.api.state import get_state
+from kokoro_server.api.state import get_limits, get_state, make_request_context
 from kokoro_server.audio.samples import SAMPLE_RATE
 from kokoro_server.audiobooks.formats.book import MAX_NAME_LENGTH, Book, clean_book, clean_name
 from kokoro_server.audiobooks.formats.plain_text import read_plain_text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from typing_extensions import TypedDict
 
-from kokoro_server.api.context import get_engine, get_metrics
 from kokoro_server.api.openapi import describe_route
+from kokoro_server.api.state import get_engine, get_metrics
 from kokoro_server.core.errors import WorkerUnavailable
 
 blueprint = Blueprint("operator", __name__)

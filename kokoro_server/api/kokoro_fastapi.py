@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from kokoro_server.api.context import get_engine, get_limits, make_request_context
 from kokoro_server.api.downloads import find_download
 from kokoro_server.api.openai import SpeechBody
 from kokoro_server.api.openapi import AUDIO_TYPES, BINARY_TYPE, JSON_TYPE, WAV_TYPE, describe_route
 from kokoro_server.api.responses import make_audio_response
 from kokoro_server.api.schemas import STRICT_CONFIG, RequestLimits, SpeechJob, Speed, read_body, read_json
-from kokoro_server.api.state import get_state
+from kokoro_server.api.state import get_engine, get_limits, get_state, make_request_context
 from kokoro_server.api.timed_speech import NDJSON, CaptionedSpeech, make_timed_json_response, make_timed_lines_response
 from kokoro_server.api.voice_file import to_pt
 from kokoro_server.audio.samples import FORMATS

@@ -10,10 +10,10 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request, send_file
 
-from kokoro_server.api.context import get_engine, get_limits
 from kokoro_server.api.openapi import AUDIO_TYPES, JSON_TYPE, describe_route
 from kokoro_server.api.responses import EVENT_STREAM, get_full_audio, make_audio_response
 from kokoro_server.api.schemas import NativeBody, SpeechJob, read_body
+from kokoro_server.api.state import get_engine, get_limits
 from kokoro_server.api.timed_speech import (
     CaptionedSpeech,
     choose_caption_format,

@@ -13,7 +13,6 @@ from typing_extensions import TypedDict
 from werkzeug.wsgi import ClosingIterator
 
 from kokoro_server.api.audio_stream import AudioStream
-from kokoro_server.api.context import get_limits
 from kokoro_server.api.downloads import DownloadFile, remove_expired_downloads
 from kokoro_server.api.openapi import AUDIO_TYPES, describe_route
 from kokoro_server.api.query import parse_bool_query
@@ -34,6 +33,7 @@ from kokoro_server.api.schemas import (
     make_speech_request,
     read_body,
 )
+from kokoro_server.api.state import get_limits
 from kokoro_server.audio.encoding import encode_stream
 from kokoro_server.audio.samples import FORMATS, SAMPLE_RATE
 from kokoro_server.core.errors import SpeechError

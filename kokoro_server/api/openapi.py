@@ -20,8 +20,8 @@ from typing_extensions import TypedDict, is_typeddict
 from werkzeug.routing import Rule
 
 from kokoro_server.api.auth import is_public
-from kokoro_server.api.context import MAX_TIMEOUT
 from kokoro_server.api.request_hooks import OPENAI_PATHS
+from kokoro_server.api.state import MAX_TIMEOUT
 from kokoro_server.audio.samples import FORMATS
 from kokoro_server.core.errors import Busy, SpeechError, WorkerUnavailable
 

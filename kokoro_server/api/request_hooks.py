@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, SecurityError
 
-from kokoro_server.api.context import get_metrics
+from kokoro_server.api.state import get_metrics
 from kokoro_server.core.errors import BadRequest, NotFound, SpeechError, TooLarge
 from kokoro_server.core.logs import log_fields
 

@@ -15,8 +15,8 @@ from flask import Response, request
 from werkzeug.wsgi import ClosingIterator
 
 from kokoro_server.api.audio_stream import AudioStream
-from kokoro_server.api.context import get_engine, get_metrics, get_response_cache
 from kokoro_server.api.schemas import SpeechJob
+from kokoro_server.api.state import get_engine, get_metrics, get_response_cache
 from kokoro_server.audio.encoding import encode_file, encode_stream
 from kokoro_server.audio.samples import FORMATS
 

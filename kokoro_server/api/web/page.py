@@ -7,8 +7,8 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, render_template, request
 
-from kokoro_server.api.context import get_limits
 from kokoro_server.api.openapi import HTML_TYPE, describe_route
+from kokoro_server.api.state import get_limits
 from kokoro_server.audio.samples import FORMATS, SAMPLE_RATE
 from kokoro_server.core.errors import NotFound
 from kokoro_server.core.languages import Language
