@@ -23,7 +23,7 @@ from kokoro_server.api.timed_speech import NDJSON, CaptionedSpeech, make_timed_j
 from kokoro_server.api.voice_file import to_pt
 from kokoro_server.audio.samples import FORMATS
 from kokoro_server.core.errors import BadRequest, Unsupported
-from kokoro_server.core.languages import find_language
+from kokoro_server.core.languages import Language, find_language
 from kokoro_server.core.request import SpeechRequest, check_speed, check_text
 from kokoro_server.core.voices import Voice, find_voice
 
@@ -108,7 +108,7 @@ def phonemize_text() -> Phonemes:
     """Convert a text to phonemes and to the model's token ids."""
     body = read_body(request, PhonemizeBody)
     text = check_text(body.text, get_limits().max_characters)
-    language = find_language(body.language or "a")
+    language = find_language(body.language or Language.AMERICAN_ENGLISH)
     result = get_engine().phonemize(text, language, make_request_context(), get_limits().should_name_emoji)
     return {"phonemes": result.phonemes, "tokens": list(result.tokens)}
 

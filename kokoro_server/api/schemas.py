@@ -205,7 +205,7 @@ def make_speech_request(limits: RequestLimits, fields: SpeechFields) -> SpeechRe
         voice=default,
         language=prosody.language,
         speed=check_speed(1.0 if fields.speed is None else fields.speed),
-        normalize=fields.normalize is not False,
+        normalize=fields.normalize is None or bool(fields.normalize),
         emoji=limits.should_name_emoji if fields.emoji is None else fields.emoji == "named",
         pronunciations=tuple(entries.items()),
         tagged_segments=tuple(segments),

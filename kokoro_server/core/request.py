@@ -83,8 +83,8 @@ class SpeechSegment:
 class SpeechRequest:
     """Hold a text as the client sent it, and how to speak it.
 
-    `speed` is a factor between MIN_SPEED and MAX_SPEED. `tagged_segments` is the result
-    of parsing SSML or inline tags; it is empty for a text without tags.
+    `speed` is a factor between MIN_SPEED and MAX_SPEED. `tagged_segments` is the result of parsing SSML or inline tags;
+    it is empty for a text without tags.
     """
 
     text: str

@@ -48,8 +48,8 @@ class UtteranceSizes:
 class Utterance:
     """Hold what a worker synthesizes in one call, and the seconds of pause after it; without spans it is a pause alone.
 
-    `speed` is a factor from MIN_SPEED to MAX_SPEED, `gain` a factor of the samples. The
-    other fields are as in SpeechRequest. It crosses process borders as JSON: `dataclasses.asdict` and `from_json`.
+    `speed` is a factor from MIN_SPEED to MAX_SPEED, `gain` a factor of the samples. The other fields are as in
+    SpeechRequest. It crosses process borders as JSON: `dataclasses.asdict` and `from_json`.
     """
 
     spans: tuple[TextSpan, ...]

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from kokoro_server.core.languages import Language
 from kokoro_server.text.g2p.espeak_g2p import EspeakG2P
 from kokoro_server.text.g2p.phoneme_words import PhonemeWord, join_phonemes
 from kokoro_server.text.g2p.punctuation import CLOSING_MARKS, OPENING_MARKS
@@ -69,20 +70,19 @@ def _load_espeak(voice: str) -> G2P:
 
 # Import a language's library with its first text: all of them together cost 3 s and 300 MB.
 _LOADERS: dict[str, Callable[[], G2P]] = {
-    "a": _load_american,
-    "b": _load_british,
-    "e": lambda: _load_espeak("es"),
-    "f": lambda: _load_espeak("fr"),
-    "h": lambda: _load_espeak("hi"),
-    "i": lambda: _load_espeak("it"),
-    "j": _load_japanese,
-    "p": lambda: _load_espeak("pt-br"),
-    "z": _load_mandarin,
+    Language.AMERICAN_ENGLISH: _load_american,
+    Language.BRITISH_ENGLISH: _load_british,
+    Language.SPANISH: lambda: _load_espeak("es"),
+    Language.FRENCH: lambda: _load_espeak("fr"),
+    Language.HINDI: lambda: _load_espeak("hi"),
+    Language.ITALIAN: lambda: _load_espeak("it"),
+    Language.JAPANESE: _load_japanese,
+    Language.PORTUGUESE: lambda: _load_espeak("pt-br"),
+    Language.MANDARIN: _load_mandarin,
 }
 
 LANGUAGES = tuple(_LOADERS)
-"""Kokoro's one-letter language codes: a American and b British English, e Spanish, f French, h Hindi, i Italian,
-j Japanese, p Brazilian Portuguese, z Mandarin."""
+"""The languages of Kokoro, by their letters: see Language."""
 
 
 ForeignRun = tuple[str, int, int]

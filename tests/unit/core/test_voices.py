@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from kokoro_server.core.errors import BadRequest
-from kokoro_server.core.languages import Language, find_language
+from kokoro_server.core.languages import Gender, Language, find_language
 from kokoro_server.core.voices import (
     MAX_BLEND_VOICES,
     OPENAI_VOICES,
     VOICES,
     find_voice,
+    get_voice_gender,
+    get_voice_language,
     suggest_names,
 )
 
@@ -157,3 +159,11 @@ def test_what_is_no_language(name: str) -> None:
     assert "en-us" in caught.value.message and len(caught.value.message) < 250
     assert caught.value.field == "language"
     caught.value.message.encode("utf-8")
+
+
+def test_languages_and_genders_are_their_letters() -> None:
+    assert str(Language.SPANISH) == "e" and str(Gender.MALE) == "m"
+    assert [language for language in Language if language.is_english] == list("ab")
+    assert [language for language in Language if not language.is_spaced] == list("jz")
+    assert get_voice_language("bf_emma") is Language.BRITISH_ENGLISH
+    assert get_voice_gender("bf_emma").title_name == "female"
