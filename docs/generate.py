@@ -23,8 +23,9 @@ DEFAULT_DESCRIPTIONS = {
 SETTINGS_HEAD = """\
 # Settings
 
-Each setting is an environment variable or an argument. The argument has no prefix, small letters and hyphens:
-`KOKORO_MAX_TEXT_LENGTH=500` is `--max-text-length 500`. An argument wins over the variable.
+Each setting is an environment variable or a command-line argument. The argument has no prefix, lower-case letters and
+hyphens:
+`KOKORO_MAX_TEXT_LENGTH=500` is `--max-text-length 500`. An argument overrides the variable.
 
 ```
 KOKORO_PORT=9881 python run.py
@@ -37,10 +38,10 @@ In PowerShell:
 $env:KOKORO_PORT = "9881"; python run.py
 ```
 
-The server checks all settings when it starts. A wrong value, or a `KOKORO_` variable that does not exist, stops the
-start. The message names the setting, its value and what was expected.
+All settings are validated at the start. With an invalid value or an unknown `KOKORO_` variable the server does not
+start; the message names the setting, its value and what is expected.
 
-A true-or-false setting takes `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`. A list is separated by commas.
+A boolean setting takes `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`. Lists are separated by commas.
 
 | variable | default | allowed | what it does |
 |---|---|---|---|
@@ -51,12 +52,12 @@ VOICES_HEAD = """\
 
 There are {count} voices. The first letter of a name is the language, the second is `f` (female) or `m` (male).
 
-## Hear them
+## Listen to them
 
-Start the server and open `http://localhost:9880/`. The page lists all voices by language. Choose the
-voice: each one in the list has a button that plays a short greeting, made by your own server at that moment.
+Start the server and open `http://localhost:9880/`. The page lists all voices by language; each has a button that
+plays a short greeting, synthesized by your server.
 
-To keep a sample of each voice as a file:
+To save a sample of each voice:
 
 ```python
 import requests
@@ -65,13 +66,13 @@ server = "http://localhost:9880"
 languages = requests.get(f"{{server}}/voices", timeout=10).json()["languages"]
 for voice in [name for name, code in languages.items() if code == "en-us"]:
     request = {{"text": "Hello. This is how I sound.", "voice": voice}}
-    answer = requests.post(f"{{server}}/synthesize", json=request, timeout=60)
-    answer.raise_for_status()
+    response = requests.post(f"{{server}}/synthesize", json=request, timeout=60)
+    response.raise_for_status()
     with open(f"{{voice}}.wav", "wb") as file:
-        file.write(answer.content)
+        file.write(response.content)
 ```
 
-`GET /voices` tells which voices your server allows (`KOKORO_ALLOWED_VOICES`) and which is the default
+`GET /voices` returns the voices that your server allows (`KOKORO_ALLOWED_VOICES`) and the default
 (`KOKORO_DEFAULT_VOICE`).
 
 ## By language
@@ -81,22 +82,23 @@ for voice in [name for name, code in languages.items() if code == "en-us"]:
 """
 
 VOICES_TAIL = """
-A voice reads text as its own language unless the request names another (`language`). See [Languages](languages.md).
+A text is read in the language of the voice unless the request sets another one (`language`). See
+[Languages](languages.md).
 
 ## OpenAI's names
 
-OpenAI's voice names work on every route. Each means one of Kokoro's voices:
+OpenAI's voice names are accepted by every route. Each stands for one of Kokoro's voices:
 
-| OpenAI | here |
+| OpenAI | Kokoro |
 |---|---|
 {openai}
 ## Blends
 
-A blend is several voices with weights: `af_bella(2)+af_sky(1)` is two parts Bella and one part Sky. Without a weight a
-voice counts 1. A minus leads away from a voice: `af_bella-af_sky`. Up to ten voices, of one language; American and
-British English count as one. The language of a blend is that of its first voice.
+A blend is several voices with weights: `af_bella(2)+af_sky(1)` is two parts Bella and one part Sky. The default
+weight is 1. A minus subtracts a voice: `af_bella-af_sky`. A blend has up to ten voices of one language; American and
+British English can be mixed. The language of a blend is that of its first voice.
 
-A blend works wherever a voice does. `POST /v1/audio/voices/combine` makes a `.pt` file of it, see
+A blend can be used wherever a voice can. `POST /v1/audio/voices/combine` returns it as a `.pt` file: see
 [HTTP API](api.md#voices-and-blends).
 """
 
