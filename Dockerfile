@@ -1,17 +1,17 @@
-# Speaks at once: weights and voices are in the image. See deploy/README.md.
+# The image contains the weights and voices, so it starts without downloads. See deploy/README.md.
 FROM python:3.12-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/kokoro/bin:$PATH
 RUN python -m venv /opt/kokoro
 WORKDIR /src
-# By themselves, so that a change of our own code installs nothing again.
+# Dependencies are a layer of their own, so that a change of the code does not reinstall them.
 COPY requirements.txt ./
 RUN pip install -r requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY kokoro_server kokoro_server
 RUN pip install --no-deps .
-# Another hub that has the voices, where the usual one can't be reached.
+# Alternative hub for the voices, if the default one cannot be reached.
 ARG KOKORO_HUB
-# Joins the weights, fetches the voices, checks both against their sha256, and fails where anything is wrong.
+# Assembles the weights, downloads the voices, verifies their sha256 checksums, and fails if a check fails.
 WORKDIR /tmp
 RUN KOKORO_MODEL_DIR=/models kokoro-tts-api doctor --quick
 
@@ -20,7 +20,7 @@ RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /tmp k
     && install -d -o kokoro -g kokoro /data
 COPY --from=build /opt/kokoro /opt/kokoro
 COPY --from=build /models /models
-# What the network becomes on this CPU is made at the first start, and is the only thing written beside books.
+# The network is compiled for the CPU at the first start and stored here; audiobooks go into /data.
 RUN install -d -o kokoro -g kokoro /models/graphs
 ENV PATH=/opt/kokoro/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     KOKORO_MODEL_DIR=/models KOKORO_DATA_DIR=/data KOKORO_TEMP_DIR=/tmp/kokoro

@@ -132,11 +132,11 @@ def test_seeking_goes_to_the_place_at_once(open_page: Open) -> None:
     until(lambda: position(page) > 0)
     expect(page.locator("#player")).to_have_attribute("data-making", "false")
     last = 3.0 * (engine.chunk_count - 1)
-    page.get_by_label("Position in the sound").fill(str(last + 0.5))
+    page.get_by_label("Playback position").fill(str(last + 0.5))
     until(lambda: lit(page) in engine.plan(engine.requests[0])[-1].text.split())
     assert last + 0.5 <= position(page) < last + 1.5
     until(lambda: level(page) > LOUD)
-    page.get_by_label("Position in the sound").fill("0")
+    page.get_by_label("Playback position").fill("0")
     until(lambda: lit(page) == "One")
 
 
@@ -147,10 +147,10 @@ def test_a_place_can_be_sought_in_a_pause(open_page: Open) -> None:
     until(lambda: level(page) > LOUD)
     page.locator("#pause").click()
     for seconds in (0.4, 1.4, 2.9, 3.1, 4.4, 5.9):
-        page.get_by_label("Position in the sound").fill(str(seconds))
+        page.get_by_label("Playback position").fill(str(seconds))
         state(page, "paused")
         assert (position(page), lit(page)) == (seconds, spoken_at(engine, seconds, 3.0))
-    page.get_by_label("Position in the sound").fill("4")
+    page.get_by_label("Playback position").fill("4")
     page.locator("#pause").click()
     until(lambda: position(page) > 4.2 and level(page) > LOUD)
 
@@ -178,7 +178,7 @@ def test_stopping_stops_the_server(open_page: Open, how: str) -> None:
 def test_downloads_are_what_was_heard(open_page: Open, format: str, requests: int) -> None:
     engine = FakeEngine(0.3)
     page = open_page(engine)
-    page.get_by_label("Format of the download").select_option(format)
+    page.get_by_label("Download format").select_option(format)
     speak(page)
     state(page, "ended")
     with page.expect_download() as download:
@@ -256,9 +256,9 @@ def test_what_was_spoken_is_kept_and_heard_without_the_server(open_page: Open) -
     expect(page.get_by_label("Text to speak")).to_have_value("First of two.")
     until(lambda: lit(page) != "")
     assert len(engine.requests) == 2
-    page.get_by_role("button", name="Forget: Second of two.").click()
+    page.get_by_role("button", name="Delete: Second of two.").click()
     expect(page.locator("#spoken .title")).to_have_text(["First of two."])
-    page.get_by_role("button", name="Forget all").click()
+    page.get_by_role("button", name="Delete all").click()
     expect(page.locator("#history")).to_be_hidden()
 
 
@@ -266,11 +266,11 @@ def test_a_draft_outlives_the_visit(open_page: Open) -> None:
     page = open_page(FakeEngine())
     page.get_by_label("Text to speak").fill("Not finished")
     page.get_by_label("Speed").fill("1.25")
-    page.get_by_label("Format of the download").select_option("flac")
+    page.get_by_label("Download format").select_option("flac")
     page.reload()
     expect(page.get_by_label("Text to speak")).to_have_value("Not finished")
     expect(page.get_by_label("Speed")).to_have_value("1.25")
-    expect(page.get_by_label("Format of the download")).to_have_value("flac")
+    expect(page.get_by_label("Download format")).to_have_value("flac")
 
 
 def test_it_works_by_keyboard_alone(open_page: Open) -> None:
@@ -317,9 +317,9 @@ def test_a_voice_is_found_heard_and_chosen(open_page: Open) -> None:
     engine = FakeEngine(2.0)
     page = open_page(engine)
     page.get_by_role("button", name="Voice").click()
-    page.get_by_label("Find a voice or a language").fill("french")
+    page.get_by_label("Search voices and languages").fill("french")
     expect(page.locator(".speaker:visible")).to_have_count(1)
-    hear = page.get_by_role("button", name="Hear Siwis")
+    hear = page.get_by_role("button", name="Play Siwis")
     hear.click()
     expect(page.locator("#voices")).to_have_attribute("data-preview", "playing")
     expect(hear).to_have_attribute("aria-pressed", "true")
@@ -384,9 +384,9 @@ def test_a_key_is_asked_for_and_kept(open_page: Open) -> None:
     expect(key).to_be_focused()
     key.fill("open")
     page.keyboard.press("Enter")
-    expect(page.locator("#key-why")).to_contain_text("That key is not one of this server's.")
+    expect(page.locator("#key-why")).to_contain_text("The server rejected that API key.")
     key.fill("sesame")
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Use key").click()
     until(lambda: level(page) > LOUD)
     page.reload()
     speak(page)
@@ -489,7 +489,7 @@ def test_long_texts_keep_the_lit_word_in_view_and_in_place(open_page: Open) -> N
     speak(page, f"{'Word after word goes by. ' * 80}\n\nAnd here it ends.")
     expect(page.locator("#player")).to_have_attribute("data-making", "false")
     last = page.locator("#seek").evaluate("slider => Number(slider.max)") - 0.3
-    page.get_by_label("Position in the sound").fill(f"{last:.1f}")
+    page.get_by_label("Playback position").fill(f"{last:.1f}")
     until(lambda: lit(page))
     sizes = page.evaluate("['text', 'mirror'].map(id => document.getElementById(id).scrollHeight)")
     assert sizes[0] == sizes[1]  # so the lit word lies behind the one that is read

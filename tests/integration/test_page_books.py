@@ -77,14 +77,14 @@ def hand_in(page: Page, book: Any = BOOK) -> None:
 
 def test_a_book_is_handed_in_followed_and_fetched(page: Page, app: Flask) -> None:
     page.get_by_label("Speed").fill("1.25")
-    page.get_by_label("Audiobook").select_option("mp3")
+    page.get_by_label("Audio format").select_option("mp3")
     hand_in(page)
     row = page.locator("#jobs li")
     expect(row.locator(".title")).to_have_text("The Harbour")
     (job,) = jobs(app)
     assert (job.format, job.narration.voice.name, job.narration.speed) == ("mp3", "af_heart", 1.25)
     progress = page.get_by_role("progressbar", name="Progress of The Harbour")
-    expect(row.locator(".hint")).to_contain_text("made")
+    expect(row.locator(".hint")).to_contain_text("synthesized")
     until(lambda: 0 < progress.evaluate("bar => bar.value") < 1)
     assert [each["id"] for each in Axe().run(page).response["violations"]] == []
     expect(progress).to_be_hidden(timeout=20_000)
@@ -142,7 +142,7 @@ def test_books_are_shown_once_there_is_a_key(page: Page) -> None:
 def test_a_file_of_another_kind_is_refused_and_not_tried_again(page: Page, app: Flask) -> None:
     hand_in(page, {"name": "book.exe", "mimeType": "application/octet-stream", "buffer": b"x"})
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("This can't be spoken as it stands")
+    expect(alert).to_contain_text("The server can't process this request")
     expect(alert).to_contain_text("file is a .exe: expected .txt")
     expect(page.get_by_role("button", name="Try again")).to_be_hidden()
     assert not jobs(app)

@@ -6,7 +6,7 @@ export class Refused extends Error {
   constructor(status, fields, headers) {
     super(fields.message || `The server answered with status ${status}.`);
     this.status = status;
-    this.title = fields.error || "The server refused";
+    this.title = fields.error || "The server rejected the request";
     this.field = fields.field;
     this.retryAfter = Number(headers?.get("Retry-After")) || null;
     this.requestId = headers?.get("X-Request-Id") || null;
@@ -18,11 +18,11 @@ export class Unreachable extends Error {}
 /** The answer to a request. Throws Refused, Unreachable, or AbortError when the signal says so. */
 export async function request(path, { ask = true, ...options } = {}) {
   let answer = await sent(path, options);
-  let why = "This server answers those who have a key.";
+  let why = "This server requires an API key.";
   while (answer.status === 401 && ask) {
     if (!(await askForKey(why))) break;
     answer = await sent(path, options);
-    why = "That key is not one of this server's. Check it, and try once more.";
+    why = "The server rejected that API key. Check it and try again.";
   }
   if (!answer.ok) throw new Refused(answer.status, await fieldsOf(answer), answer.headers);
   return answer;

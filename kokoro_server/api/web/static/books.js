@@ -45,11 +45,11 @@ async function submit(event) {
   body.set("voice", voice);
   body.set("speed", speed);
   button.disabled = true;
-  say("Handing in the book");
+  say("Uploading the book");
   try {
     await request("jobs", { method: "POST", body });
     event.target.reset();
-    say("The book is in line");
+    say("The book is in the queue");
   } catch (error) {
     report(error, () => event.target.requestSubmit(button));
   } finally {
@@ -96,8 +96,8 @@ function update(made, job) {
 function about(job) {
   const percent = Math.floor((100 * job.characters_done) / (job.characters || 1));
   const parts = {
-    queued: ["In line"],
-    running: [`${percent} %`, `${clock(job.seconds)} made`, job.eta_seconds && `about ${clock(job.eta_seconds)} to go`],
+    queued: ["Queued"],
+    running: [`${percent} %`, `${clock(job.seconds)} synthesized`, job.eta_seconds && `about ${clock(job.eta_seconds)} left`],
     done: [clock(job.seconds), nameOf(job.voice)],
     failed: [`Failed: ${job.error}`],
     cancelled: ["Cancelled"],

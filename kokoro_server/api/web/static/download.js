@@ -24,7 +24,7 @@ async function fileOf(sound, format) {
   if (format === "wav") return new Blob([wavHeader(sound), ...sound.pcm], { type: "audio/wav" });
   making = new AbortController();
   show(`Cancel ${format}`);
-  say(`The server makes the ${format} file`);
+  say(`Creating the ${format} file`);
   try {
     return await (await postJson("synthesize", { ...sound.order, format }, { signal: making.signal })).blob();
   } finally {

@@ -13,7 +13,7 @@ export async function startHistory(play) {
   by("forget").addEventListener("click", async () => {
     await clear();
     await show(play);
-    say("All forgotten");
+    say("History cleared");
   });
   await show(play);
 }
@@ -47,11 +47,11 @@ function row(entry, play) {
     by("text").focus();
     by("order").scrollIntoView();
   });
-  label(".remove", "Forget").addEventListener("click", async () => {
+  label(".remove", "Delete").addEventListener("click", async () => {
     await remove(entry.id);
     await show(play);
     (document.querySelector("#spoken .remove") ?? by("text")).focus();
-    say("Forgotten");
+    say("Deleted");
   });
   return made;
 }

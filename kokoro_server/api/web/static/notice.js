@@ -5,11 +5,11 @@ import { by } from "./dom.js";
 import { mark } from "./text.js";
 
 const ADVICE = {
-  401: "Reload the page to be asked for the key again.",
-  413: "Send it in smaller parts.",
-  500: "Try again. If it fails once more, the server's log says why.",
-  503: "It may be starting still: try again in a few seconds.",
-  504: "Try a shorter text, or raise the server's time limit.",
+  401: "Reload the page to enter the API key again.",
+  413: "Split it into smaller parts.",
+  500: "Try again. If it fails again, see the server's log for the cause.",
+  503: "The server may still be starting. Try again in a few seconds.",
+  504: "Try a shorter text, or raise the server's timeout.",
 };
 const REFUSED_FOR_GOOD = [400, 413, 415]; // the same sent once more would be refused once more
 let retry = null;
@@ -35,12 +35,12 @@ export function clearNotice() {
 
 function explained(error) {
   if (error instanceof Unreachable) {
-    return ["The server can't be reached", "See whether it is still running and this machine is connected, then try again."];
+    return ["The server can't be reached", "Check that it is running and that this machine is connected, then try again."];
   }
   if (!(error instanceof Refused)) throw error;
   const wait = error.retryAfter ? `Try again in ${error.retryAfter} seconds.` : "";
-  const named = error.status >= 500 && error.requestId ? ` It calls this request ${error.requestId.slice(0, 8)}.` : "";
-  const title = REFUSED_FOR_GOOD.includes(error.status) ? "This can't be spoken as it stands" : error.title;
+  const named = error.status >= 500 && error.requestId ? ` Request ID: ${error.requestId.slice(0, 8)}.` : "";
+  const title = REFUSED_FOR_GOOD.includes(error.status) ? "The server can't process this request" : error.title;
   return [title, [error.message, error.status === 429 ? wait : ADVICE[error.status] ?? "", named].join(" ").trim()];
 }
 

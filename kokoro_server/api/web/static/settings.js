@@ -48,7 +48,7 @@ function partsOf(voice) {
 function show() {
   const speed = Number(by("speed").value);
   by("speed-value").textContent = `${speed.toFixed(2).replace(/0$/, "")}×`;
-  by("speed").setAttribute("aria-valuetext", `${speed} times the usual speed`);
+  by("speed").setAttribute("aria-valuetext", `${speed} times the normal speed`);
   const second = by("second").dataset.voice;
   by("share-field").hidden = !second;
   if (!second) return;

@@ -18,7 +18,7 @@ export async function* speak(order, signal) {
     if (error instanceof Refused || error.name === "AbortError") throw error;
     throw new Unreachable(error.message);
   }
-  if (!finished) throw new Unreachable("The answer ended early.");
+  if (!finished) throw new Unreachable("The response ended early.");
 }
 
 function wordOf(word, place) {

@@ -19,7 +19,7 @@ async function look() {
   try {
     show(await (await request("health", { ask: false })).json());
   } catch (error) {
-    enter("away", error instanceof Unreachable ? "Server not reached" : error.title);
+    enter("away", error instanceof Unreachable ? "Server not reachable" : error.title);
   }
 }
 
@@ -28,8 +28,8 @@ function show({ engine, workers = 1, ready = workers, busy = 0, waiting = 0 }) {
   tell("workers", `${ready} of ${workers}`);
   tell("busy", busy);
   tell("waiting", waiting);
-  if (waiting) enter("full", `${waiting} waiting`);
-  else if (busy) enter("busy", "Speaking");
+  if (waiting) enter("full", `${waiting} queued`);
+  else if (busy) enter("busy", "Synthesizing");
   else if (ready) enter("ready", "Ready");
   else enter("full", "Starting");
 }

@@ -72,7 +72,7 @@ async function preview(button) {
   if (again) return;
   document.dispatchEvent(new Event("preview"));
   button.setAttribute("aria-pressed", "true");
-  say(`${voices.get(voice).name} speaks`);
+  say(`Playing a preview of ${voices.get(voice).name}`);
   if (heard.has(voice)) player.load(heard.get(voice));
   else await make(button);
 }
