@@ -83,8 +83,7 @@ class FrontEnd:
         plain, pronunciations = text, dict(utterance.pronunciations)
         if utterance.normalize:
             plain = clean(text, utterance.language)
-            words = {word: clean(AlignedText.from_text(word), utterance.language).text for word in pronunciations}
-            pronunciations = {words[word] or word: pronunciations[word] for word in pronunciations}
+            pronunciations = {_clean_word(word, utterance): said for word, said in pronunciations.items()}
         at = 0
         for found in _find_whole_words(plain.text, pronunciations):
             yield from _normalize_part(plain.cut(at, found.start()), utterance)
@@ -98,6 +97,11 @@ class FrontEnd:
         if not is_phonemic(pronunciation):
             pronunciation = normalize(pronunciation, utterance.language, emoji=utterance.emoji).text
         return self._phonemizer.resolve_pronunciation(pronunciation, utterance.language)
+
+
+def _clean_word(word: str, utterance: Utterance) -> str:
+    """Return a word of a pronunciation in the plain characters that it is looked for in."""
+    return word if word.isascii() else clean(AlignedText.from_text(word), utterance.language).text or word
 
 
 def _find_whole_words(text: str, pronunciations: Mapping[str, str]) -> Iterator[re.Match[str]]:
