@@ -97,7 +97,7 @@ def run_child(*command: object) -> int:
     for name in HANDLED_SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, _: RECEIVED_SIGNALS.add(number))
-            atexit.register(signal.signal, getattr(signal, name), signal.SIG_IGN)  # keeps the exit code
+    atexit.register(ignore_signals)  # keeps the exit code
     reader, writer = socket.socketpair()
     with reader, writer:
         reader.settimeout(0.5)  # Windows has no SIGCHLD, so look for the child's end
@@ -114,6 +114,14 @@ def run_child(*command: object) -> int:
         finally:
             signal.set_wakeup_fd(-1)
     return code
+
+
+def ignore_signals() -> None:
+    """Ignore signals at the end. CPython would print an OSError for one whose handler had no time to run."""
+    sys.unraisablehook = lambda unraisable: None
+    for name in HANDLED_SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def exit_on_signal() -> None:
     """Have the first stop signal raise SystemExit(128 + its number) and ignore later ones. Main thread only."""
     _received.clear()
     _install_handler(_exit_once)
-    atexit.register(_install_handler, signal.SIG_IGN)  # finalization would restore the default action
+    atexit.register(ignore_stop_signals)  # finalization would restore the default action
 
 
 @contextmanager
@@ -64,6 +64,22 @@ def catch_stop_signals() -> Iterator[Callable[[], None]]:
             yield wait
         finally:
             signal.set_wakeup_fd(previous)
+
+
+def ignore_stop_signals() -> None:
+    """Ignore stop signals from here on. Main thread only.
+
+    A signal that has arrived, but whose handler has not run yet, has no handler any more when CPython comes to it.
+    CPython reports this as an OSError that it cannot raise; it is one more stop signal, and is ignored like the others.
+    """
+    report = sys.unraisablehook
+
+    def report_others(unraisable: sys.UnraisableHookArgs) -> None:
+        if not (isinstance(unraisable.exc_value, OSError) and "race condition" in str(unraisable.exc_value)):
+            report(unraisable)
+
+    sys.unraisablehook = report_others
+    _install_handler(signal.SIG_IGN)
 
 
 def _install_handler(handler: Any) -> None:

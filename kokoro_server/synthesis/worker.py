@@ -12,7 +12,6 @@ import dataclasses
 import logging
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from kokoro_server.core import malloc as memory
 from kokoro_server.core.errors import Cancelled
 from kokoro_server.core.languages import Language
 from kokoro_server.core.request import TextSpan
+from kokoro_server.core.signals import ignore_stop_signals
 from kokoro_server.core.voices import find_voice
 from kokoro_server.model.assets import Assets
 from kokoro_server.synthesis.frames import read_frame, write_frame
@@ -41,7 +41,7 @@ LOAD_FAILED_EXIT_CODE = 3
 def main(arguments: list[str] | None = None) -> None:
     """Load the network, synthesize one word to warm it up, and serve calls until stdin closes."""
     options = _build_parser().parse_args(arguments)
-    ignore_signals()
+    ignore_stop_signals()  # a terminal or a service may send them to all processes; the owner handles them
     memory.tune_malloc()  # for the time of loading, and of preparing the network when it is not cached
     logs.configure_logging(options.log_level, options.log_format, f"worker {os.getpid()}")
     frames = redirect_stdout()
@@ -131,12 +131,6 @@ class WorkerLoop:
 def _make_warmup_utterance() -> Utterance:
     """Return the utterance for the warm-up."""
     return Utterance((TextSpan("Ready.", 0, 6),), find_voice("af_heart"), Language.AMERICAN_ENGLISH)
-
-
-def ignore_signals() -> None:
-    """Ignore SIGINT and SIGTERM: a terminal or a service may send them to all processes; the owner handles them."""
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.SIG_IGN)
 
 
 def redirect_stdout() -> IO[bytes]:

@@ -14,8 +14,9 @@ import numpy as np
 
 from kokoro_server.audio.samples import Chunk, Word
 from kokoro_server.core.errors import Cancelled
+from kokoro_server.core.signals import ignore_stop_signals
 from kokoro_server.synthesis.frames import write_frame
-from kokoro_server.synthesis.worker import WorkerLoop, ignore_signals, redirect_stdout
+from kokoro_server.synthesis.worker import WorkerLoop, redirect_stdout
 from kokoro_server.text.chunking import Utterance
 
 
@@ -51,7 +52,7 @@ class TalkativeSynthesizer:
 
 
 if __name__ == "__main__":
-    ignore_signals()
+    ignore_stop_signals()
     frames = redirect_stdout()
     write_frame(frames, {"kind": "ready", "message": "talkative"})
     WorkerLoop(TalkativeSynthesizer(), frames).serve(sys.stdin.buffer)  # type: ignore[arg-type]
