@@ -231,7 +231,11 @@ PRIORITY_LETTER_RULES: tuple[Rule, ...] = (
     ),
     compile_rule(r"[A-Za-z_]\w{0,60}(?:\.[A-Za-z_]\w{0,60}){1,6}(?!\w)", _expand_dotted_name),
     compile_rule(r"(?P<word>[a-z]{2,30})\((?P<plural>e?s)\)", _join_plural),
-    compile_rule(r"(?P<name>[A-Za-z]{1,2})(?P<power>[²³ⁿ]|\^[\dn])(?!\w)", _expand_name_power),
+    compile_rule(r"(?P<name>[A-Za-z]{1,2})(?P<power>\^[\dn])(?!\w)", _expand_name_power),
+    # A name of two small letters has no vowel here: the raised number of at³ is that of a note.
+    compile_rule(
+        r"(?P<name>[A-Za-z][A-Z]?|[b-df-hj-np-tv-xzB-DF-HJ-NP-TV-XZ]{2})(?P<power>[²³ⁿ])(?!\w)", _expand_name_power
+    ),
 )
 # The rules for names that may start with an underscore, which the scanner sees as a mark.
 UNDERSCORED_RULES = tuple(one for one in PRIORITY_LETTER_RULES if one.action in (_expand_call, _expand_snake_case))
